@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/compare.h>
+#include <bpte/core/data_source.h>
+#include <bpte/core/result.h>
+#include <bpte/core/tensor_view.h>
+
+#include <cstdint>
+
+namespace bpte {
+
+/// Identifies a bundle in its first bytes; a caller that knows only an address reads this many to
+/// learn the file's size.
+inline constexpr size_t kHeaderProbeSize = 128;
+
+enum class Format : uint8_t { kBP08 = 8, kBP09 = 9 };
+
+/// A string in the file: UTF-8, not NUL-terminated for the reader's purposes (use `size`).
+struct Text {
+  const char* data = nullptr;
+  size_t size = 0;
+};
+bool operator==(const Text& a, const Text& b);
+bool operator==(const Text& a, const char* b);
+
+/// The extended header (schema/README.md); for BP08 the same facts as far as it has them, the rest
+/// zero.
+struct Header {
+  Format format = Format::kBP09;
+  uint64_t file_size = 0;
+  uint64_t metadata_size = 0;
+  uint64_t segment_base_offset = 0;
+  uint64_t segment_data_size = 0;
+  uint32_t base_alignment = 0;  ///< where the first byte must lie; BP08: 16
+  uint32_t header_length = 0;
+  uint32_t required_features = 0;
+  uint32_t metadata_crc32 = 0;
+
+  /// Reads and checks the header of a BP09 file from its first bytes; needs kHeaderProbeSize of
+  /// them, or the whole file when it is shorter. Checks everything that the header alone can
+  /// contradict, but neither the real length nor the metadata.
+  static Result<Header> parse(Span<const uint8_t> first_bytes);
+};
+
+/// A run of bytes in the file. For BP08: a vector inside the FlatBuffer.
+struct SegmentInfo {
+  uint64_t file_offset = 0;  ///< from the file's first byte
+  uint64_t size = 0;
+  uint32_t alignment = 0;
+  uint32_t crc32 = 0;
+};
+
+struct OpenOptions {
+  /// Checks the CRC-32 of every segment and that all padding is zero, at opening. The metadata's
+  /// checksum is always checked.
+  bool verify_checksums = false;
+};
+
+class Bundle;
+
+/// One test case: a view, valid as long as its Bundle and the bytes behind it are. All that the
+/// file can get wrong was checked at opening; the calls below fail only for an index out of range
+/// (no_such_item).
+class TestCase {
+ public:
+  Text name() const;  ///< empty when the file gives none
+  uint32_t input_count() const;
+  uint32_t output_count() const;  ///< of expected outputs; 0: the case only runs
+
+  /// The bytes that hold this case's tensors: one run of the file. size 0 when it has none (scalars
+  /// only). For BP08: size 0, payloads lie in the metadata.
+  SegmentInfo payload() const;
+
+  /// Input or expected output. `payload_bytes` is what Bundle::case_payload() gave for this case;
+  /// the tensor's data points into it (BP08: into the metadata).
+  Result<Value> input(uint32_t index, Span<const uint8_t> payload_bytes) const;
+  Result<Value> expected_output(uint32_t index, Span<const uint8_t> payload_bytes) const;
+
+  /// Case over suite over default: what the file states for this output; members not stated stay
+  /// NaN.
+  Tolerance tolerance(uint32_t output_index) const;
+
+ private:
+  friend class Bundle;
+  friend class TestSuite;
+  const Bundle* bundle_ = nullptr;
+  uint32_t table_ = 0;        // offset of the BundledMethodTestCase table in the metadata
+  uint32_t suite_table_ = 0;  // offset of its BundledMethodTestSuite
+};
+
+class TestSuite {
+ public:
+  Text method_name() const;
+  uint32_t case_count() const;
+  Result<TestCase> test_case(uint32_t index) const;
+
+ private:
+  friend class Bundle;
+  const Bundle* bundle_ = nullptr;
+  uint32_t table_ = 0;
+};
+
+/// An opened bundle: views into bytes that the caller owns and keeps alive and unchanged. Allocates
+/// nothing, ever. Opening checks every rule of schema/README.md but the segments' checksums and
+/// paddings (OpenOptions) and those that need the program loaded; after it no access can leave the
+/// file.
+class Bundle {
+ public:
+  /// In place: `file` is the whole file, memory-mapped, in flash or in DDR. BP09's first byte must
+  /// lie at a multiple of the header's base_alignment (misaligned_base names it).
+  static Result<Bundle> open(Span<const uint8_t> file, const OpenOptions& options = {});
+
+  /// Through a data source: header and metadata are read into `metadata_buffer` (aligned to 16;
+  /// buffer_too_small names the size), segments only when asked for. BP08 has no segments apart
+  /// from its FlatBuffer: the buffer must take the whole file.
+  static Result<Bundle> open(DataSource& source, Span<uint8_t> metadata_buffer,
+                             const OpenOptions& options = {});
+
+  const Header& header() const;
+
+  uint32_t suite_count() const;
+  Result<TestSuite> suite(uint32_t index) const;
+  /// no_such_item when no suite names this method.
+  Result<TestSuite> suite_for(Text method_name) const;
+
+  /// Where the program lies. For BP08 the alignment is what its address in the file happens to
+  /// have.
+  SegmentInfo program_info() const;
+  /// The program in place, aligned to program_info().alignment. Empty when the bundle came from a
+  /// data source (use read_segment).
+  Span<const uint8_t> program() const;
+
+  /// This case's tensors, verified against its CRC-32 when `verify` is set: in place, or read into
+  /// `buffer` (aligned to 16, size of TestCase::payload()) when the bundle came from a data source.
+  /// `buffer` is not touched in the first case.
+  Result<Span<const uint8_t>> case_payload(const TestCase& test_case, Span<uint8_t> buffer,
+                                           bool verify) const;
+
+  uint32_t segment_count() const;  ///< BP08: 0
+  Result<SegmentInfo> segment(uint32_t index) const;
+  /// Reads bytes [offset, offset + buffer.size()) of the file through the data source, or copies
+  /// them in place.
+  Status read(uint64_t file_offset, Span<uint8_t> buffer) const;
+  /// CRC-32 of one segment, in place or through `scratch` (any size above 0) from a data source.
+  Status verify_segment(uint32_t index, Span<uint8_t> scratch) const;
+  /// Every segment's CRC-32 and every padding byte.
+  Status verify_checksums(Span<uint8_t> scratch) const;
+
+  uint32_t named_data_count() const;
+  Result<Text> named_data_key(uint32_t index) const;
+  Result<SegmentInfo> named_data_segment(uint32_t index) const;
+
+  uint32_t metadata_count() const;
+  Result<Text> metadata_key(uint32_t index) const;
+  Result<Text> metadata_value(uint32_t index) const;
+
+ private:
+  friend class TestCase;
+  friend class TestSuite;
+  // The implementer adds its own members: base pointer, metadata span, root table offset, data
+  // source pointer.
+};
+
+}  // namespace bpte

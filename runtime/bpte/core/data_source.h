@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/span.h>
+
+#include <cstdint>
+
+namespace bpte {
+
+/// Where a bundle's bytes come from when they cannot be mapped: a file, semihosting, an SD card.
+class DataSource {
+ public:
+  /// Bytes in the whole source, or 0 when the source cannot tell (then the header's file_size is
+  /// taken, and reads past the end must fail).
+  virtual uint64_t size() const = 0;
+
+  /// Fills `buffer` with the bytes at [offset, offset + buffer.size()). False when it could not,
+  /// wholly: a short read is a failure.
+  [[nodiscard]] virtual bool read(uint64_t offset, Span<uint8_t> buffer) = 0;
+
+ protected:
+  ~DataSource() = default;  // never deleted through the interface
+};
+
+}  // namespace bpte

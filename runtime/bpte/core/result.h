@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/error.h>
+
+namespace bpte {
+
+/// Success, or the violation that stands in its way.
+class [[nodiscard]] Status {
+ public:
+  constexpr Status() = default;
+  constexpr Status(const Fault& fault) : fault_(fault) {}
+  constexpr bool ok() const { return fault_.error == Error::kOk; }
+  constexpr const Fault& fault() const { return fault_; }
+
+ private:
+  Fault fault_;
+};
+
+/// A value, or the violation that stands in its way. T is a plain view type: default-constructible,
+/// trivially copyable.
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  constexpr Result(const T& value) : value_(value) {}
+  constexpr Result(const Fault& fault) : fault_(fault) {}
+  constexpr bool ok() const { return fault_.error == Error::kOk; }
+  constexpr const Fault& fault() const { return fault_; }
+  /// Valid only when ok(); a default-made T otherwise, never undefined behaviour.
+  constexpr const T& get() const { return value_; }
+  constexpr T& get() { return value_; }
+  constexpr const T* operator->() const { return &value_; }
+  constexpr T* operator->() { return &value_; }
+  constexpr const T& operator*() const { return value_; }
+  constexpr T& operator*() { return value_; }
+
+ private:
+  T value_{};
+  Fault fault_;
+};
+
+}  // namespace bpte

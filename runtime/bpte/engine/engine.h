@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/data_source.h>
+#include <bpte/core/tensor_view.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bpte {
+
+/// Why an engine could not do what it was asked; the engine's message() names the operator,
+/// backend, index or size.
+enum class EngineError : uint8_t {
+  kOk = 0,
+  kInvalidProgram,   ///< the program is malformed or of a version that the engine does not know
+  kUnknownMethod,    ///< the program has no such method
+  kMissingOperator,  ///< an operator that the engine does not have; message() names it
+  kMissingBackend,  ///< a delegate whose backend is not registered, or whose device is absent ("NPU
+                    ///< absent")
+  kUnsupported,     ///< a feature, dtype or value kind that the engine does not have
+  kOutOfMemory,   ///< an arena is too small; message() names which, and the size needed where it is
+                  ///< known
+  kInvalidInput,  ///< wrong index, kind, dtype, rank or size
+  kExecutionFailed,  ///< the program ran into an error of its own
+  kNoSuchOutput,
+};
+
+/// "invalid_program", "unknown_method", ... Never null; static storage.
+const char* to_string(EngineError error);
+
+/// Where an engine finds the program. Exactly one of the two ways: `bytes` in place (aligned as the
+/// bundle states), or [offset, offset + size) of `source`.
+struct ProgramLocation {
+  Span<const uint8_t> bytes;
+  DataSource* source = nullptr;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
+/// The one interface to something that executes programs. One program at a time, one method at a
+/// time: load(), then load_method() for a method, then for every case set_input() for each input,
+/// execute(), output(). Every call tells failure by its return value and message(); none aborts on
+/// data.
+class Engine {
+ public:
+  /// For the report: "executorch", "reference".
+  virtual const char* name() const = 0;
+  /// Its version, or "".
+  virtual const char* version() const = 0;
+
+  /// The program must outlive the engine's use of it: it is run where it lies.
+  [[nodiscard]] virtual EngineError load(const ProgramLocation& program) = 0;
+  virtual bool has_method(const char* name, size_t name_size) const = 0;
+  /// Makes a method ready to run and forgets the one before, its memory included. State that a
+  /// method mutates starts afresh.
+  [[nodiscard]] virtual EngineError load_method(const char* name, size_t name_size) = 0;
+
+  /// Of the loaded method.
+  virtual size_t input_count() const = 0;
+  virtual size_t output_count() const = 0;
+  /// The engine copies or refers to `value`, which stays valid until execute() has returned.
+  [[nodiscard]] virtual EngineError set_input(size_t index, const Value& value) = 0;
+  [[nodiscard]] virtual EngineError execute() = 0;
+  /// A view into the engine's memory, valid until the next call that is not output(). A value of a
+  /// kind that Value cannot hold is kUnsupported.
+  [[nodiscard]] virtual EngineError output(size_t index, Value& value) = 0;
+
+  /// One line about the last failure, with names; "" when there is none. NUL-terminated, valid
+  /// until the next call.
+  virtual const char* message() const = 0;
+
+ protected:
+  ~Engine() = default;
+};
+
+}  // namespace bpte
