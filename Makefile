@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# make demo    bundle a real exported model, run it on the host and on an emulated Cortex-M55
+# make test    every test; what was skipped is listed at the end, with its reason
+# make size    flash, RAM and stack of the target's parts
+# make fuzz    each fuzz target for FUZZ_SECONDS (60)
+#
+# All of them install what they need: system packages (Debian, Ubuntu; root or sudo) and the virtual environment .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FUZZ_SECONDS ?= 60
+# What the host runner is built with and against. The executorch package brings the C++ SDK; without its dependencies it
+# needs no torch.
+EXECUTORCH := executorch==1.5.1
+TORCH := torch==2.13.0
+BUILD_TOOLS := "cmake>=3.28" ninja
+
+.PHONY: demo test size fuzz bench lint clean host-packages demo-packages test-packages
+
+demo: demo-packages $(VENV)/.run
+	$(BIN)/python tools/demo.py
+
+test: test-packages $(VENV)/.test
+	$(BIN)/python tools/test.py $(STAGES)
+
+lint: $(VENV)/.test
+	$(BIN)/python tools/test.py lint
+
+size: test-packages $(VENV)/.test
+	$(BIN)/python tools/size.py
+
+fuzz: test-packages $(VENV)/.test
+	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
+
+clean:
+	rm -rf build build-* dist .venv
+
+host-packages demo-packages test-packages: %-packages:
+	sh tools/packages.sh $*
+
+# The environments grow: .run is enough to bundle and run, .test brings torch and the checkers.
+$(VENV)/.base: | host-packages
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	touch $@
+
+$(VENV)/.run: $(VENV)/.base pyproject.toml setup.py
+	$(BIN)/pip install --quiet --disable-pip-version-check $(BUILD_TOOLS)
+	test -d $(VENV)/lib/python3*/site-packages/executorch || \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(EXECUTORCH)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/pip install --quiet --disable-pip-version-check $(EXECUTORCH) --editable '.[dev]'
+	touch $@

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every test of the project, stage by stage; a tally and the list of what was skipped at the end.
+
+    make test                       all stages
+    make test STAGES="lint python"  some
+
+A stage that fails does not stop the others; the exit code tells whether any did. Each stage's
+output goes through; JUnit reports are left in build/reports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "build" / "reports"
+JOBS = str(os.cpu_count() or 2)
+SOURCES = ("runtime", "tests", "boards", "examples", "benchmarks")
+
+
+@dataclass
+class Tally:
+    passed: int = 0
+    failed: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def add_report(self, path: Path) -> None:
+        for case in ElementTree.parse(path).getroot().iter("testcase"):
+            skip = case.find("skipped")
+            if skip is not None:
+                reason = skip.get("message") or (skip.text or "").strip()
+                name = f"{case.get('classname', '')}::{case.get('name', '')}".lstrip(":")
+                self.skipped.append((name, reason))
+            elif case.find("failure") is not None or case.find("error") is not None:
+                self.failed += 1
+            else:
+                self.passed += 1
+
+
+class Stages:
+    """The stages, in the order in which they run: what is quick to fail comes first."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+
+    def run(self, *command: str | Path, **environment: str) -> bool:
+        print("+", " ".join(str(word) for word in command), flush=True)
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
+        return done.returncode == 0
+
+    def check(self, name: str, *command: str | Path) -> bool:
+        """A command that is one test."""
+        ok = self.run(*command)
+        self.tally.passed += ok
+        self.tally.failed += not ok
+        if not ok:
+            self.tally.broken.append(name)
+        return ok
+
+    def skip(self, name: str, reason: str) -> bool:
+        self.tally.skipped.append((name, reason))
+        return True
+
+    def lint(self) -> bool:
+        python = sys.executable
+        ok = self.check("ruff check", python, "-m", "ruff", "check", ".")
+        ok &= self.check("ruff format", python, "-m", "ruff", "format", "--check", ".")
+        ok &= self.check("mypy", python, "-m", "mypy")
+        if shutil.which("clang-format") is None:
+            return self.skip("clang-format", "clang-format is not installed") and ok
+        sources = [
+            path
+            for folder in SOURCES
+            for pattern in ("*.h", "*.cpp", "*.c")
+            for path in sorted((ROOT / folder).rglob(pattern))
+        ]
+        return self.check("clang-format", "clang-format", "--dry-run", "-Werror", *sources) and ok
+
+    def preset(self, name: str) -> bool:
+        """Configures, builds and tests a CMake preset."""
+        report = REPORTS / f"ctest-{name}.xml"
+        if not (
+            self.check(f"configure {name}", "cmake", "--preset", name)
+            and self.check(f"build {name}", "cmake", "--build", "--preset", name, "-j", JOBS)
+        ):
+            return False
+        ok = self.run(
+            *("ctest", "--preset", name, "-j", JOBS, "--output-on-failure"),
+            *("--output-junit", report),
+        )
+        self.tally.add_report(report)
+        return ok
+
+    def cpp(self) -> bool:
+        return self.preset("host")
+
+    def sanitizers(self) -> bool:
+        return self.preset("host-asan-ubsan")
+
+    def cpp32(self) -> bool:
+        probe = subprocess.run(
+            ["g++", "-m32", "-fsanitize=address,undefined", "-x", "c++", "-", "-o", os.devnull],
+            input=b"#include <cstdio>\nint main() {}",
+            capture_output=True,
+            check=False,
+        )
+        if probe.returncode != 0:
+            return self.skip("32-bit tests", "g++ -m32 does not link here (g++-NN-multilib)")
+        return self.preset("host-32-asan-ubsan")
+
+    def fuzz(self) -> bool:
+        if shutil.which("clang++") is None:
+            return self.skip("fuzz smoke", "clang is not installed")
+        return self.check("fuzz smoke", sys.executable, "tests/fuzz/run.py", "--seconds", "5")
+
+    def python(self) -> bool:
+        report = REPORTS / "pytest.xml"
+        ok = self.run(
+            *(sys.executable, "-m", "pytest", "-q", "-n", JOBS, "--dist", "loadfile"),
+            *(f"--junitxml={report}", "tests"),
+        )
+        self.tally.add_report(report)
+        return ok
+
+    ORDER = ("lint", "cpp", "sanitizers", "cpp32", "fuzz", "python")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs the project's tests.")
+    parser.add_argument("stage", nargs="*", default=None, help=", ".join(Stages.ORDER))
+    options = parser.parse_args()
+    for stage in options.stage:
+        if stage not in Stages.ORDER:
+            parser.error(f"no such stage: {stage} (there are: {', '.join(Stages.ORDER)})")
+
+    # The environment's own cmake and ninja come first: executorch's package wants cmake >= 3.28.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    for report in REPORTS.glob("*.xml"):
+        report.unlink()
+
+    tally = Tally()
+    stages = Stages(tally)
+    outcome: list[tuple[str, bool, float]] = []
+    for name in options.stage or Stages.ORDER:
+        print(f"\n===== {name} =====", flush=True)
+        start = time.monotonic()
+        stage: Callable[[], bool] = getattr(stages, name)
+        outcome.append((name, stage(), time.monotonic() - start))
+
+    print("\n===== summary =====")
+    for name, ok, seconds in outcome:
+        print(f"{name:12} {'ok' if ok else 'FAILED':6} {seconds:6.0f} s")
+    for name in tally.broken:
+        print(f"failed: {name}")
+    for name, reason in tally.skipped:
+        print(f"skipped: {name}: {reason}")
+    print(f"{tally.passed} passed, {tally.failed} failed, {len(tally.skipped)} skipped")
+    ran_something = tally.passed > 0
+    return 0 if ran_something and tally.failed == 0 and all(ok for _, ok, _ in outcome) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
