@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The extended header of a ``.pte`` file (executorch/schema/extended_header.h).
+
+It stands between the FlatBuffer's file identifier and its first object, is absent from files
+without segments, and tells where the FlatBuffer ends and where the segments begin.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from bpte.program._errors import ProgramError
+
+OFFSET = 8
+"""Byte of the file at which the header starts: behind the root offset and the identifier."""
+_MAGIC = b"eh00"
+_LAYOUT = struct.Struct("<4sIQQQ")
+LENGTH = _LAYOUT.size
+_MINIMUM = LENGTH - 8  # The first version had no segment_data_size.
+
+
+@dataclass(frozen=True)
+class ExtendedHeader:
+    """Sizes and offsets in bytes.
+
+    ``program_size`` counts from the start of the file and includes this header;
+    ``segment_base_offset`` is from the start of the file, 0 without segments;
+    ``segment_data_size`` is 0 where the file does not tell.
+    """
+
+    program_size: int
+    segment_base_offset: int
+    segment_data_size: int
+
+    def to_bytes(self) -> bytes:
+        return _LAYOUT.pack(
+            _MAGIC, LENGTH, self.program_size, self.segment_base_offset, self.segment_data_size
+        )
+
+
+def read(view: memoryview) -> ExtendedHeader | None:
+    """The header of a file, or None where there is none.
+
+    Raises ProgramError when there is one that does not fit the file.
+    """
+    size = len(view)
+    if size < OFFSET + _MINIMUM or view[OFFSET : OFFSET + 4] != _MAGIC:
+        return None
+    place = "extended header"
+    (length,) = struct.unpack_from("<I", view, OFFSET + 4)
+    if length < _MINIMUM:
+        raise ProgramError(f"its length is {length}, less than {_MINIMUM}", place)
+    program, base = struct.unpack_from("<QQ", view, OFFSET + 8)
+    data = 0
+    if length >= LENGTH and size >= OFFSET + LENGTH:
+        (data,) = struct.unpack_from("<Q", view, OFFSET + 24)
+    if not OFFSET + _MINIMUM <= program <= size:
+        raise ProgramError(f"program_size {program} does not fit a file of {size} bytes", place)
+    if base and not program <= base <= size:
+        raise ProgramError(
+            f"segment_base_offset {base} is outside of {program} ... {size} bytes", place
+        )
+    if data and (not base or base + data > size):
+        raise ProgramError(
+            f"segment_data_size {data} from byte {base} does not fit a file of {size} bytes", place
+        )
+    return ExtendedHeader(program, base, data)

@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""FlatBuffer bytes to objects, in pure Python, trusting nothing.
+
+Every offset, length and alignment is checked before it is used; what is refused is named by its
+path (``execution_plan[0].values[17].val.sizes``) and byte. The path costs nothing until something
+is wrong: it is put together while the exception unwinds.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
+
+from bpte.program._bind import Binding, BoundField, BoundTable, python_scalar
+from bpte.program._errors import ProgramError
+from bpte.program._limits import element_budget, table_budget
+from bpte.program._schema import SIZES, Kind
+
+_U32 = struct.Struct("<I").unpack_from
+_I32 = struct.Struct("<i").unpack_from
+_U16 = struct.Struct("<H").unpack_from
+
+_Read = Callable[[int], Any]
+
+
+class _Fault(Exception):
+    """A broken rule, with the path collected from the inside out."""
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        self.parts: list[str] = []
+
+    def place(self) -> str:
+        return "".join(reversed(self.parts)).removeprefix(".")
+
+
+class _Layout(NamedTuple):
+    """What one vtable says about the tables that use it; the same in every file.
+
+    The entries of the lists start with the index of their value in what ``unpack`` returns.
+    """
+
+    size: int  # bytes of the table
+    phase: int  # what the table's position must be modulo 8; -1: anything
+    unpack: Callable[[memoryview, int], tuple[Any, ...]]
+    scalars: list[tuple[int, int]]  # index, position
+    enums: list[tuple[int, int, dict[int, Any], str]]  # ..., members, name
+    children: list[tuple[int, int, BoundField, int]]  # ..., field, offset in the table
+    unions: list[tuple[int, int, int, BoundField, int]]  # the type's index first
+    defaults: list[Any]
+    unknown: bool  # it has fields that the schema does not know
+
+
+class _Plan(NamedTuple):
+    """A layout with the readers of one file."""
+
+    size: int
+    phase: int
+    unpack: Callable[[memoryview, int], tuple[Any, ...]]
+    scalars: list[tuple[int, int]]
+    enums: list[tuple[int, int, dict[int, Any], str]]
+    children: list[tuple[int, int, _Read, int, str]]  # ..., reader, offset in the table, name
+    unions: list[tuple[int, int, int, tuple[_Read, ...], int, str]]
+    defaults: list[Any]
+
+
+# Layouts by binding, then by table and vtable. Bounded, as hostile files bring odd vtables.
+_LAYOUTS: WeakKeyDictionary[Binding, dict[tuple[int, bytes], _Layout]] = WeakKeyDictionary()
+_MAX_LAYOUTS = 1024
+
+
+def decode(
+    binding: Binding, data: memoryview, *, views: bool = False, allow_unknown: bool = False
+) -> tuple[Any, bool]:
+    """Reads the root table of ``data`` (contiguous unsigned bytes) into the binding's classes.
+
+    ``views``: fields held as bytes become memoryviews into ``data`` instead of copies.
+    ``allow_unknown``: fields that the schema does not know are skipped; the second result tells
+    whether there were any. Raises ProgramError, naming the place, for whatever breaks a rule.
+    """
+    decoder = _Decoder(binding, data, views, allow_unknown)
+    try:
+        return decoder.run()
+    except _Fault as fault:
+        raise ProgramError(fault.rule, fault.place()) from None
+    finally:
+        decoder.readers.clear()  # They refer to the decoder: let go of the data now.
+
+
+class _Decoder:
+    def __init__(
+        self, binding: Binding, data: memoryview, views: bool, allow_unknown: bool
+    ) -> None:
+        self.binding = binding
+        self.view = data
+        self.size = len(data)
+        self.views = views
+        self.allow_unknown = allow_unknown
+        self.unknown = False
+        self.tables_left = table_budget(self.size)
+        self.elements_left = element_budget(self.size)
+        self.texts: dict[int, str] = {}
+        self.blobs: dict[int, Any] = {}
+        self.readers: list[_Read] = []
+        self.layouts = _LAYOUTS.setdefault(binding, {})
+
+    def run(self) -> tuple[Any, bool]:
+        view = self.view
+        if self.size < 8:
+            raise _Fault(f"{self.size} bytes are too few for a program")
+        identifier = bytes(view[4:8])
+        if identifier != self.binding.schema.identifier:
+            raise _Fault(
+                f"the file identifier is {identifier!r}, not {self.binding.schema.identifier!r}"
+            )
+        for index in range(len(self.binding.tables)):
+            self.readers.append(self._table(index))
+        (root,) = _U32(view, 0)
+        if root < 8:
+            raise _Fault(f"the root table is at byte {root}, inside the header")
+        return self.readers[-1](root), self.unknown
+
+    def _table(self, index: int) -> _Read:
+        view, size = self.view, self.size
+        cls, name = self.binding.tables[index].cls, self.binding.tables[index].name
+        plans: dict[int, _Plan] = {}
+
+        def read(pos: int) -> Any:
+            if self.tables_left <= 0:
+                raise _Fault(f"more than {table_budget(size)} tables in {size} bytes")
+            self.tables_left -= 1
+            if pos & 3 or pos + 4 > size:
+                raise _Fault(f"table {name} at byte {pos} of {size} {_why(pos)}")
+            vtable = pos - _I32(view, pos)[0]
+            plan = plans.get(vtable)
+            if plan is None:
+                plan = plans[vtable] = self._plan(index, vtable)
+            length, phase, unpack, scalars, enums, children, unions, defaults = plan
+            if pos + length > size:
+                raise _Fault(f"table {name} at byte {pos} ends after byte {size}")
+            if phase >= 0 and pos & 7 != phase:
+                raise _Fault(f"table {name} at byte {pos} has a field that is not aligned")
+            raw = unpack(view, pos)
+            values = defaults.copy()
+            field = ""
+            for source, target in scalars:
+                values[target] = raw[source]
+            try:
+                for source, target, members, field in enums:  # noqa: B007
+                    try:
+                        values[target] = members[raw[source]]
+                    except KeyError:
+                        raise _Fault(f"{raw[source]} is no value of the enum") from None
+                for source, target, child, offset, field in children:  # noqa: B007
+                    step = raw[source]
+                    if not step:
+                        raise _Fault(f"an offset of 0 at byte {pos + offset}")
+                    values[target] = child(pos + offset + step)
+                for kind, source, target, members_, offset, field in unions:  # noqa: B007
+                    choice = raw[kind]
+                    if choice == 0 and source < 0:
+                        continue
+                    if source < 0 or not 0 < choice <= len(members_):
+                        raise _Fault(f"union type {choice} at byte {pos}")
+                    step = raw[source]
+                    if not step:
+                        raise _Fault(f"an offset of 0 at byte {pos + offset}")
+                    values[target] = members_[choice - 1](pos + offset + step)
+            except _Fault as fault:
+                fault.parts.append("." + field)
+                raise
+            return cls(*values)
+
+        return read
+
+    def _plan(self, index: int, at: int) -> _Plan:
+        view = self.view
+        if at & 1 or at < 0 or at + 4 > self.size:
+            raise _Fault(f"its vtable at byte {at} of {self.size} {_why(at)}")
+        (length,) = _U16(view, at)
+        if length < 4 or length & 1 or at + length > self.size:
+            raise _Fault(f"its vtable at byte {at} is {length} bytes long")
+        vtable = bytes(view[at : at + length])
+        layout = self.layouts.get((index, vtable))
+        if layout is None:
+            layout = _layout(self.binding.tables[index], vtable, at)
+            if len(self.layouts) < _MAX_LAYOUTS:
+                self.layouts[index, vtable] = layout
+        if layout.unknown:
+            self.unknown = True
+            if not self.allow_unknown:
+                raise _Fault(f"its vtable at byte {at} has a field that the schema does not know")
+        return _Plan(
+            *layout[:5],
+            children=[
+                (source, target, self._child(bound), offset, bound.field.name)
+                for source, target, bound, offset in layout.children
+            ],
+            unions=[
+                (
+                    kind,
+                    source,
+                    target,
+                    tuple([self.readers[i] for i in bound.union]),
+                    offset,
+                    bound.field.name,
+                )
+                for kind, source, target, bound, offset in layout.unions
+            ],
+            defaults=layout.defaults,
+        )
+
+    def _child(self, bound: BoundField) -> _Read:
+        kind = bound.field.kind
+        if kind is Kind.STRING:
+            return self._text
+        if kind is Kind.TABLE:
+            return self.readers[bound.table]
+        if kind is Kind.TABLES:
+            return self._tables(self.readers[bound.table])
+        return self._blob if bound.as_bytes else self._scalars(bound.field.code)
+
+    def _length(self, pos: int, width: int) -> int:
+        """The element count of the vector at ``pos``; its elements are inside the file."""
+        if pos & 3 or pos + 4 > self.size:
+            raise _Fault(f"a vector at byte {pos} of {self.size} {_why(pos)}")
+        count = cast(int, _U32(self.view, pos)[0])
+        if pos + 4 + count * width > self.size:
+            raise _Fault(f"a vector at byte {pos} of {count} elements ends after {self.size}")
+        if width == 8 and count and (pos + 4) & 7:
+            raise _Fault(f"a vector at byte {pos} has elements that are not aligned")
+        return count
+
+    def _text(self, pos: int) -> str:
+        text = self.texts.get(pos)
+        if text is None:
+            count = self._length(pos, 1)
+            end = pos + 4 + count
+            if end >= self.size or self.view[end]:
+                raise _Fault(f"a string at byte {pos} has no zero at its end")
+            try:
+                text = str(self.view[pos + 4 : end], "utf-8")
+            except UnicodeDecodeError as error:
+                raise _Fault(f"a string at byte {pos} is not UTF-8: {error.reason}") from None
+            self.texts[pos] = text
+        return text
+
+    def _blob(self, pos: int) -> Any:
+        blob = self.blobs.get(pos)
+        if blob is None:
+            count = self._length(pos, 1)
+            blob = self.view[pos + 4 : pos + 4 + count]
+            if not self.views:
+                blob = bytes(blob)
+            self.blobs[pos] = blob
+        return blob
+
+    def _scalars(self, code: str) -> _Read:
+        width, view = SIZES[code], self.view
+        unpackers: dict[int, Callable[..., tuple[Any, ...]]] = {}
+
+        def read(pos: int) -> list[Any]:
+            count = self._length(pos, width)
+            if count > self.elements_left:
+                raise _Fault(f"more than {element_budget(self.size)} elements")
+            self.elements_left -= count
+            if code == "B":
+                return list(view[pos + 4 : pos + 4 + count])
+            unpack = unpackers.get(count)
+            if unpack is None:
+                unpack = struct.Struct(f"<{count}{code}").unpack_from
+                if count < 64:
+                    unpackers[count] = unpack
+            return list(unpack(view, pos + 4))
+
+        return read
+
+    def _tables(self, reader: _Read) -> _Read:
+        view = self.view
+
+        def read(pos: int) -> list[Any]:
+            count = self._length(pos, 4)
+            steps = struct.unpack_from(f"<{count}I", view, pos + 4)
+            result: list[Any] = []
+            append = result.append
+            base = pos + 4
+            try:
+                for step in steps:
+                    if not step:
+                        raise _Fault(f"an offset of 0 at byte {base}")
+                    append(reader(base + step))
+                    base += 4
+            except _Fault as fault:
+                fault.parts.append(f"[{len(result)}]")
+                raise
+            return result
+
+        return read
+
+
+def _layout(table: BoundTable, vtable: bytes, at: int) -> _Layout:
+    """Understands a vtable. ``at`` is its byte in the file, for what is said about it."""
+    (inline,) = struct.unpack_from("<H", vtable, 2)
+    if inline < 4:
+        raise _Fault(f"its vtable at byte {at} gives it {inline} bytes")
+    entries = struct.unpack_from(f"<{len(vtable) // 2 - 2}H", vtable, 4)
+    parts: list[tuple[int, str]] = []  # offset in table, code
+    phases: set[int] = set()
+
+    def place(slot: int, code: str) -> int:
+        """Index of a slot's value among the parts; -1 if it is absent."""
+        offset = entries[slot] if slot < len(entries) else 0
+        if offset == 0:
+            return -1
+        width = SIZES[code]
+        if offset < 4 or offset + width > inline or offset % min(width, 4):
+            raise _Fault(f"its vtable at byte {at} puts slot {slot} at {offset} of {inline} bytes")
+        if width == 8:
+            phases.add(-offset & 7)
+        parts.append((offset, code))
+        return len(parts) - 1
+
+    scalars: list[tuple[int, int]] = []
+    enums: list[tuple[int, int, dict[int, Any], str]] = []
+    children: list[tuple[int, int, BoundField, int]] = []
+    unions: list[tuple[int, int, int, BoundField, int]] = []
+    defaults: list[Any] = [None] * len(table.fields)
+    for bound in table.fields:
+        field, target = bound.field, bound.position
+        if field.kind is Kind.SCALAR:
+            index = place(field.slot, field.code)
+            if bound.enum is not None and index >= 0:
+                enums.append((index, target, bound.enum, field.name))
+            elif bound.enum is not None:
+                if int(field.default) not in bound.enum:
+                    raise _at(field.name, f"{field.default} is no value of the enum")
+                defaults[target] = bound.enum[int(field.default)]
+            else:
+                defaults[target] = python_scalar(field)
+                if index >= 0:
+                    scalars.append((index, target))
+        elif field.kind is Kind.UNION:
+            kind, index = place(field.slot - 1, "B"), place(field.slot, "I")
+            if kind >= 0:
+                offset = parts[index][0] if index >= 0 else 0
+                unions.append((kind, index, target, bound, offset))
+            elif index >= 0:
+                raise _at(field.name, f"a union without a type in the vtable at byte {at}")
+        else:
+            index = place(field.slot, "I")
+            if index >= 0:
+                children.append((index, target, bound, parts[index][0]))
+    if len(phases) > 1:
+        raise _Fault(f"its vtable at byte {at} cannot be aligned")
+    unpack, rank = _unpacker(parts)
+    rank.append(-1)  # What is absent stays so.
+    return _Layout(
+        inline,
+        phases.pop() if phases else -1,
+        unpack,
+        [(rank[entry[0]], entry[1]) for entry in scalars],
+        [(rank[entry[0]], *entry[1:]) for entry in enums],
+        [(rank[entry[0]], *entry[1:]) for entry in children],
+        [(rank[entry[0]], rank[entry[1]], *entry[2:]) for entry in unions],
+        defaults,
+        any(entries[table.slots :]),
+    )
+
+
+def _unpacker(
+    parts: list[tuple[int, str]],
+) -> tuple[Callable[[memoryview, int], tuple[Any, ...]], list[int]]:
+    """One call that reads all the parts of a table, and where among its results each part is."""
+    order = sorted(range(len(parts)), key=lambda index: parts[index][0])
+    layout, end = "<", 0
+    for index in order:
+        offset, code = parts[index]
+        if offset < end:  # Fields over one another: odd, but every reader makes sense of it.
+            return _one_by_one(parts), list(range(len(parts)))
+        layout += f"{offset - end}x{code}"
+        end = offset + SIZES[code]
+    rank = [0] * len(parts)
+    for at, index in enumerate(order):
+        rank[index] = at
+    return struct.Struct(layout).unpack_from, rank
+
+
+def _one_by_one(
+    parts: list[tuple[int, str]],
+) -> Callable[[memoryview, int], tuple[Any, ...]]:
+    single = [(struct.Struct("<" + code).unpack_from, offset) for offset, code in parts]
+    return lambda view, pos: tuple([read(view, pos + offset)[0] for read, offset in single])
+
+
+def _at(field: str, rule: str) -> _Fault:
+    fault = _Fault(rule)
+    fault.parts.append("." + field)
+    return fault
+
+
+def _why(pos: int) -> str:
+    return "is not aligned" if pos & 3 and pos >= 0 else "is outside"
