@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Boards: what boards/<name>/board.toml says, checked. boards/README.md explains its keys."""
+
+from __future__ import annotations
+
+import re
+import string
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class BoardError(Exception):
+    """No such board, or a board.toml that breaks a rule; the message names file and key."""
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """One way to run a board's firmware: an emulator, a model, or the machine itself."""
+
+    name: str
+    #: argv. Placeholders: {program}, {bundle}, {load_address}, {timeout} (whole seconds);
+    #: {arguments}, the runner's arguments within a word, each as `argument` says. Words of their
+    #: own: {arguments...}, one word for each, and {preload...}, the words of `preload` when the
+    #: bundle is handed over in memory.
+    command: tuple[str, ...]
+    argument: str = " {}"
+    preload: tuple[str, ...] = ()
+    #: Whether the process's exit status is the run's outcome (semihosting, a native process).
+    exit_status: bool = True
+    #: An environment variable that names the executable, if it is not the command's first word.
+    environment: str | None = None
+    #: How to get it, for the message when it is missing.
+    install: str = ""
+
+
+@dataclass(frozen=True)
+class Build:
+    """How the program that runs on the board is built with CMake."""
+
+    cmake: tuple[str, ...]
+    target: str
+    artifact: str
+    #: An environment variable that names a ready-built one.
+    environment: str | None = None
+    #: Programs that must be installed, each with the advice to give when it is not.
+    needs: Mapping[str, str] = field(default_factory=dict)
+    #: Environment variable that names the prefix of an ExecuTorch installed for this board.
+    executorch_prefix: str | None = None
+
+
+@dataclass(frozen=True)
+class Board:
+    name: str
+    folder: Path
+    description: str
+    kind: str
+    cpu: str
+    engines: tuple[str, ...]
+    timeout: float
+    build: Build
+    simulators: tuple[Simulator, ...]
+    #: Where a preloaded bundle lies, and how many bytes there are for it; None: files only.
+    load_address: int | None = None
+    load_size: int | None = None
+
+
+_KINDS = ("host", "linux", "firmware")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
+_PLACEHOLDERS = {"program", "bundle", "load_address", "timeout", "arguments", "preload"}
+
+
+class _Table:
+    """Typed access to a TOML table; every refusal names file and key, and no key goes unread."""
+
+    def __init__(self, path: Path, table: Mapping[str, Any], at: str = "") -> None:
+        self._path = path
+        self._table = table
+        self._at = at
+        self._read: set[str] = set()
+
+    def _get(self, key: str, kind: type | tuple[type, ...], wanted: str, default: object) -> Any:
+        self._read.add(key)
+        value = self._table.get(key, default)
+        if value is _REQUIRED:
+            raise BoardError(f"{self._path}: {self._at}{key} is missing")
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+            if value is None and default is None:
+                return None
+            raise BoardError(f"{self._path}: {self._at}{key} is not {wanted}: {value!r}")
+        return value
+
+    def text(self, key: str) -> str:
+        value: str = self._get(key, str, "a string", _REQUIRED)
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        value: str | None = self._get(key, str, "a string", None)
+        return value
+
+    def integer(self, key: str) -> int | None:
+        value: int | None = self._get(key, int, "an integer", None)
+        return value
+
+    def seconds(self, key: str) -> float:
+        value = float(self._get(key, (int, float), "a number of seconds", _REQUIRED))
+        if not 0 < value < 1e6:
+            raise BoardError(f"{self._path}: {self._at}{key} is out of range: {value}")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        value: bool = self._get(key, bool, "true or false", default)
+        return value
+
+    def words(self, key: str, required: bool = True) -> tuple[str, ...]:
+        value = self._get(key, list, "an array of strings", _REQUIRED if required else [])
+        if not all(isinstance(item, str) for item in value):
+            raise BoardError(f"{self._path}: {self._at}{key} is not an array of strings: {value!r}")
+        return tuple(value)
+
+    def texts(self, key: str) -> dict[str, str]:
+        value = self._get(key, dict, "a table of strings", {})
+        if not all(isinstance(item, str) for item in value.values()):
+            raise BoardError(f"{self._path}: {self._at}{key} is not a table of strings: {value!r}")
+        return dict(value)
+
+    def table(self, key: str) -> _Table:
+        value = self._get(key, dict, "a table", _REQUIRED)
+        return _Table(self._path, value, f"{self._at}{key}.")
+
+    def optional_table(self, key: str) -> _Table | None:
+        return self.table(key) if key in self._table else None
+
+    def names(self) -> list[str]:
+        return list(self._table)
+
+    def done(self) -> None:
+        if unknown := sorted(set(self._table) - self._read):
+            raise BoardError(f"{self._path}: unknown key {self._at}{unknown[0]}")
+
+
+_REQUIRED = object()
+
+
+def _check_placeholders(path: Path, words: tuple[str, ...]) -> None:
+    for word in words:
+        try:
+            names = {name for _, name, _, _ in string.Formatter().parse(word) if name is not None}
+        except ValueError as error:
+            raise BoardError(f"{path}: {word!r}: {error}") from None
+        if unknown := {name.removesuffix("...") for name in names} - _PLACEHOLDERS:
+            raise BoardError(f"{path}: {word!r}: unknown placeholder {sorted(unknown)[0]!r}")
+
+
+def _simulator(path: Path, name: str, table: _Table) -> Simulator:
+    simulator = Simulator(
+        name=name,
+        command=table.words("command"),
+        argument=table.optional_text("argument") or " {}",
+        preload=table.words("preload", required=False),
+        exit_status=table.flag("exit_status", True),
+        environment=table.optional_text("environment"),
+        install=table.optional_text("install") or "",
+    )
+    table.done()
+    if not simulator.command:
+        raise BoardError(f"{path}: simulators.{name}.command is empty")
+    _check_placeholders(path, simulator.command + simulator.preload)
+    return simulator
+
+
+def load_board(folder: Path) -> Board:
+    """Reads folder/board.toml. Raises BoardError."""
+    path = folder / "board.toml"
+    try:
+        with path.open("rb") as file:
+            root = _Table(path, tomllib.load(file))
+    except OSError as error:
+        raise BoardError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BoardError(f"{path}: {error}") from None
+
+    kind = root.text("kind")
+    if kind not in _KINDS:
+        raise BoardError(f"{path}: kind is not one of {', '.join(_KINDS)}: {kind!r}")
+    build = root.table("build")
+    simulators = root.table("simulators")
+    bundle = root.optional_table("bundle")
+    root.optional_table("memory")  # the linker script's; read by boards/cmake/board.cmake
+    board = Board(
+        name=root.text("name"),
+        folder=folder,
+        description=root.text("description"),
+        kind=kind,
+        cpu=root.text("cpu"),
+        engines=root.words("engines"),
+        timeout=root.seconds("timeout"),
+        build=Build(
+            cmake=build.words("cmake", required=False),
+            target=build.text("target"),
+            artifact=build.text("artifact"),
+            environment=build.optional_text("environment"),
+            needs=build.texts("needs"),
+            executorch_prefix=build.optional_text("executorch_prefix"),
+        ),
+        simulators=tuple(
+            _simulator(path, name, simulators.table(name)) for name in simulators.names()
+        ),
+        load_address=bundle.integer("load_address") if bundle else None,
+        load_size=bundle.integer("load_size") if bundle else None,
+    )
+    root.optional_table("peripherals")
+    root.done()
+    build.done()
+    if bundle:
+        bundle.done()
+    if board.name != folder.name:
+        raise BoardError(f"{path}: name is {board.name!r}, but the folder's is {folder.name!r}")
+    if not board.simulators or not board.engines:
+        raise BoardError(f"{path}: no {'engine' if board.simulators else 'simulator'}")
+    return board
+
+
+def source_root() -> Path | None:
+    """The folder that holds boards/ and runtime/: a checkout, or what was packaged."""
+    package = Path(__file__).resolve().parent
+    for root in (package / "_sources", *package.parents):
+        if (root / "boards").is_dir() and (root / "runtime" / "bpte").is_dir():
+            return root
+    return None
+
+
+def find_board(name: str) -> Board:
+    """A board by its name, or by the path of a folder of your own. Raises BoardError."""
+    if "/" in name or name in (".", ".."):
+        return load_board(Path(name).resolve())
+    if not _NAME.match(name):
+        raise BoardError(f"{name!r} is no board's name")
+    root = source_root()
+    if root is None:
+        raise BoardError("no boards: this installation of bpte carries no sources of the firmware")
+    folder = root / "boards" / name
+    if not (folder / "board.toml").is_file():
+        raise BoardError(f"no board {name!r}; there are: {', '.join(board_names(root))}")
+    return load_board(folder)
+
+
+def board_names(root: Path) -> list[str]:
+    """The boards of a source tree."""
+    return sorted(path.parent.name for path in (root / "boards").glob("*/board.toml"))

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`bpte run`: every case of a bundle, on this machine or on a board, and the verdict."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from .. import launcher, report
+from ..protocol import Outcome
+
+HELP = "run every test case of a bundle and judge its outputs"
+
+EPILOG = """\
+examples:
+  bpte run model.bpte
+  bpte run model.bpte --method forward --case 0 --rtol 1e-3 --atol 1e-5
+  bpte run model.bpte --board corstone-300 --simulator qemu --timeout 60
+  bpte run model.bpte --board corstone-300 --elf firmware.elf --junit results.xml
+  bpte run --log uart.txt --rtol 1e-3        (judges a recorded output again)
+
+exit codes:
+  0 passed   1 a case failed   2 usage   3 malformed bundle
+  4 it could not be run: not started, hung, died, faulted, protocol cut short, nothing judged
+"""
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if not value >= 0 or math.isinf(value):
+        raise argparse.ArgumentTypeError(f"not a number >= 0: {text!r}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = _not_negative(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
+    return value
+
+
+def _index(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32 - 1:
+        raise argparse.ArgumentTypeError(f"not a case's index: {text!r}")
+    return value
+
+
+def _address(text: str) -> int:
+    value = int(text, 0)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"not an address: {text!r}")
+    return value
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments on a parser of its own."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = HELP[0].upper() + HELP[1:] + "."
+    parser.epilog = EPILOG
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the bundle")
+    parser.add_argument("--method", metavar="M", help="only this method's suite")
+    parser.add_argument("--case", type=_index, metavar="N", help="only this case of each suite")
+    for name, what in (("rtol", "relative"), ("atol", "absolute")):
+        parser.add_argument(
+            f"--{name}",
+            type=_not_negative,
+            metavar=name[0].upper(),
+            help=f"{what} tolerance, in place of the bundle's",
+        )
+    parser.add_argument("--board", default="host", metavar="NAME", help="default: host")
+    parser.add_argument(
+        "--simulator", metavar="S", help="qemu, fvp, ...; default: the first one installed"
+    )
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="in seconds")
+    parser.add_argument(
+        "--elf",
+        type=Path,
+        metavar="E",
+        help="a ready-built firmware or runner",
+    )
+    parser.add_argument("--engine", metavar="E", help="executorch or reference")
+    parser.add_argument(
+        "--operators-from",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PTE",
+        help="build the firmware with this program's operators only; may be repeated",
+    )
+    parser.add_argument(
+        "--from-file",
+        action="store_true",
+        help="a firmware reads the bundle case by case (semihosting) instead of in memory",
+    )
+    parser.add_argument(
+        "--load-address", type=_address, metavar="A", help="in place of the board's"
+    )
+    parser.add_argument(
+        "--log", type=Path, metavar="TXT", help="judge this recorded output; nothing is run"
+    )
+    parser.add_argument("--junit", type=Path, metavar="XML", help="write a JUnit report, too")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument(
+        "--verbose", action="store_true", help="show on stderr what the target says, as it comes"
+    )
+
+
+def _usage(message: str) -> int:
+    print(f"bpte run: {message}", file=sys.stderr)
+    return Outcome.USAGE
+
+
+def _show_text(data: bytes) -> None:
+    sys.stderr.buffer.write(data)
+    sys.stderr.flush()
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb; returns the exit code."""
+    if (arguments.file is None) == (arguments.log is None):
+        return _usage("give either a FILE or --log")
+    if arguments.log is not None:
+        try:
+            result = launcher.judge_log(arguments.log, arguments.log.read_bytes())
+        except OSError as error:
+            return _usage(f"{arguments.log}: {error.strerror}")
+        if arguments.rtol is not None or arguments.atol is not None:
+            result = launcher.judge_again(result, arguments.rtol, arguments.atol)
+    else:
+        result = launcher.run(
+            launcher.Request(
+                bundle=arguments.file,
+                board=arguments.board,
+                simulator=arguments.simulator,
+                program=arguments.elf,
+                engine=arguments.engine,
+                method=arguments.method,
+                case=arguments.case,
+                rtol=arguments.rtol,
+                atol=arguments.atol,
+                timeout=arguments.timeout,
+                from_file=arguments.from_file,
+                load_address=arguments.load_address,
+                operators_from=tuple(arguments.operators_from),
+            ),
+            on_text=_show_text if arguments.verbose else None,
+        )
+    if arguments.junit is not None:
+        try:
+            arguments.junit.write_bytes(report.as_junit(result))
+        except OSError as error:
+            return _usage(f"{arguments.junit}: {error.strerror}")
+    if arguments.json:
+        print(report.as_json(result))
+    elif result.state is launcher.State.USAGE:
+        return _usage(result.message)
+    else:
+        print(report.table(result, colour=sys.stdout.isatty()))
+    return result.outcome
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The verb as a program of its own: python -m bpte.cli.run."""
+    parser = argparse.ArgumentParser(prog="bpte run")
+    add_arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,518 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs a bundle on a board and says what became of it.
+
+One place for processes, time limits and run states, whatever the board: the host runner, firmware
+under an emulator or a model. What a simulator's command line looks like is its board.toml's; what
+the target says is `bpte.protocol`'s. A run passes only when a complete protocol says so and
+nothing contradicts it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import IO
+
+from . import build
+from .board import Board, BoardError, Simulator, find_board
+from .protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
+
+#: What the firmware's fault handler prints (boards/cortex-m/fault.cpp).
+FAULT_PREFIX = "bpte-fault: "
+#: What the runner prints in front of a complaint about its arguments.
+USAGE_PREFIX = "bpte: usage: "
+#: How long a process may take to exit after its end record.
+SETTLE_SECONDS = 10.0
+_KEPT_STDERR = 64 * 1024
+_CHUNK = 65536
+
+
+class State(str, Enum):
+    """How a run ended, finer than its exit code (docs/result-protocol.md)."""
+
+    PASSED = "passed"
+    MISMATCH = "mismatch"
+    USAGE = "usage"
+    MALFORMED = "malformed"
+    #: The engine could not run it, or nothing was judged: the protocol is complete and says so.
+    NOT_RUN = "not_run"
+    NOT_STARTED = "not_started"
+    TIMED_OUT = "timed_out"
+    DIED = "died"
+    FAULTED = "faulted"
+    CUT_SHORT = "cut_short"
+
+    @property
+    def outcome(self) -> Outcome:
+        return _OUTCOMES.get(self, Outcome.INFRASTRUCTURE)
+
+
+_OUTCOMES = {
+    State.PASSED: Outcome.PASSED,
+    State.MISMATCH: Outcome.MISMATCH,
+    State.USAGE: Outcome.USAGE,
+    State.MALFORMED: Outcome.MALFORMED,
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run, and where.
+
+    `bundle` is the file; `program` a ready-built runner or firmware (else it is built).
+    `from_file` lets a firmware read the bundle case by case through semihosting instead of finding
+    it in memory. `rtol` and `atol` replace what the bundle states. `timeout` is in seconds; None:
+    the board's.
+    """
+
+    bundle: Path
+    board: str = "host"
+    simulator: str | None = None
+    program: Path | None = None
+    engine: str | None = None
+    method: str | None = None
+    case: int | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    timeout: float | None = None
+    from_file: bool = False
+    load_address: int | None = None
+    #: .pte files whose operators alone a firmware is built with.
+    operators_from: tuple[Path, ...] = ()
+
+
+_NOTHING = Transcript(None, (), None, None, None, ())
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of a run. `message` is one line for people; `transcript` what the target said."""
+
+    state: State
+    message: str
+    bundle: Path
+    board: str
+    simulator: str = ""
+    command: tuple[str, ...] = ()
+    exit_status: int | None = None
+    seconds: float = 0.0
+    transcript: Transcript = _NOTHING
+    stderr: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.state.outcome
+
+
+class _Refusal(Exception):
+    """Ends a run before it began."""
+
+    def __init__(self, state: State, message: str) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+@dataclass(frozen=True)
+class _Process:
+    """What is left of a process that ended."""
+
+    transcript: Transcript
+    status: int | None  # None: ended by us, after the end record
+    timed_out: bool
+    stderr: str
+    seconds: float
+
+
+def run(
+    request: Request,
+    *,
+    on_record: Callable[[Record], None] | None = None,
+    on_start: Callable[[int], None] | None = None,
+    on_text: Callable[[bytes], None] | None = None,
+) -> Run:
+    """Runs and judges. Never raises for what a bundle, a target or a simulator does.
+
+    `on_record` is called for each record as it arrives, `on_start` with the process's id,
+    `on_text` with all that the target writes to its standard output.
+    """
+    simulator_name = request.simulator or ""
+    try:
+        board = find_board(request.board)
+        _check_bundle(request)
+        simulator, executable = _pick_simulator(board, request.simulator)
+        simulator_name = simulator.name
+        program = _program(board, request)
+        from_file = request.from_file
+        load_address = (
+            request.load_address if request.load_address is not None else board.load_address
+        )
+        if board.kind == "firmware" and not from_file:
+            _check_preload(board, request.bundle, load_address)
+    except BoardError as error:
+        return Run(State.USAGE, str(error), request.bundle, request.board, simulator_name)
+    except build.BuildError as error:
+        return Run(State.NOT_STARTED, str(error), request.bundle, request.board, simulator_name)
+    except _Refusal as error:
+        return Run(error.state, str(error), request.bundle, request.board, simulator_name)
+
+    timeout = request.timeout if request.timeout is not None else board.timeout
+    with tempfile.TemporaryDirectory(prefix="bpte-run-") as scratch:
+        folder = Path(scratch)
+        # A name without characters that a simulator's option syntax gives a meaning to.
+        (folder / "bundle.bpte").symlink_to(request.bundle.resolve())
+        (folder / "program").symlink_to(program.resolve())
+        command = _command(board, simulator, executable, request, load_address, timeout)
+        try:
+            process = _execute(command, folder, timeout, simulator, on_record, on_start, on_text)
+        except OSError as error:
+            message = f"did not start: {command[0]}: {error.strerror or error}"
+            return Run(
+                State.NOT_STARTED, message, request.bundle, board.name, simulator.name, command
+            )
+    state, message = _judge(process, simulator, timeout, command[0])
+    return Run(
+        state,
+        message,
+        request.bundle,
+        board.name,
+        simulator.name,
+        command,
+        process.status,
+        process.seconds,
+        process.transcript,
+        process.stderr,
+    )
+
+
+# --- Before the start -----------------------------------------------------------------------------
+
+
+def _check_bundle(request: Request) -> None:
+    try:
+        with request.bundle.open("rb"):
+            pass
+    except OSError as error:
+        raise _Refusal(State.USAGE, f"{request.bundle}: {error.strerror}") from None
+
+
+def _check_preload(board: Board, bundle: Path, load_address: int | None) -> None:
+    if load_address is None or board.load_size is None:
+        raise _Refusal(State.USAGE, f"{board.name} has no memory to preload; use --from-file")
+    size = bundle.stat().st_size
+    if size == 0:
+        # There would be nothing to preload, and the target would read what lay there before.
+        raise _Refusal(State.MALFORMED, f"{bundle}: too_short: the file is empty")
+    if size > board.load_size:
+        raise _Refusal(
+            State.USAGE,
+            f"{bundle}: {size} bytes do not fit the {board.load_size} that {board.name} has at "
+            f"{load_address:#x}; use --from-file",
+        )
+
+
+def _locate(simulator: Simulator) -> str | None:
+    word = simulator.command[0]
+    if simulator.environment and (named := os.environ.get(simulator.environment)):
+        word = named
+    if word == "{program}":
+        return word
+    return shutil.which(word)
+
+
+def _pick_simulator(board: Board, name: str | None) -> tuple[Simulator, str]:
+    candidates = [s for s in board.simulators if name in (None, s.name)]
+    if not candidates:
+        names = ", ".join(s.name for s in board.simulators)
+        raise _Refusal(State.USAGE, f"{board.name} has no simulator {name!r}; it has: {names}")
+    for simulator in candidates:
+        if executable := _locate(simulator):
+            return simulator, executable
+    missing = "; ".join(
+        f"{s.command[0]} is not installed" + (f" ({s.install})" if s.install else "")
+        for s in candidates
+    )
+    raise _Refusal(State.NOT_STARTED, f"did not start: {missing}")
+
+
+def _program(board: Board, request: Request) -> Path:
+    if request.program is not None:
+        if not request.program.is_file():
+            raise _Refusal(State.USAGE, f"{request.program}: no such file")
+        return request.program
+    engine = request.engine
+    if engine is not None and engine not in board.engines:
+        raise _Refusal(
+            State.USAGE,
+            f"{board.name} has no engine {engine!r}; it has: {', '.join(board.engines)}",
+        )
+    return build.program(board, engine, request.operators_from)
+
+
+#: Characters that no option syntax on the way to a firmware's argument vector gives a meaning to.
+_PLAIN = re.compile(rb"[A-Za-z0-9._/+-]")
+
+
+def _encode(word: str) -> str:
+    """Percent-encoded, as the firmware decodes its command line (boards/cortex-m/arguments.cpp)."""
+    return "".join(
+        chr(byte) if _PLAIN.match(bytes([byte])) else f"%{byte:02x}" for byte in os.fsencode(word)
+    )
+
+
+def _arguments(board: Board, request: Request, load_address: int | None) -> list[str]:
+    words: list[str] = []
+    if board.kind == "firmware":
+        if request.from_file:
+            words += ["--file", "bundle.bpte"]
+        else:
+            size = request.bundle.stat().st_size
+            words += ["--at", f"{load_address:#x}", "--size", str(size)]
+    if request.method is not None:
+        words += ["--method", request.method]
+    if request.case is not None:
+        words += ["--case", str(request.case)]
+    if request.rtol is not None:
+        words += ["--rtol", repr(request.rtol)]
+    if request.atol is not None:
+        words += ["--atol", repr(request.atol)]
+    if board.kind == "host" and request.engine is not None:
+        words += ["--engine", request.engine]
+    return [_encode(word) for word in words] if board.kind == "firmware" else words
+
+
+def _command(
+    board: Board,
+    simulator: Simulator,
+    executable: str,
+    request: Request,
+    load_address: int | None,
+    timeout: float,
+) -> tuple[str, ...]:
+    arguments = _arguments(board, request, load_address)
+    values = {
+        "program": "./program",
+        "bundle": "./bundle.bpte",
+        "load_address": f"{load_address:#x}" if load_address is not None else "",
+        "timeout": str(max(1, round(timeout))),
+        "arguments": "".join(simulator.argument.format(word) for word in arguments),
+    }
+
+    def expand(words: Sequence[str]) -> Iterator[str]:
+        for word in words:
+            if word == "{arguments...}":
+                yield from arguments
+            elif word == "{preload...}":
+                if not request.from_file:
+                    yield from expand(simulator.preload)
+            else:
+                yield word.format(**values)
+
+    first = executable if executable != "{program}" else values["program"]
+    return (first, *expand(simulator.command[1:]))
+
+
+# --- The process ----------------------------------------------------------------------------------
+
+
+@dataclass
+class _Limit:
+    """A moment, in time.monotonic()'s seconds, that may be moved."""
+
+    deadline: float
+
+    def remaining(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+
+def _execute(
+    command: tuple[str, ...],
+    folder: Path,
+    timeout: float,
+    simulator: Simulator,
+    on_record: Callable[[Record], None] | None,
+    on_start: Callable[[int], None] | None,
+    on_text: Callable[[bytes], None] | None,
+) -> _Process:
+    start = time.monotonic()
+    limit = _Limit(start + timeout)
+    parser = Parser()
+    stderr = bytearray()
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # so that whatever it starts is ended with it
+    ) as process:
+        try:
+            if on_start:
+                on_start(process.pid)
+            for data, is_stdout in _pieces(process, limit):
+                if not is_stdout:
+                    stderr += data
+                    del stderr[:-_KEPT_STDERR]
+                    continue
+                if on_text:
+                    on_text(data)
+                for record in parser.feed(data):
+                    if on_record:
+                        on_record(record)
+                if parser.ended:
+                    settle = SETTLE_SECONDS if simulator.exit_status else 0.0
+                    limit.deadline = min(limit.deadline, time.monotonic() + settle)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(limit.remaining())
+            status = process.returncode
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return _Process(
+        transcript=parser.finish(),
+        status=status,
+        timed_out=status is None and not parser.ended,
+        stderr=stderr.decode("utf-8", "replace"),
+        seconds=time.monotonic() - start,
+    )
+
+
+def _pieces(process: subprocess.Popen[bytes], limit: _Limit) -> Iterator[tuple[bytes, bool]]:
+    """Output as it comes, until both streams end or the deadline, which may move, has passed."""
+    assert process.stdout is not None and process.stderr is not None  # they were asked for
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, True)
+        selector.register(process.stderr, selectors.EVENT_READ, False)
+        while selector.get_map():
+            if not (remaining := limit.remaining()):
+                return
+            for key, _ in selector.select(remaining):
+                stream = key.fileobj
+                data = os.read(_fileno(stream), _CHUNK)
+                if data:
+                    yield data, key.data
+                else:
+                    selector.unregister(stream)
+
+
+def _fileno(stream: int | IO[bytes] | object) -> int:
+    return stream if isinstance(stream, int) else stream.fileno()  # type: ignore[attr-defined]
+
+
+# --- The verdict ----------------------------------------------------------------------------------
+
+
+def _last_line(process: _Process) -> str:
+    lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
+    lines = lines or list(process.transcript.other_lines)
+    return lines[-1] if lines else ""
+
+
+def _exit(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"
+
+
+def _progress(transcript: Transcript) -> str:
+    if transcript.begin is None:
+        return "no result record arrived"
+    return f"{len(transcript.cases)} of {transcript.begin.cases} cases arrived"
+
+
+def _prefixed(process: _Process, prefix: str) -> str | None:
+    for line in (*process.transcript.other_lines, *process.stderr.splitlines()):
+        if line.startswith(prefix):
+            return line.removeprefix(prefix).strip()
+    return None
+
+
+def _judge(
+    process: _Process, simulator: Simulator, timeout: float, executable: str
+) -> tuple[State, str]:
+    transcript, status = process.transcript, process.status
+    tail = f": {line}" if (line := _last_line(process)) else ""
+    if fault := _prefixed(process, FAULT_PREFIX):
+        return State.FAULTED, f"the target faulted: {fault} ({_progress(transcript)})"
+    if process.timed_out:
+        return State.TIMED_OUT, (
+            f"no end after {timeout:g} s, ended by force; {_progress(transcript)}"
+        )
+    if status is not None and status < 0:
+        return State.DIED, f"{Path(executable).name} was {_exit(status)}; {_progress(transcript)}"
+    if transcript.begin is None and status:
+        usage = _prefixed(process, USAGE_PREFIX)
+        if status == Outcome.USAGE and usage:
+            return State.USAGE, usage
+        name = Path(executable).name
+        return State.NOT_STARTED, f"did not start: {name}: {_exit(status)}{tail}"
+    if transcript.violation is not None or transcript.end is None:
+        return State.CUT_SHORT, f"protocol cut short: {transcript.violation}"
+    end = transcript.end
+    if simulator.exit_status and status is None:
+        return State.TIMED_OUT, f"did not exit within {SETTLE_SECONDS:g} s of its end record"
+    if simulator.exit_status and status != end.outcome:
+        return State.DIED, f"{_exit(status or 0)} contradicts the end record's {int(end.outcome)}"
+    return _complete(transcript, end.outcome)
+
+
+def _complete(transcript: Transcript, outcome: Outcome) -> tuple[State, str]:
+    """A complete transcript, in one line."""
+    cases = transcript.cases
+    failed = sum(case.verdict is Verdict.FAIL for case in cases)
+    if outcome is Outcome.PASSED:
+        passed = sum(case.verdict is Verdict.PASS for case in cases)
+        return State.PASSED, f"{passed} of {len(cases)} cases passed"
+    if outcome is Outcome.MISMATCH:
+        return State.MISMATCH, f"{failed} of {len(cases)} cases failed"
+    error = transcript.error
+    if error is not None:
+        state = State.MALFORMED if outcome is Outcome.MALFORMED else State.NOT_RUN
+        # The message of a broken rule begins with the rule's name already.
+        known = error.message.startswith(error.error)
+        return state, error.message if known else f"{error.error}: {error.message}"
+    for case in cases:
+        if case.verdict is Verdict.ERROR:
+            return State.NOT_RUN, f"{case.method}[{case.case}]: {case.error}: {case.message or ''}"
+    return State.NOT_RUN, "nothing was judged"
+
+
+def judge_again(result: Run, rtol: float | None, atol: float | None) -> Run:
+    """A complete run under another tolerance, from its evidence alone (`bpte.protocol.rejudge`).
+
+    Where the evidence does not decide, the case keeps its verdict and the message says so.
+    """
+    if result.state not in (State.PASSED, State.MISMATCH):
+        return result
+    judged = rejudge(result.transcript.cases, rtol, atol)
+    transcript = replace(result.transcript, cases=judged.cases)
+    failed = any(case.verdict is Verdict.FAIL for case in judged.cases)
+    state, message = _complete(transcript, Outcome.MISMATCH if failed else Outcome.PASSED)
+    if judged.undecided:
+        message += f"; {len(judged.undecided)} could not be judged again from the evidence alone"
+    return replace(result, state=state, message=message, transcript=transcript)
+
+
+def judge_log(path: Path, data: bytes) -> Run:
+    """A recorded output instead of a run."""
+    parser = Parser()
+    parser.feed(data)
+    transcript = parser.finish()
+    process = _Process(transcript, None, False, "", 0.0)
+    recorded = Simulator(name="log", command=(str(path),), exit_status=False)
+    state, message = _judge(process, recorded, 0.0, str(path))
+    target = transcript.begin.target if transcript.begin else ""
+    return Run(state, message, path, target, "log", transcript=transcript)

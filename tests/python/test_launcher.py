@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The launcher's run states, with a stand-in for the runner that replays prepared output.
+
+What a real runner, a real emulator and a real bundle do is tested in test_run.py and tests/boards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import textwrap
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+import transcripts as t
+from bpte import board, launcher, report
+from bpte.cli import run as cli
+from bpte.launcher import Request, State
+from bpte.protocol import Record
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    path = tmp_path / "any, name.bpte"
+    path.write_bytes(b"not looked at by a stand-in")
+    return path
+
+
+def stand_in(folder: Path, output: bytes, then: str = "sys.exit(0)") -> Path:
+    """A stand-in for the runner: an executable that prints `output`, then does something else."""
+    script = folder / "stand-in"
+    (folder / "output").write_bytes(output)
+    script.write_text(
+        f"#!{sys.executable}\n"
+        "import os, signal, sys, time\n"
+        f"sys.stdout.buffer.write(open({str(folder / 'output')!r}, 'rb').read())\n"
+        f"sys.stdout.flush()\n{then}\n"
+    )
+    script.chmod(0o755)
+    return script
+
+
+def _run(
+    bundle: Path, output: bytes, then: str = "sys.exit(0)", timeout: float = 30
+) -> launcher.Run:
+    program = stand_in(bundle.parent, output, then)
+    return launcher.run(Request(bundle, program=program, timeout=timeout))
+
+
+_CRASH = "os.kill(os.getpid(), signal.SIGSEGV)"
+
+
+@pytest.mark.parametrize(
+    ("output", "then", "state", "message"),
+    [
+        (t.whole("pass", "pass"), "sys.exit(0)", State.PASSED, "2 of 2 cases passed"),
+        (t.whole("pass", "fail"), "sys.exit(1)", State.MISMATCH, "1 of 2 cases failed"),
+        (t.whole("error"), "sys.exit(4)", State.NOT_RUN, "missing_operator: aten::sin.out"),
+        (t.whole("unjudged"), "sys.exit(4)", State.NOT_RUN, "nothing was judged"),
+        (t.whole(), "sys.exit(4)", State.NOT_RUN, "nothing was judged"),
+        (b"", "sys.exit(0)", State.CUT_SHORT, "no result record"),
+        (b"hello\n", "sys.exit(0)", State.CUT_SHORT, "no result record"),
+        (b"", "sys.exit('no flag -x')", State.NOT_STARTED, "exit status 1: no flag -x"),
+        (b"", "print('bpte: usage: no method x'); sys.exit(2)", State.USAGE, "no method x"),
+        (b"", "sys.exit(2)", State.NOT_STARTED, "exit status 2"),
+        (t.whole("pass")[:-9], "sys.exit(0)", State.CUT_SHORT, "cut off"),
+        (t.lines([t.begin(2), t.case(0)]), "sys.exit(0)", State.CUT_SHORT, "1 of 2 cases"),
+        (t.lines([t.begin(2)]), _CRASH, State.DIED, "killed by SIGSEGV; 0 of 2 cases"),
+        (t.whole("pass"), _CRASH, State.DIED, "killed by SIGSEGV"),
+        (t.whole("pass"), "sys.exit(1)", State.DIED, "contradicts the end record's 0"),
+        (t.whole("fail"), "sys.exit(0)", State.DIED, "contradicts the end record's 1"),
+        (
+            t.lines([t.begin(2)]) + b"bpte-fault: BusFault pc=0x10000234\n",
+            "sys.exit(70)",
+            State.FAULTED,
+            "BusFault pc=0x10000234 (0 of 2 cases arrived)",
+        ),
+    ],
+)
+def test_states(bundle: Path, output: bytes, then: str, state: State, message: str) -> None:
+    result = _run(bundle, output, then)
+    assert (result.state, message in result.message) == (state, True), result.message
+    expected = {State.PASSED: 0, State.MISMATCH: 1, State.USAGE: 2}.get(state, 4)
+    assert result.outcome == expected
+
+
+def test_malformed(bundle: Path) -> None:
+    records = [t.begin(0), t.error("truncated", "truncated: 100, limit 4096", 3)]
+    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(3)")
+    assert (result.state, result.outcome) == (State.MALFORMED, 3)
+    assert result.message == "truncated: 100, limit 4096"
+
+
+@pytest.mark.parametrize("flood", [False, True])
+def test_a_hang_is_ended(bundle: Path, flood: bool) -> None:
+    then = "while True: " + ("print('x' * 1000)" if flood else "time.sleep(60)")
+    start = time.monotonic()
+    result = _run(bundle, t.lines([t.begin(2), t.case(0)]), then, timeout=1)
+    assert time.monotonic() - start < 20
+    assert (result.state, result.outcome) == (State.TIMED_OUT, 4)
+    assert "no end after 1 s" in result.message
+    assert "1 of 2 cases" in result.message
+
+
+def test_children_are_ended_with_it(bundle: Path) -> None:
+    pid_file = bundle.parent / "pid"
+    then = (
+        "import subprocess; child = subprocess.Popen(['sleep', '60']); "
+        f"open({str(pid_file)!r}, 'w').write(str(child.pid)); time.sleep(60)"
+    )
+    assert _run(bundle, b"", then, timeout=2).state is State.TIMED_OUT
+    pid = int(pid_file.read_text())
+    for _ in range(100):
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return
+        if stat.rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail(f"process {pid} is still there")
+
+
+def test_killed_from_outside(bundle: Path) -> None:
+    program = stand_in(bundle.parent, t.lines([t.begin(2), t.case(0)]), "time.sleep(60)")
+    pids: list[int] = []
+
+    def kill(_: Record) -> None:
+        if len(seen) == 1:
+            os.kill(pids[0], signal.SIGKILL)
+        seen.append(_)
+
+    seen: list[Record] = []
+    result = launcher.run(
+        Request(bundle, program=program, timeout=30), on_record=kill, on_start=pids.append
+    )
+    assert (result.state, result.outcome) == (State.DIED, 4)
+    assert "killed by SIGKILL; 1 of 2 cases arrived" in result.message
+
+
+def test_records_stream(bundle: Path) -> None:
+    """The first record arrives while the runner still waits for leave to go on."""
+    gate = bundle.parent / "gate"
+    program = stand_in(
+        bundle.parent,
+        t.whole("pass"),
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)",
+    )
+    arrived = threading.Event()
+
+    def note(_: Record) -> None:
+        arrived.set()
+        gate.touch()
+
+    result = launcher.run(Request(bundle, program=program, timeout=30), on_record=note)
+    assert arrived.is_set()
+    assert result.state is State.PASSED
+
+
+@pytest.mark.parametrize(
+    ("request_", "state", "message"),
+    [
+        (Request(Path("/no/such.bpte")), State.USAGE, "No such file"),
+        (Request(Path(__file__), board="no-such-board"), State.USAGE, "there are: "),
+        (Request(Path(__file__), board="No/../Board"), State.USAGE, "board.toml"),
+        (Request(Path(__file__), simulator="fvp"), State.USAGE, "it has: native"),
+        (Request(Path(__file__), program=Path("/no/elf")), State.USAGE, "no such file"),
+        (Request(Path(__file__), engine="tflite"), State.USAGE, "it has: executorch, reference"),
+    ],
+)
+def test_refused_before_the_start(request_: Request, state: State, message: str) -> None:
+    result = launcher.run(request_)
+    assert result.state is state
+    assert message in result.message
+
+
+def test_a_program_that_is_no_executable_did_not_start(bundle: Path) -> None:
+    program = bundle.parent / "text"
+    program.write_text("just text")
+    result = launcher.run(Request(bundle, program=program))
+    assert (result.state, result.outcome) == (State.NOT_STARTED, 4)
+
+
+# --- Boards -------------------------------------------------------------------------------------
+
+
+def test_every_board_describes_itself() -> None:
+    root = board.source_root()
+    assert root is not None
+    names = board.board_names(root)
+    assert "host" in names
+    for name in names:
+        assert board.find_board(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "name is missing"),
+        ('name = "other"', "name is 'other', but the folder's is 'mine'"),
+        ("name = 3", "name is not a string"),
+        ('name = "mine"\nspeed = 1', "unknown key speed"),
+        ('name = "mine"\n[simulators.s]\ncommand = ["x", "{elf}"]', "unknown placeholder 'elf'"),
+        ('name = "mine"\n[simulators.s]\ncommand = "x"', "simulators.s.command is not"),
+        ('name = "mine"\n[simulators.s]\ncommand = []', "simulators.s.command is empty"),
+        ("name = ", "board.toml"),
+    ],
+)
+def test_a_wrong_description_is_refused(tmp_path: Path, line: str, message: str) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    rest = """
+        [build]
+        target = "t"
+        artifact = "a"
+        """
+    tables = "" if "[simulators" in line else '[simulators.x]\ncommand = ["x"]\n'
+    (folder / "board.toml").write_text(
+        'description = ""\nkind = "host"\ncpu = ""\nengines = ["reference"]\ntimeout = 1\n'
+        + line
+        + "\n"
+        + textwrap.dedent(rest)
+        + tables
+    )
+    with pytest.raises(board.BoardError, match=r"board\.toml") as caught:
+        board.load_board(folder)
+    assert message in str(caught.value)
+
+
+# --- Reports ------------------------------------------------------------------------------------
+
+
+def test_the_table_names_everything_about_a_mismatch(bundle: Path) -> None:
+    records = [t.begin(2), t.case(0), t.case(1, "fail", name="noisy")]
+    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(1)")
+    text = report.table(result)
+    assert 'forward, case 1 "noisy", output 0: element [1, 2]: expected 1.5, actual 1.25' in text
+    assert "off by 0.25" in text
+    assert "max error 0.25 (relative 0.17), allowed atol 1e-05 + rtol 1.3e-06 * |expected|" in text
+    assert "2048 bytes in place at 0x71000400" in text
+    assert text.endswith("mismatch: 1 of 2 cases failed")
+    assert "\033[31mfail" in report.table(result, colour=True)
+
+
+def test_a_target_cannot_steer_the_terminal(bundle: Path) -> None:
+    records = [t.begin(1, target="\x1b[2J"), t.case(0, "error", message="\x1b]0;gotcha\x07\r\nx")]
+    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(4)")
+    text = report.table(result)
+    assert "\x1b" not in text and "\x07" not in text and "\r" not in text
+    assert r"\x1b]0;gotcha" in text
+    ElementTree.fromstring(report.as_junit(result))
+
+
+def test_json_is_standard_json(bundle: Path) -> None:
+    output = t.passing_output(sqnr_db="inf", max_rel="nan")
+    records = [t.begin(1), t.case(0, outputs=[output])]
+    result = _run(bundle, t.lines([*records, t.end(records)]))
+
+    def refuse(name: str) -> float:
+        raise AssertionError(name)
+
+    document = json.loads(report.as_json(result), parse_constant=refuse)
+    assert document["state"] == "passed"
+    assert document["exit_code"] == 0
+    assert document["cases"][0]["outputs"][0]["sqnr_db"] == "inf"
+    assert document["cases"][0]["outputs"][0]["max_rel"] == "nan"
+
+
+def test_junit_counts(bundle: Path) -> None:
+    output = t.whole("pass", "fail", "error", "unjudged")
+    root = ElementTree.fromstring(report.as_junit(_run(bundle, output, "sys.exit(1)")))
+    (suite,) = root
+    assert {k: suite.get(k) for k in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "4",
+        "failures": "1",
+        "errors": "1",
+        "skipped": "1",
+    }
+    failure = suite[1][0]
+    assert failure.tag == "failure"
+    assert "expected 1.5, actual 1.25" in failure.get("message", "")
+    cut = ElementTree.fromstring(report.as_junit(_run(bundle, output[:-9], "sys.exit(1)")))
+    assert cut[0].get("errors") == "2"
+
+
+# --- The verb -----------------------------------------------------------------------------------
+
+
+def test_the_verb_judges_a_log_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "uart.txt"
+    log.write_bytes(b"boot\r\n" + t.whole("pass", "fail", newline="\r\n"))
+    assert cli.main(["--log", str(log)]) == 1
+    assert cli.main(["--log", str(log), "--atol", "0.3"]) == 0
+    assert cli.main(["--log", str(log), "--atol", "0.2"]) == 1
+    assert "could not be judged again" in capsys.readouterr().out
+    log.write_bytes(t.whole("pass", "fail")[:-3])
+    assert cli.main(["--log", str(log), "--atol", "0.3"]) == 4
+
+
+def test_the_verbs_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    assert cli.main(["/no/such.bpte"]) == 2
+    assert "/no/such.bpte: No such file" in capsys.readouterr().err
+    for wrong in (["--rtol", "-1"], ["--atol", "nan"], ["--timeout", "0"], ["--case", "-1"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(["x.bpte", *wrong])
+        assert caught.value.code == 2
+
+
+def test_the_verb_writes_junit(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = stand_in(bundle.parent, t.whole("pass"))
+    report_file = bundle.parent / "junit.xml"
+    arguments = [str(bundle), "--elf", str(program), "--junit", str(report_file), "--json"]
+    assert cli.main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 0
+    assert ElementTree.parse(report_file).getroot().tag == "testsuites"

@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The result protocol's reader: what is right is read exactly, what is wrong is never a pass."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import transcripts as t
+from bpte import protocol
+from bpte.protocol import Outcome, Verdict, parse, parse_record, rejudge
+
+#: Time says nothing on a machine that is busy with other things.
+_PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_reads_a_whole_protocol(newline: str) -> None:
+    transcript = parse(t.whole("pass", "pass", newline=newline))
+    assert transcript.violation is None
+    assert transcript.complete
+    assert transcript.outcome is Outcome.PASSED
+    assert transcript.begin is not None
+    assert transcript.begin.program_address == 0x71000400
+    assert transcript.begin.unit == "cycles"
+    case = transcript.cases[1]
+    assert (case.method, case.case, case.time) == ("forward", 1, 1234)
+    assert case.outputs[0].shape == (2, 3)
+    assert case.outputs[0].max_rel == 1e-6
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome"),
+    [
+        (["pass"], 0),
+        (["pass", "unjudged"], 0),
+        (["pass", "fail"], 1),
+        (["fail", "error"], 1),
+        (["pass", "error"], 4),
+        (["unjudged"], 4),
+        ([], 4),
+    ],
+)
+def test_outcome_follows_the_verdicts(verdicts: list[str], outcome: int) -> None:
+    transcript = parse(t.whole(*verdicts))
+    assert transcript.violation is None
+    assert transcript.outcome == outcome
+
+
+def test_other_lines_are_skipped_and_kept() -> None:
+    data = b"boot \xff\n" + t.whole("pass").replace(
+        b'#bpte {"event": "end', b'noise\n#bpte {"event": "end'
+    )
+    transcript = parse(data)
+    assert transcript.outcome is Outcome.PASSED
+    assert transcript.other_lines == ("boot �", "noise")
+
+
+@settings(_PLAIN, max_examples=50)
+@given(st.lists(st.integers(1, 60), max_size=40))
+def test_pieces_of_any_size_read_alike(sizes: list[int]) -> None:
+    data = b"hello\n" + t.whole("pass", "fail", newline="\r\n") + b"bye"
+    parser = protocol.Parser()
+    rest = data
+    for size in sizes:
+        parser.feed(rest[:size])
+        rest = rest[size:]
+    parser.feed(rest)
+    assert parser.finish() == parse(data)
+
+
+def test_first_mismatch_is_exact_for_64_bits() -> None:
+    big = 2**63 - 1
+    record = t.case(
+        0,
+        "fail",
+        outputs=[
+            t.failing_output() | {"first": {"index": [], "expected": big, "actual": -(2**63)}}
+        ],
+    )
+    case = parse_record(json.dumps(record))
+    assert isinstance(case, protocol.Case)
+    first = case.outputs[0].first
+    assert first is not None
+    assert (first.expected, first.actual) == (big, -(2**63))
+
+
+def test_numbers_that_json_cannot_hold() -> None:
+    record = t.case(0, outputs=[t.passing_output(sqnr_db="inf", max_abs="nan", mean_abs="-inf")])
+    case = parse_record(json.dumps(record))
+    assert isinstance(case, protocol.Case)
+    output = case.outputs[0]
+    assert output.sqnr_db == math.inf
+    assert output.max_abs is not None and math.isnan(output.max_abs)
+    assert output.mean_abs == -math.inf
+
+
+def _records(*verdicts: str) -> list[dict[str, Any]]:
+    records = [t.begin(len(verdicts)), *(t.case(i, v) for i, v in enumerate(verdicts))]
+    return [*records, t.end(records)]
+
+
+def _changed(index: int, **more: Any) -> bytes:
+    """A protocol of two passing cases with one record changed, its checksum right all the same."""
+    records = _records("pass", "pass")
+    records[index] |= more
+    if index != 3:
+        records[3] = t.end(records[:3])
+    return t.lines(records)
+
+
+_WRONG = {
+    "nothing": (b"", "no result record"),
+    "no end": (t.lines(_records("pass", "pass")[:3]), "no end record; 2 of 2"),
+    "cut in a record": (t.whole("pass")[:-20], "cut off"),
+    "last newline missing": (t.whole("pass")[:-1], "cut off"),
+    "case missing": (t.lines([*_records("pass", "pass")[:2], _records("pass")[2]]), "crc32"),
+    "fewer cases": (
+        t.lines([t.begin(2), t.case(0), t.end([t.begin(2), t.case(0)])]),
+        "1 of the 2 cases",
+    ),
+    "more cases": (
+        t.lines([t.begin(1), t.case(0), t.case(1), t.end([t.begin(1), t.case(0), t.case(1)])]),
+        "more cases",
+    ),
+    "case twice": (t.lines([t.begin(2), t.case(0), t.case(0)]), "twice"),
+    "begin twice": (t.lines(_records("pass")[:1] * 2), "started again"),
+    "case first": (t.lines([t.case(0)]), "before the begin"),
+    "after the end": (t.whole("pass") + t.lines([t.case(7)]), "after the end"),
+    "crc": (_changed(3, crc32="00000000"), "crc32 00000000"),
+    "crc no hex": (_changed(3, crc32="0x123456"), "hexadecimal"),
+    "outcome lies": (_changed(3, outcome=1), "outcome 1, but"),
+    "totals lie": (_changed(3, passed=3), "passed is 3"),
+    "protocol 2": (_changed(0, protocol=2), "speaks protocol 2"),
+    "verdict unknown": (_changed(1, verdict="good"), "'verdict' is not one of"),
+    "verdict lies": (_changed(1, verdict="fail"), "contradicts its outputs"),
+    "pass without outputs": (_changed(1, outputs=[]), "contradicts its outputs"),
+    "negative index": (_changed(1, case=-1), "'case' is not an integer"),
+    "bool as integer": (_changed(1, case=True), "'case' is not an integer"),
+    "string as count": (_changed(0, cases="2"), "'cases' is not an integer"),
+    "absurd count": (_changed(0, cases=10**12), "'cases' is not an integer"),
+    "method missing": (_changed(1, method=None), "'method' is missing"),
+    "address": (_changed(0, program_address="0x1g"), "hexadecimal"),
+    "shape": (_changed(1, outputs=[t.passing_output(shape=[-1])]), "array of integers"),
+    "rank": (_changed(1, outputs=[t.passing_output(shape=[1] * 17)]), "at most 16"),
+    "counts": (_changed(1, outputs=[t.passing_output(mismatches=7)]), "more mismatches"),
+    "no JSON": (b"#bpte {\n", "no JSON"),
+    "no object": (b"#bpte []\n", "no JSON object"),
+    "nan literal": (b'#bpte {"event": NaN}\n', "NaN is no JSON"),
+    "key twice": (b'#bpte {"event": "begin", "event": "end"}\n', "occurs twice"),
+    "not ASCII": ('#bpte {"event": "é"}\n'.encode(), "not ASCII"),
+    "deep": (b"#bpte " + b"[" * 100_000 + b"\n", "no JSON"),
+    "event unknown": (b'#bpte {"event": "restart"}\n', "unknown event"),
+    "digits": (b'#bpte {"event": "begin", "protocol": ' + b"1" * 10_000 + b"}\n", ""),
+    "too long": (b"#bpte " + b" " * (protocol.MAX_LINE + 1) + b"\n", "longer than"),
+}
+
+
+@pytest.mark.parametrize("name", _WRONG)
+def test_a_violation_is_named_and_never_a_pass(name: str) -> None:
+    data, message = _WRONG[name]
+    transcript = parse(data)
+    assert transcript.violation is not None
+    assert message in transcript.violation
+    assert not transcript.complete
+    assert transcript.outcome is Outcome.INFRASTRUCTURE
+
+
+def test_a_long_line_that_is_no_record_is_skipped() -> None:
+    noise = b"x" * (3 * protocol.MAX_LINE) + b"\n"
+    assert parse(noise + t.whole("pass")).outcome is Outcome.PASSED
+
+
+def test_an_error_record_explains_missing_cases() -> None:
+    records = [t.begin(3), t.case(0), t.error("read_failed", "read_failed: at 512", 4, offset=512)]
+    transcript = parse(t.lines([*records, t.end(records)]))
+    assert transcript.violation is None
+    assert transcript.outcome is Outcome.INFRASTRUCTURE
+    assert transcript.error is not None
+    assert transcript.error.where == {"offset": 512}
+
+
+def test_a_lone_surrogate_can_be_printed() -> None:
+    record = parse_record(json.dumps(t.case(0, name="\ud800")))
+    assert isinstance(record, protocol.Case)
+    assert record.name == "?"
+
+
+# --- Whatever arrives ---------------------------------------------------------------------------
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["nan", "inf", "pass", "fail", "begin", "case", "error", "end"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=8) | st.sampled_from(sorted(t.case(0))), inner, max_size=6
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(_PLAIN, max_examples=300)
+@given(st.binary(max_size=200))
+@example(b"#bpte \n")
+@example(b"#bpte {}\r\n\r\n")
+def test_any_bytes_are_survived(data: bytes) -> None:
+    for transcript in (parse(data), parse(b"#bpte " + data + b"\n")):
+        assert transcript.outcome is Outcome.INFRASTRUCTURE
+
+
+@settings(_PLAIN, max_examples=300)
+@given(
+    st.sampled_from(["begin", "case", "error", "end"]),
+    st.dictionaries(
+        st.sampled_from(sorted(t.begin(1) | t.case(0) | t.error("e", "m", 4) | t.end([]))),
+        _JSON,
+        max_size=6,
+    ),
+)
+def test_any_record_is_read_or_refused(event: str, members: dict[str, Any]) -> None:
+    base = {
+        "begin": t.begin(1),
+        "case": t.case(0),
+        "error": t.error("e", "m", 4),
+        "end": t.end([]),
+    }[event]
+    text = json.dumps(base | members | {"event": event})
+    try:
+        record = parse_record(text)
+    except protocol.ProtocolError:
+        return
+    assert isinstance(record, (protocol.Begin, protocol.Case, protocol.RunError, protocol.End))
+
+
+@settings(_PLAIN, max_examples=300)
+@given(st.data())
+def test_a_changed_byte_is_never_a_false_pass(data: st.DataObject) -> None:
+    """Of a run with a failed case: no single change makes it pass."""
+    text = bytearray(t.whole("pass", "fail"))
+    at = data.draw(st.integers(0, len(text) - 1))
+    text[at] = data.draw(st.integers(0, 255))
+    assert parse(bytes(text)).outcome is not Outcome.PASSED
+
+
+@settings(_PLAIN, max_examples=200)
+@given(st.integers(0, 2000))
+def test_a_cut_is_never_a_pass(size: int) -> None:
+    text = t.whole("pass", "pass")
+    if size < len(text):
+        assert parse(text[:size]).outcome is Outcome.INFRASTRUCTURE
+
+
+# --- Judging again ------------------------------------------------------------------------------
+
+
+def _case_of(output: dict[str, Any]) -> protocol.Case:
+    record = parse_record(json.dumps(t.case(0, output["verdict"], outputs=[output])))
+    assert isinstance(record, protocol.Case)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("output", "rtol", "atol", "verdict"),
+    [
+        (t.failing_output(), None, 0.25, "pass"),  # the largest error is allowed
+        (t.failing_output(), 1e-9, None, "fail"),  # nowhere wider
+        (t.failing_output(), None, 0.2, None),  # wider, but not enough to know
+        (t.passing_output(), 1.0, None, "pass"),  # nowhere tighter
+        (t.passing_output(), 0.0, 1e-6, "pass"),  # the largest error is allowed
+        (t.passing_output(), 0.0, 1e-8, None),  # which element errs by how much is not known
+        (t.passing_output(nonfinite=1), 0.0, 1e-6, None),  # infinities are not in max_abs
+        (t.failing_output() | {"reason": "shape"}, 9.0, 9.0, "fail"),
+        (t.failing_output() | {"reason": "cosine"}, 9.0, 9.0, "fail"),
+    ],
+)
+def test_judges_again_where_the_evidence_suffices(
+    output: dict[str, Any], rtol: float | None, atol: float | None, verdict: str | None
+) -> None:
+    case = _case_of(output)
+    judged = rejudge([case], rtol, atol)
+    if verdict is None:
+        assert judged.undecided == ((0, 0),)
+        assert judged.cases[0].verdict is case.verdict
+    else:
+        assert judged.undecided == ()
+        assert judged.cases[0].verdict is Verdict(verdict)
+
+
+_TOLERANCES = st.floats(0, 10) | st.sampled_from([0.0, 1e-6, 1e-3, 0.1])
+
+
+@settings(_PLAIN, max_examples=400)
+@given(
+    st.lists(st.tuples(st.floats(-4, 4), st.floats(-4, 4)), min_size=1, max_size=6),
+    st.tuples(_TOLERANCES, _TOLERANCES),
+    st.tuples(_TOLERANCES, _TOLERANCES),
+)
+def test_judging_again_agrees_with_comparing_again(
+    pairs: list[tuple[float, float]], old: tuple[float, float], new: tuple[float, float]
+) -> None:
+    """Against the rule itself, |actual - expected| <= atol + rtol * |expected|."""
+
+    def outside(rtol: float, atol: float) -> list[int]:
+        return [i for i, (e, a) in enumerate(pairs) if not abs(a - e) <= atol + rtol * abs(e)]
+
+    bad = outside(*old)
+    errors = [abs(a - e) for e, a in pairs]
+    relative = [abs(a - e) / abs(e) for e, a in pairs if e != 0]
+    output = t.passing_output(
+        verdict="fail" if bad else "pass",
+        shape=[len(pairs)],
+        numel=len(pairs),
+        mismatches=len(bad),
+        max_abs=max(errors),
+        max_rel=max(relative, default=0.0),
+        rtol=old[0],
+        atol=old[1],
+    )
+    if bad:
+        output |= {
+            "reason": "elements",
+            "first": {"index": [bad[0]], "expected": pairs[bad[0]][0], "actual": pairs[bad[0]][1]},
+        }
+    if any(isinstance(v, float) and not math.isfinite(v) for v in output.values()):
+        return  # |e| so small that the quotient overflows: the protocol would say "inf"
+    judged = rejudge([_case_of(output)], *new)
+    if not judged.undecided:
+        assert judged.cases[0].verdict is (Verdict.FAIL if outside(*new) else Verdict.PASS)
+
+
+def test_checksum_is_zlibs_over_the_json_texts() -> None:
+    first, last = t.whole().splitlines()
+    text = first.removeprefix(b"#bpte ") + b"\n"
+    assert json.loads(last.removeprefix(b"#bpte "))["crc32"] == f"{zlib.crc32(text):08x}"
