@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bpte/core/compare.h>
+#include <bpte/core/config.h>
 #include <bpte/core/data_source.h>
 #include <bpte/core/result.h>
 #include <bpte/core/tensor_view.h>
@@ -84,6 +85,9 @@ class TestCase {
  private:
   friend class Bundle;
   friend class TestSuite;
+  Result<Value> value(unsigned values, uint32_t index, Span<const uint8_t> payload_bytes) const;
+  uint32_t payload_segment() const;  // kNoIndex when it has none
+
   const Bundle* bundle_ = nullptr;
   uint32_t table_ = 0;        // offset of the BundledMethodTestCase table in the metadata
   uint32_t suite_table_ = 0;  // offset of its BundledMethodTestSuite
@@ -111,11 +115,13 @@ class Bundle {
   /// lie at a multiple of the header's base_alignment (misaligned_base names it).
   static Result<Bundle> open(Span<const uint8_t> file, const OpenOptions& options = {});
 
+#if BPTE_CORE_DATA_SOURCE
   /// Through a data source: header and metadata are read into `metadata_buffer` (aligned to 16;
   /// buffer_too_small names the size), segments only when asked for. BP08 has no segments apart
   /// from its FlatBuffer: the buffer must take the whole file.
   static Result<Bundle> open(DataSource& source, Span<uint8_t> metadata_buffer,
                              const OpenOptions& options = {});
+#endif
 
   const Header& header() const;
 
@@ -142,10 +148,12 @@ class Bundle {
   /// Reads bytes [offset, offset + buffer.size()) of the file through the data source, or copies
   /// them in place.
   Status read(uint64_t file_offset, Span<uint8_t> buffer) const;
+#if BPTE_CORE_CHECKSUMS
   /// CRC-32 of one segment, in place or through `scratch` (any size above 0) from a data source.
   Status verify_segment(uint32_t index, Span<uint8_t> scratch) const;
   /// Every segment's CRC-32 and every padding byte.
   Status verify_checksums(Span<uint8_t> scratch) const;
+#endif
 
   uint32_t named_data_count() const;
   Result<Text> named_data_key(uint32_t index) const;
@@ -158,8 +166,23 @@ class Bundle {
  private:
   friend class TestCase;
   friend class TestSuite;
-  // The implementer adds its own members: base pointer, metadata span, root table offset, data
-  // source pointer.
+
+  // The checks that the two ways in share; `scratch` as for verify_checksums().
+  Status check(const OpenOptions& options, Span<uint8_t> scratch);
+  // The next bytes of [offset, offset + size): all of them in place, or as many as `scratch` takes.
+  Status load(uint64_t file_offset, uint64_t size, Span<uint8_t> scratch,
+              Span<const uint8_t>* bytes) const;
+  Result<Text> entry_text(unsigned entries, uint32_t index, unsigned field) const;
+#if BPTE_CORE_CHECKSUMS
+  Status verify(uint32_t index, const SegmentInfo& segment, Span<uint8_t> scratch) const;
+  Status verify_padding(uint64_t from, uint64_t to, Span<uint8_t> scratch) const;
+#endif
+
+  Header header_;
+  Span<const uint8_t> metadata_;   // the FlatBuffer; checked
+  const uint8_t* file_ = nullptr;  // the whole file in place; null when it comes from source_
+  DataSource* source_ = nullptr;
+  uint32_t root_ = 0;  // of the BundledProgram table in the metadata
 };
 
 }  // namespace bpte

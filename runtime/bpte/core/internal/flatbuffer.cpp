@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/core/internal/flatbuffer.h>
+
+namespace bpte::flatbuffer {
+
+namespace {
+constexpr uint32_t kWorkPerByte = 64;
+}  // namespace
+
+Reader::Reader(Span<const uint8_t> buffer) : data_(buffer.data()) {
+  if (buffer.size() > kMaxSize) {
+    fail(0);
+    return;
+  }
+  size_ = static_cast<uint32_t>(buffer.size());
+  work_ = uint64_t{size_} * kWorkPerByte;
+}
+
+Position Reader::fail(Position at) {
+  if (!bad()) {
+    bad_at_ = at;
+  }
+  return 0;
+}
+
+void Reader::charge(uint32_t steps) {
+  if (steps > work_) {
+    fail(0);
+    steps = 0;
+  }
+  work_ -= steps;
+}
+
+bool Reader::holds(Position at, uint32_t size, uint32_t align) {
+  if ((at & (align - 1)) == 0 && at <= size_ && size <= size_ - at) {
+    return true;
+  }
+  fail(at);
+  return false;
+}
+
+Position Reader::follow(Position at) {
+  if (at == 0 && !holds(0, 4, 4)) {
+    return 0;
+  }
+  const uint32_t offset = load<uint32_t>(at);
+  // Both terms are below 2^31: the sum cannot wrap.
+  if (offset == 0 || offset > kMaxSize || at + offset >= size_) {
+    return fail(at);
+  }
+  return at + offset;
+}
+
+Position Reader::root() {
+  return follow(0);
+}
+
+Position Reader::field(Position table, unsigned index, uint32_t size, uint32_t align) {
+  if (table == 0 || bad() || !holds(table, 4, 4)) {
+    return 0;
+  }
+  // The stored offset is signed. Modulo 2^32 is enough: a vtable in front of the buffer comes out
+  // at 2^31 or more, which no buffer reaches.
+  const Position vtable = table - load<uint32_t>(table);
+  if (!holds(vtable, 2, 2)) {
+    return 0;
+  }
+  const uint32_t vtable_size = load<uint16_t>(vtable);
+  if ((vtable_size & 1) != 0) {
+    return fail(vtable);
+  }
+  if (!holds(vtable, vtable_size, 2)) {
+    return 0;
+  }
+  const uint32_t slot = 4 + 2 * index;
+  if (slot >= vtable_size) {
+    return 0;
+  }
+  const uint32_t offset = load<uint16_t>(vtable + slot);
+  if (offset == 0) {
+    return 0;
+  }
+  return holds(table + offset, size, align) ? table + offset : 0;
+}
+
+Position Reader::table(Position table, unsigned index) {
+  const Position at = field(table, index, 4, 4);
+  return at != 0 ? follow(at) : 0;
+}
+
+Vector Reader::vector(Position table, unsigned index, uint32_t size, uint32_t align) {
+  const Position at = this->table(table, index);
+  if (at == 0 || !holds(at, 4, 4)) {
+    return {};
+  }
+  const Vector found{at + 4, load<uint32_t>(at)};
+  // holds() takes a product below 2^32: no buffer is larger than 2^31.
+  const uint64_t bytes = uint64_t{found.count} * size;
+  if (bytes > kMaxSize || !holds(found.at, static_cast<uint32_t>(bytes), bytes != 0 ? align : 1)) {
+    fail(at);
+    return {};
+  }
+  return found;
+}
+
+Vector Reader::string(Position table, unsigned index) {
+  const Vector found = vector(table, index, 1, 1);
+  if (found) {
+    const Position end = found.at + found.count;
+    if (!holds(end, 1, 1) || data_[end] != 0) {
+      fail(found.at);
+      return {};
+    }
+  }
+  return found;
+}
+
+Position Reader::element(const Vector& vector, uint32_t index) {
+  return follow(vector.at + 4 * index);
+}
+
+}  // namespace bpte::flatbuffer

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// A reader of FlatBuffers that trusts nothing: every access is checked against the buffer, so that
+// no separate verification pass, no generated code and no recursion is needed. It refuses what
+// FlatBuffers' own verifier refuses (https://flatbuffers.dev/internals): positions outside the
+// buffer or misaligned, offsets of zero or of 2^31 and more, odd vtables, unterminated strings.
+//
+// A violation is remembered (bad()), and everything read from then on looks absent: a walk need not
+// look at each single access, only once before it believes what it found.
+
+#include <bpte/core/span.h>
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "FlatBuffers are little-endian; this reader loads them as they are"
+#endif
+
+namespace bpte::flatbuffer {
+
+/// FlatBuffers' own limit: offsets are signed 32-bit in places.
+inline constexpr uint32_t kMaxSize = 0x7FFFFFFFu;
+
+/// Where a table, field or element lies, counted from the buffer's first byte. 0 (where the root
+/// offset lies, never anything else) stands for "absent".
+using Position = uint32_t;
+
+/// A vector whose elements lie inside the buffer.
+struct Vector {
+  Position at = 0;  ///< of the first element; 0 when absent
+  uint32_t count = 0;
+  explicit operator bool() const { return at != 0; }
+};
+
+/// The buffer must outlive the reader. Alignment is judged relative to its first byte, which the
+/// caller therefore keeps aligned to the largest alignment of the schema if typed pointers are made
+/// from positions; load() itself needs none.
+class Reader {
+ public:
+  Reader() = default;
+  /// A buffer larger than kMaxSize is bad from the start.
+  explicit Reader(Span<const uint8_t> buffer);
+
+  /// Whether anything read so far broke a rule of FlatBuffers, and where it was first seen.
+  bool bad() const { return bad_at_ != kNone; }
+  Position bad_at() const { return bad_at_; }
+
+  /// Counts `steps` of work against 64 for each byte of the buffer; past that the buffer is bad.
+  /// Tables may be shared, so a walk over all that is reachable can take far longer than the buffer
+  /// is long: a file made for it would hang its reader.
+  void charge(uint32_t steps);
+
+  /// The root table (the offset at position 0).
+  Position root();
+
+  /// The field's value of `size` bytes, aligned to `align`, stored inline in the table; `index` is
+  /// the field's number in the schema, from 0. For structs and scalars.
+  Position field(Position table, unsigned index, uint32_t size, uint32_t align);
+
+  /// A scalar field, or `otherwise` when absent.
+  template <typename T>
+  T scalar(Position table, unsigned index, T otherwise) {
+    const Position at = field(table, index, sizeof(T), sizeof(T));
+    return at != 0 ? load<T>(at) : otherwise;
+  }
+
+  /// What an offset field leads to: a table, or a union's value.
+  Position table(Position table, unsigned index);
+
+  /// A vector of elements of `size` bytes that want alignment `align`.
+  Vector vector(Position table, unsigned index, uint32_t size, uint32_t align);
+  /// A string: its bytes without the NUL that must follow them.
+  Vector string(Position table, unsigned index);
+
+  /// Element `index` (below count) of a vector of tables: read with size 4, align 4.
+  Position element(const Vector& vector, uint32_t index);
+
+  /// Loads from a position that one of the calls above gave, within what it vouched for.
+  template <typename T>
+  T load(Position at) const {
+    T value;
+    std::memcpy(&value, data_ + at, sizeof value);
+    return value;
+  }
+  const uint8_t* pointer(Position at) const { return data_ + at; }
+
+ private:
+  static constexpr uint32_t kNone = 0xFFFFFFFFu;
+
+  bool holds(Position at, uint32_t size, uint32_t align);
+  Position follow(Position at);
+  Position fail(Position at);
+
+  const uint8_t* data_ = nullptr;
+  uint32_t size_ = 0;
+  Position bad_at_ = kNone;
+  uint64_t work_ = 0;
+};
+
+}  // namespace bpte::flatbuffer

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// What is read out of the metadata, in one place for the check at opening and for the accessors.
+
+#include <bpte/core/bundle.h>
+#include <bpte/core/internal/flatbuffer.h>
+#include <bpte/core/internal/schema.h>
+
+namespace bpte::internal {
+
+using flatbuffer::Position;
+using flatbuffer::Reader;
+using flatbuffer::Vector;
+
+/// A Segment struct; file_offset is still relative to segment_base_offset.
+SegmentInfo load_segment(const Reader& reader, const Vector& segments, uint32_t index);
+
+/// A tensor's fields as the table holds them; absent ones are empty.
+struct TensorFields {
+  ScalarType scalar_type = ScalarType::kByte;
+  Vector sizes;
+  Vector dim_order;
+  Vector data;           ///< BP08's
+  Position payload = 0;  ///< of the PayloadRef struct, BP09's
+};
+TensorFields read_tensor(Reader& reader, Position table);
+
+/// A tolerance as the table states it. `valid`: no rule of its values is broken.
+struct ToleranceFields {
+  Tolerance tolerance;
+  bool valid = true;
+};
+ToleranceFields read_tolerance(Reader& reader, Position table);
+
+/// Checks everything that the metadata can get wrong, against itself and the header. `metadata` is
+/// the whole FlatBuffer, its checksum already verified.
+Status check_metadata(const Header& header, Span<const uint8_t> metadata);
+
+}  // namespace bpte::internal
