@@ -12,7 +12,7 @@
 #
 # Sets BPTE_EXECUTORCH_RUNTIME: targets that give headers and runtime, no operators.
 # Sets BPTE_EXECUTORCH_KERNELS: every operator library and delegate that this ExecuTorch has and a host program wants.
-# Sets BPTE_EXECUTORCH_DIR: for a later find_package(executorch).
+# Sets BPTE_EXECUTORCH_DIR: for a later find_package(executorch); BPTE_EXECUTORCH_VERSION: where it tells one.
 
 include_guard(GLOBAL)
 
@@ -61,6 +61,10 @@ macro(bpte_find_executorch)
   set(BPTE_EXECUTORCH_RUNTIME "")
   set(BPTE_EXECUTORCH_KERNELS "")
   set(BPTE_EXECUTORCH_DIR "${executorch_DIR}")
+  set(BPTE_EXECUTORCH_VERSION "${executorch_VERSION}")
+  if(EXECUTORCH_BUILD_VERSION)
+    set(BPTE_EXECUTORCH_VERSION "${EXECUTORCH_BUILD_VERSION}")
+  endif()
   if(TARGET executorch::runtime)
     set(BPTE_EXECUTORCH_RUNTIME executorch::runtime)
     foreach(_bpte_target kernels_optimized kernels_quantized backend_xnnpack)

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/engine/engine.h>
+
+namespace bpte {
+
+const char* to_string(EngineError error) {
+  switch (error) {
+    case EngineError::kOk:
+      return "ok";
+    case EngineError::kInvalidProgram:
+      return "invalid_program";
+    case EngineError::kUnknownMethod:
+      return "unknown_method";
+    case EngineError::kMissingOperator:
+      return "missing_operator";
+    case EngineError::kMissingBackend:
+      return "missing_backend";
+    case EngineError::kUnsupported:
+      return "unsupported";
+    case EngineError::kOutOfMemory:
+      return "out_of_memory";
+    case EngineError::kInvalidInput:
+      return "invalid_input";
+    case EngineError::kExecutionFailed:
+      return "execution_failed";
+    case EngineError::kNoSuchOutput:
+      return "no_such_output";
+  }
+  return "unknown";
+}
+
+}  // namespace bpte

@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/engine/executorch/executorch_engine.h>
+#include <bpte/engine/executorch/log_capture.h>
+#include <executorch/runtime/core/exec_aten/util/scalar_type_util.h>
+
+#include <cstring>
+#include <new>
+
+#ifndef BPTE_EXECUTORCH_VERSION
+#define BPTE_EXECUTORCH_VERSION ""
+#endif
+
+namespace bpte {
+
+namespace et = ::executorch::runtime;
+namespace aten = ::executorch::aten;
+
+namespace {
+
+// What kernels and delegates may want of tensors: ExecuTorch plans offsets in multiples of 16;
+// a cache line keeps timings alike.
+constexpr size_t kTensorAlignment = 64;
+
+const char* kind_name(et::Tag tag) {
+  switch (tag) {
+    case et::Tag::None:
+      return "none";
+    case et::Tag::Tensor:
+      return "tensor";
+    case et::Tag::String:
+      return "string";
+    case et::Tag::Double:
+      return "double";
+    case et::Tag::Int:
+      return "int";
+    case et::Tag::Bool:
+      return "bool";
+    default:
+      return "list";
+  }
+}
+
+et::Tag tag_of(ValueKind kind) {
+  switch (kind) {
+    case ValueKind::kTensor:
+      return et::Tag::Tensor;
+    case ValueKind::kInt:
+      return et::Tag::Int;
+    case ValueKind::kBool:
+      return et::Tag::Bool;
+    case ValueKind::kDouble:
+      return et::Tag::Double;
+    case ValueKind::kNone:
+      break;
+  }
+  return et::Tag::None;
+}
+
+// Whether both orders lay out a tensor of these sizes alike: where a size is 1, its dimension's
+// place does not matter.
+bool same_layout(Span<const int32_t> sizes, const uint8_t* a, const uint8_t* b) {
+  size_t j = 0;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[a[i]] == 1) continue;
+    while (j < sizes.size() && sizes[b[j]] == 1) ++j;
+    if (j == sizes.size() || a[i] != b[j]) return false;
+    ++j;
+  }
+  return true;
+}
+
+template <typename T>
+T* allocate_array(Arena* arena, size_t count) {
+  return static_cast<T*>(arena->allocate(count * sizeof(T), alignof(T)));
+}
+
+}  // namespace
+
+// MemoryAllocator's own buffer stays empty: every virtual function is ours.
+ExecutorchEngine::Allocator::Allocator(Arena* arena)
+    : MemoryAllocator(0, nullptr), arena_(arena), start_(arena->mark()) {}
+
+void* ExecutorchEngine::Allocator::allocate(size_t size, size_t alignment) {
+  if (!isPowerOf2(alignment)) return nullptr;
+  void* const memory = arena_->allocate(size, alignment);
+  if (memory == nullptr) lacking_ = size;
+  return memory;
+}
+
+void ExecutorchEngine::Allocator::reset() {
+  arena_->rewind(start_);
+}
+
+uint32_t ExecutorchEngine::Allocator::size() const {
+  const size_t left = arena_->available();
+  const size_t used = used_size();
+  return left > UINT32_MAX - used ? UINT32_MAX : static_cast<uint32_t>(left + used);
+}
+
+size_t ExecutorchEngine::Allocator::used_size() const {
+  return arena_->mark() - start_;
+}
+
+size_t ExecutorchEngine::Allocator::free_size() const {
+  return arena_->available();
+}
+
+ExecutorchEngine::ExecutorchEngine(const ExecutorchMemory& memory, const ExecutorchOptions& options)
+    : memory_(memory), options_(options) {
+  program_mark_ = memory_.program == nullptr ? 0 : memory_.program->mark();
+}
+
+ExecutorchEngine::~ExecutorchEngine() {
+  drop_method();
+}
+
+const char* ExecutorchEngine::version() const {
+  return BPTE_EXECUTORCH_VERSION;
+}
+
+EngineError ExecutorchEngine::out_of_memory(const char* arena, const Arena* where, size_t size) {
+  message_.clear();
+  message_ << arena << " memory: " << size << " bytes needed, " << where->available() << " left";
+  return EngineError::kOutOfMemory;
+}
+
+EngineError ExecutorchEngine::explain(et::Error error, EngineError otherwise, const char* what,
+                                      const Message& log) {
+  message_.clear();
+  message_ << what << ": ";
+  if (log.empty()) {
+    message_ << "ExecuTorch's error " << static_cast<uint32_t>(error);
+  } else {
+    message_ << log.c_str();
+  }
+  switch (error) {
+    case et::Error::OperatorMissing:
+      return EngineError::kMissingOperator;
+    case et::Error::NotFound:
+      return EngineError::kMissingBackend;
+    case et::Error::InvalidProgram:
+    case et::Error::InvalidExternalData:
+      return EngineError::kInvalidProgram;
+    case et::Error::NotSupported:
+    case et::Error::NotImplemented:
+      return EngineError::kUnsupported;
+    case et::Error::MemoryAllocationFailed:
+      return EngineError::kOutOfMemory;
+    default:
+      return otherwise;
+  }
+}
+
+EngineError ExecutorchEngine::load(const ProgramLocation& program) {
+  drop_method();
+  program_.reset();
+  message_.clear();
+  if (memory_.program != nullptr) memory_.program->rewind(program_mark_);
+  loader_ = ProgramLoader(program, memory_.program);
+
+  Message log;
+  const LogCapture capture(log);
+  et::Result<et::Program> loaded = et::Program::load(
+      &loader_, options_.verify_program ? et::Program::Verification::InternalConsistency
+                                        : et::Program::Verification::Minimal);
+  if (!loaded.ok()) {
+    if (loader_.lacking() != 0 && memory_.program != nullptr) {
+      return out_of_memory("program", memory_.program, loader_.lacking());
+    }
+    // Whatever it is called, at this stage nothing but the program's bytes can be the reason.
+    const EngineError error =
+        explain(loaded.error(), EngineError::kInvalidProgram, "the program cannot be loaded", log);
+    return error == EngineError::kOutOfMemory || loaded.error() == et::Error::AccessFailed
+               ? EngineError::kOutOfMemory
+               : EngineError::kInvalidProgram;
+  }
+  program_.emplace(std::move(loaded.get()));
+  return EngineError::kOk;
+}
+
+const char* ExecutorchEngine::method_name(size_t index) const {
+  const et::Result<const char*> name = program_->get_method_name(index);
+  return name.ok() ? name.get() : "";
+}
+
+bool ExecutorchEngine::has_method(const char* name, size_t name_size) const {
+  if (!program_) return false;
+  for (size_t i = 0; i < program_->num_methods(); ++i) {
+    const char* const candidate = method_name(i);
+    if (std::strlen(candidate) == name_size && std::memcmp(candidate, name, name_size) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void ExecutorchEngine::drop_method() {
+  if (loaded_name_ == nullptr && !method_allocator_) return;
+  Message log;
+  const LogCapture capture(log);
+  method_.reset();
+  manager_.reset();
+  planned_allocator_.reset();
+  planned_ = {};
+  temp_allocator_.reset();
+  method_allocator_.reset();
+  input_buffers_ = nullptr;
+  loaded_name_ = nullptr;
+  needs_reload_ = false;
+  // One arena may serve for all: the marks were taken in this order.
+  memory_.planned->rewind(planned_mark_);
+  memory_.method->rewind(method_mark_);
+  if (memory_.program != nullptr) memory_.program->rewind(loaded_mark_);
+}
+
+EngineError ExecutorchEngine::load_method(const char* name, size_t name_size) {
+  message_.clear();
+  if (!has_method(name, name_size)) {
+    message_ << "the program has no method '" << Span<const char>(name, name_size) << "'";
+    return EngineError::kUnknownMethod;
+  }
+  if (loaded_name_ != nullptr && std::strlen(loaded_name_) == name_size &&
+      std::memcmp(loaded_name_, name, name_size) == 0 && !needs_reload_ &&
+      view_.delegates_are_stateless()) {
+    return restart_method();
+  }
+  drop_method();
+  const EngineError error = start_method(name, name_size);
+  if (error != EngineError::kOk) {
+    const Message reason = message_;
+    drop_method();
+    message_ = reason;
+  }
+  return error;
+}
+
+EngineError ExecutorchEngine::start_method(const char* name, size_t name_size) {
+  view_ = ProgramView(loader_.flatbuffer());
+  const EngineError bad = view_.open_method(name, name_size, message_);
+  if (bad != EngineError::kOk) return bad;
+
+  if (memory_.program != nullptr) loaded_mark_ = memory_.program->mark();
+  method_mark_ = memory_.method->mark();
+  planned_mark_ = memory_.planned->mark();
+  method_allocator_.emplace(memory_.method);
+  temp_allocator_.emplace(memory_.temp);
+
+  Message log;
+  const LogCapture capture(log);
+  // has_method() found it, and open_method() found its name terminated.
+  const char* own_name = nullptr;
+  for (size_t i = 0; own_name == nullptr && i < program_->num_methods(); ++i) {
+    const char* const candidate = method_name(i);
+    if (std::strlen(candidate) == name_size && std::memcmp(candidate, name, name_size) == 0) {
+      own_name = candidate;
+    }
+  }
+  const et::Result<et::MethodMeta> meta = program_->method_meta(own_name);
+  if (!meta.ok()) {
+    return explain(meta.error(), EngineError::kInvalidProgram, "the method's description", log);
+  }
+  EngineError error = plan_memory(*meta);
+  if (error != EngineError::kOk) return error;
+
+  if (memory_.method->available() < view_.value_memory()) {
+    return out_of_memory("method", memory_.method, view_.value_memory());
+  }
+  manager_.emplace(&*method_allocator_, &*planned_allocator_, &*temp_allocator_);
+  et::Result<et::Method> loaded = program_->load_method(own_name, &*manager_);
+  if (!loaded.ok()) {
+    if (method_allocator_->lacking() != 0) {
+      return out_of_memory("method", memory_.method, method_allocator_->lacking());
+    }
+    if (loader_.lacking() != 0 && memory_.program != nullptr) {
+      return out_of_memory("program", memory_.program, loader_.lacking());
+    }
+    error =
+        explain(loaded.error(), EngineError::kExecutionFailed, "the method cannot be loaded", log);
+    // None of ours was short of memory: the program places a tensor outside its own buffers.
+    return error == EngineError::kOutOfMemory ? EngineError::kInvalidProgram : error;
+  }
+  method_.emplace(std::move(loaded.get()));
+  loaded_name_ = own_name;
+  return provide_inputs_and_outputs(*meta);
+}
+
+EngineError ExecutorchEngine::plan_memory(const et::MethodMeta& meta) {
+  const size_t count = meta.num_memory_planned_buffers();
+  auto* const spans = allocate_array<et::Span<uint8_t>>(memory_.method, count);
+  if (spans == nullptr) {
+    return out_of_memory("method", memory_.method, count * sizeof(et::Span<uint8_t>));
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const et::Result<int64_t> size = meta.memory_planned_buffer_size(i);
+    const auto device = meta.memory_planned_buffer_device(i);
+    if (!size.ok() || static_cast<uint64_t>(*size) > SIZE_MAX) {
+      message_ << "the program is malformed: planned buffer " << i << " has an impossible size";
+      return EngineError::kInvalidProgram;
+    }
+    if (!device.ok() || !device->is_cpu()) {
+      message_ << "planned buffer " << i << " lies on another device";
+      return EngineError::kUnsupported;
+    }
+    const size_t bytes = static_cast<size_t>(*size);
+    auto* const buffer = static_cast<uint8_t*>(memory_.planned->allocate(bytes, kTensorAlignment));
+    if (buffer == nullptr) return out_of_memory("planned", memory_.planned, bytes);
+    std::memset(buffer, 0, bytes);
+    new (&spans[i]) et::Span<uint8_t>(buffer, bytes);
+  }
+  planned_ = {spans, count};
+  planned_allocator_.emplace(planned_);
+  return EngineError::kOk;
+}
+
+EngineError ExecutorchEngine::provide_inputs_and_outputs(const et::MethodMeta& meta) {
+  const size_t inputs = meta.num_inputs();
+  input_buffers_ = allocate_array<uint8_t*>(memory_.method, inputs);
+  if (input_buffers_ == nullptr) {
+    return out_of_memory("method", memory_.method, inputs * sizeof(uint8_t*));
+  }
+  for (size_t i = 0; i < inputs; ++i) {
+    input_buffers_[i] = nullptr;
+    const auto info = meta.input_tensor_meta(i);  // an error for scalars
+    if (!info.ok() || info->is_memory_planned()) continue;
+    input_buffers_[i] =
+        static_cast<uint8_t*>(memory_.planned->allocate(info->nbytes(), kTensorAlignment));
+    if (input_buffers_[i] == nullptr) {
+      return out_of_memory("planned", memory_.planned, info->nbytes());
+    }
+  }
+  for (size_t i = 0; i < meta.num_outputs(); ++i) {
+    const auto info = meta.output_tensor_meta(i);
+    if (!info.ok() || info->is_memory_planned()) continue;
+    void* const buffer = memory_.planned->allocate(info->nbytes(), kTensorAlignment);
+    if (buffer == nullptr) return out_of_memory("planned", memory_.planned, info->nbytes());
+    std::memset(buffer, 0, info->nbytes());
+    const et::Error error = method_->set_output_data_ptr(buffer, info->nbytes(), i);
+    if (error != et::Error::Ok) {
+      message_ << "output " << i << " accepts no memory";
+      return EngineError::kUnsupported;
+    }
+  }
+  message_.clear();
+  return EngineError::kOk;
+}
+
+EngineError ExecutorchEngine::restart_method() {
+  for (const et::Span<uint8_t>& buffer : planned_) {
+    std::memset(buffer.data(), 0, buffer.size());
+  }
+  const bool restored = view_.for_each_initial_state([this](
+                                                         const ProgramView::InitialState& state) {
+    if (state.memory_id >= planned_.size() || state.program_offset > SIZE_MAX) return false;
+    const et::Span<uint8_t> buffer = planned_[state.memory_id];
+    if (state.memory_offset > buffer.size() || state.size > buffer.size() - state.memory_offset) {
+      return false;
+    }
+    return loader_.load_into(
+               static_cast<size_t>(state.program_offset), state.size,
+               et::DataLoader::SegmentInfo(et::DataLoader::SegmentInfo::Type::Mutable),
+               buffer.data() + state.memory_offset) == et::Error::Ok;
+  });
+  if (!restored) {
+    // Method::load() found them all before: the source has failed.
+    message_ << "the initial values of the method's state cannot be read";
+    needs_reload_ = true;
+    return EngineError::kExecutionFailed;
+  }
+  return EngineError::kOk;
+}
+
+size_t ExecutorchEngine::input_count() const {
+  return method_ ? method_->inputs_size() : 0;
+}
+
+size_t ExecutorchEngine::output_count() const {
+  return method_ ? method_->outputs_size() : 0;
+}
+
+EngineError ExecutorchEngine::set_input(size_t index, const Value& value) {
+  message_.clear();
+  if (index >= input_count()) {
+    message_ << "input " << index << ": the method has " << input_count() << " inputs";
+    return EngineError::kInvalidInput;
+  }
+  Message log;
+  const LogCapture capture(log);
+  const et::MethodMeta meta = method_->method_meta();
+  const et::Result<et::Tag> tag = meta.input_tag(index);
+  if (!tag.ok()) {
+    message_ << "input " << index << " is a list, which no bundle can hold";
+    return EngineError::kUnsupported;
+  }
+  if (*tag != tag_of(value.kind)) {
+    message_ << "input " << index << ": the method takes " << kind_name(*tag) << ", the case gives "
+             << to_string(value.kind);
+    return EngineError::kInvalidInput;
+  }
+  et::Error error = et::Error::Ok;
+  switch (value.kind) {
+    case ValueKind::kTensor: {
+      const auto expected = meta.input_tensor_meta(index);
+      if (!expected.ok()) {
+        return explain(expected.error(), EngineError::kInvalidProgram, "an input", log);
+      }
+      const EngineError mismatch = check_tensor_input(index, value.tensor, *expected);
+      return mismatch != EngineError::kOk ? mismatch : set_tensor_input(index, value.tensor);
+    }
+    case ValueKind::kInt:
+      error = method_->set_input(et::EValue(value.int_value), index);
+      break;
+    case ValueKind::kDouble:
+      error = method_->set_input(et::EValue(value.double_value), index);
+      break;
+    case ValueKind::kBool:
+      error = method_->set_input(et::EValue(value.bool_value), index);
+      break;
+    case ValueKind::kNone:
+      message_ << "input " << index << " is none, which no bundle can hold";
+      return EngineError::kUnsupported;
+  }
+  if (error == et::Error::Ok) return EngineError::kOk;
+  const Value exported = view_.input_constant(index);
+  message_ << "input " << index << ": the program was exported for the ";
+  switch (value.kind) {
+    case ValueKind::kInt:
+      message_ << "int " << exported.int_value << ", the case gives " << value.int_value;
+      break;
+    case ValueKind::kDouble:
+      message_ << "double " << exported.double_value << ", the case gives " << value.double_value;
+      break;
+    default:
+      message_ << "bool " << (exported.bool_value ? "true" : "false") << ", the case gives "
+               << (value.bool_value ? "true" : "false");
+  }
+  return EngineError::kInvalidInput;
+}
+
+EngineError ExecutorchEngine::check_tensor_input(size_t index, const TensorView& tensor,
+                                                 const et::TensorInfo& expected) {
+  message_ << "input " << index << ": ";
+  if (static_cast<int>(expected.scalar_type()) != static_cast<int>(tensor.scalar_type)) {
+    message_ << "dtype " << to_string(static_cast<ScalarType>(expected.scalar_type()))
+             << " expected, the case gives " << to_string(tensor.scalar_type);
+    return EngineError::kInvalidInput;
+  }
+  const et::Span<const int32_t> sizes = expected.sizes();
+  const size_t rank = sizes.size();
+  if (rank != tensor.sizes.size()) {
+    message_ << "rank " << rank << " expected, the case gives " << tensor.sizes.size();
+    return EngineError::kInvalidInput;
+  }
+  const bool dynamic = view_.input_is_dynamic(index);
+  size_t nbytes = element_size(tensor.scalar_type);
+  for (size_t i = 0; i < rank; ++i) {
+    const int32_t size = tensor.sizes[i];
+    if (dynamic ? size < 0 || size > sizes[i] : size != sizes[i]) {
+      message_ << "shape ";
+      message_.list(sizes.data(), rank)
+          << (dynamic ? " at most, the case gives " : " expected, the case gives ");
+      message_.list(tensor.sizes.data(), rank);
+      return EngineError::kInvalidInput;
+    }
+    nbytes *= static_cast<size_t>(size);  // at most the expected tensor's, which was checked
+  }
+  if (tensor.dim_order.size() != rank || expected.dim_order().size() != rank ||
+      !same_layout(tensor.sizes, expected.dim_order().data(), tensor.dim_order.data())) {
+    message_ << "dim_order ";
+    message_.list(expected.dim_order().data(), expected.dim_order().size())
+        << " expected, the case gives ";
+    message_.list(tensor.dim_order.data(), tensor.dim_order.size());
+    return EngineError::kInvalidInput;
+  }
+  if (tensor.data.size() != nbytes) {
+    message_ << nbytes << " bytes expected, the case gives " << tensor.data.size();
+    return EngineError::kInvalidInput;
+  }
+  message_.clear();
+  return EngineError::kOk;
+}
+
+EngineError ExecutorchEngine::set_tensor_input(size_t index, const TensorView& tensor) {
+  const size_t rank = tensor.sizes.size();
+  aten::SizesType sizes[kMaxRank];
+  aten::DimOrderType dim_order[kMaxRank];
+  aten::StridesType strides[kMaxRank];
+  uint32_t stride = 1;
+  for (size_t i = rank; i-- > 0;) {
+    const uint8_t dimension = tensor.dim_order[i];
+    dim_order[i] = dimension;
+    sizes[dimension] = tensor.sizes[dimension];
+    strides[dimension] = static_cast<aten::StridesType>(stride);
+    stride *= static_cast<uint32_t>(tensor.sizes[dimension]);
+  }
+  // ExecuTorch only reads it: inputs that it would keep a pointer to have a buffer of their own.
+  void* data = const_cast<uint8_t*>(tensor.data.data());
+  if (input_buffers_[index] != nullptr) {
+    if (!tensor.data.empty()) std::memcpy(input_buffers_[index], data, tensor.data.size());
+    data = input_buffers_[index];
+  }
+  aten::TensorImpl impl(static_cast<aten::ScalarType>(tensor.scalar_type),
+                        static_cast<ssize_t>(rank), sizes, data, dim_order, strides);
+  Message log;
+  const LogCapture capture(log);
+  const et::Error error = method_->set_input(et::EValue(aten::Tensor(&impl)), index);
+  if (error == et::Error::Ok) return EngineError::kOk;
+  (void)explain(error, EngineError::kInvalidInput, "an input is refused", log);
+  return EngineError::kInvalidInput;
+}
+
+EngineError ExecutorchEngine::execute() {
+  message_.clear();
+  if (!method_) {
+    message_ << "no method is loaded";
+    return EngineError::kExecutionFailed;
+  }
+  Message log;
+  const LogCapture capture(log);
+  const et::Error error = method_->execute();
+  if (error == et::Error::Ok) return EngineError::kOk;
+  needs_reload_ = true;
+  if (temp_allocator_->lacking() != 0) {
+    return out_of_memory("temporary", memory_.temp, temp_allocator_->lacking());
+  }
+  (void)explain(error, EngineError::kExecutionFailed, "execution failed", log);
+  return EngineError::kExecutionFailed;
+}
+
+EngineError ExecutorchEngine::output(size_t index, Value& value) {
+  message_.clear();
+  value = Value();
+  if (index >= output_count()) {
+    message_ << "output " << index << ": the method has " << output_count() << " outputs";
+    return EngineError::kNoSuchOutput;
+  }
+  const et::EValue& actual = method_->get_output(index);
+  if (actual.isInt()) {
+    value.kind = ValueKind::kInt;
+    value.int_value = actual.toInt();
+  } else if (actual.isDouble()) {
+    value.kind = ValueKind::kDouble;
+    value.double_value = actual.toDouble();
+  } else if (actual.isBool()) {
+    value.kind = ValueKind::kBool;
+    value.bool_value = actual.toBool();
+  } else if (actual.isTensor()) {
+    const aten::Tensor& tensor = actual.toTensor();
+    const auto type = static_cast<ScalarType>(tensor.scalar_type());
+    if (element_size(type) == 0) {
+      message_ << "output " << index
+               << " has a dtype that no bundle can hold: " << static_cast<int>(type);
+      return EngineError::kUnsupported;
+    }
+    if (tensor.const_data_ptr() == nullptr && tensor.nbytes() != 0) {
+      message_ << "output " << index << " was given no memory";
+      return EngineError::kExecutionFailed;
+    }
+    value.kind = ValueKind::kTensor;
+    value.tensor.scalar_type = type;
+    value.tensor.sizes = {tensor.sizes().data(), tensor.sizes().size()};
+    value.tensor.dim_order = {tensor.dim_order().data(), tensor.dim_order().size()};
+    value.tensor.data = {static_cast<const uint8_t*>(tensor.const_data_ptr()), tensor.nbytes()};
+  } else {
+    message_ << "output " << index << " is a " << kind_name(actual.tag)
+             << ", which no bundle can hold";
+    return EngineError::kUnsupported;
+  }
+  return EngineError::kOk;
+}
+
+}  // namespace bpte

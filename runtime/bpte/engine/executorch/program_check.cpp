@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/core/tensor_view.h>
+#include <bpte/engine/executorch/program_check.h>
+#include <executorch/runtime/backend/interface.h>
+#include <executorch/runtime/core/evalue.h>
+#include <executorch/runtime/core/exec_aten/util/scalar_type_util.h>
+#include <executorch/runtime/kernel/operator_registry.h>
+
+#include <cstring>
+
+namespace bpte {
+
+namespace {
+
+namespace et = ::executorch::runtime;
+using flatbuffer::Position;
+using flatbuffer::Vector;
+
+// Fields by number, as executorch/schema/program.fbs lists them.
+namespace program_field {
+enum : unsigned {
+  kExecutionPlan = 1,
+  kBackendDelegateData = 3,
+  kSegments = 4,
+  kMutableSegments = 6
+};
+}
+namespace plan_field {
+enum : unsigned { kName = 0, kValues = 2, kInputs, kOutputs, kChains, kOperators, kDelegates };
+}
+namespace tensor_field {
+enum : unsigned {
+  kScalarType = 0,
+  kSizes = 2,
+  kDimOrder = 3,
+  kDataBuffer = 5,
+  kAllocation = 6,
+  kDynamism = 8
+};
+}
+
+// KernelTypes.
+enum : uint8_t {
+  kNull = 1,
+  kInt,
+  kBool,
+  kDouble,
+  kTensor,
+  kString,
+  kIntList,
+  kDoubleList,
+  kBoolList,
+  kTensorList,
+  kOptionalTensorList
+};
+
+// InstructionArguments.
+enum : uint8_t { kKernelCall = 1, kDelegateCall, kMoveCall, kJumpFalseCall, kFreeCall };
+
+// Steps of the reader's budget for one table.
+constexpr uint32_t kTableSteps = 8;
+
+// ExecuTorch builds "name.overload" in a buffer of 100 characters (Method::resolve_operator).
+constexpr size_t kMaxOperatorName = 99;
+
+template <typename T>
+T load(const uint8_t* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof value);
+  return value;
+}
+
+bool equal(Span<const char> a, const char* b, size_t b_size) {
+  return a.size() == b_size && (b_size == 0 || std::memcmp(a.data(), b, b_size) == 0);
+}
+
+bool operator_is_registered(Span<const char> name) {
+  for (const et::Kernel& kernel : et::get_registered_kernels()) {
+    if (kernel.name_ != nullptr && equal(name, kernel.name_, std::strlen(kernel.name_)))
+      return true;
+  }
+  return false;
+}
+
+// These keep no state between two runs of a method; a delegate that may (Core ML's, for one, can
+// own a model's buffers) is initialised anew for each test case.
+constexpr const char* kStatelessBackends[] = {"XnnpackBackend", "EthosUBackend"};
+
+EngineError invalid(Message& message, const char* what) {
+  message.clear();
+  message << "the program is malformed: " << what;
+  return EngineError::kInvalidProgram;
+}
+
+EngineError invalid(Message& message, const char* item, uint64_t index, const char* what) {
+  message.clear();
+  message << "the program is malformed: " << item << " " << index << " " << what;
+  return EngineError::kInvalidProgram;
+}
+
+}  // namespace
+
+ProgramView::ProgramView(Span<const uint8_t> bytes) : reader_(bytes) {
+  // The extended header, where there is one (executorch/schema/extended_header.h): "eh00", length,
+  // program size, segment base offset.
+  if (bytes.size() >= 32 && std::memcmp(bytes.data() + 8, "eh00", 4) == 0) {
+    segment_base_ = load<uint64_t>(bytes.data() + 24);
+  }
+  program_ = reader_.root();
+}
+
+void ProgramView::add_memory(size_t size) {
+  // Rounded up for alignment; without overflow, since no vector is longer than its file.
+  constexpr size_t kAlign = alignof(std::max_align_t);
+  value_memory_ += (size + kAlign - 1) / kAlign * kAlign;
+}
+
+Position ProgramView::value_of(uint32_t index, uint8_t& type) {
+  const Position value = reader_.element(values_, index);
+  type = reader_.scalar<uint8_t>(value, 0, 0);
+  return reader_.table(value, 1);
+}
+
+EngineError ProgramView::open_method(const char* name, size_t name_size, Message& message) {
+  plan_ = 0;
+  const Vector plans = reader_.vector(program_, program_field::kExecutionPlan, 4, 4);
+  if (!plans) return invalid(message, "it has no methods");
+  for (uint32_t i = 0; i < plans.count && plan_ == 0; ++i) {
+    reader_.charge(kTableSteps);
+    const Position plan = reader_.element(plans, i);
+    const Vector found = reader_.string(plan, plan_field::kName);
+    if (found && equal({reinterpret_cast<const char*>(reader_.pointer(found.at)), found.count},
+                       name, name_size)) {
+      plan_ = plan;
+    }
+  }
+  if (reader_.bad()) return invalid(message, "no valid FlatBuffer");
+  if (plan_ == 0) {
+    message.clear();
+    message << "the program has no method '" << Span<const char>(name, name_size) << "'";
+    return EngineError::kUnknownMethod;
+  }
+
+  EngineError error = check_values(message);
+  if (error == EngineError::kOk) error = check_interface(message);
+  if (error == EngineError::kOk) error = check_delegates(message);
+  if (error == EngineError::kOk) error = check_instructions(message);
+  if (reader_.bad()) return invalid(message, "no valid FlatBuffer");
+  if (error == EngineError::kOk) error = check_operators(message);
+  return error;
+}
+
+EngineError ProgramView::check_values(Message& message) {
+  values_ = reader_.vector(plan_, plan_field::kValues, 4, 4);
+  inputs_ = reader_.vector(plan_, plan_field::kInputs, 4, 4);
+  if (!values_ || !inputs_) return invalid(message, "a method without values or inputs");
+  value_memory_ = 0;
+  add_memory(values_.count * sizeof(et::EValue));
+  add_memory(inputs_.count);
+  for (uint32_t i = 0; i < values_.count && !reader_.bad(); ++i) {
+    reader_.charge(kTableSteps);
+    uint8_t type = 0;
+    const Position value = value_of(i, type);
+    if (value == 0 && type != kNull) return invalid(message, "value", i, "is absent");
+    EngineError error = EngineError::kOk;
+    switch (type) {
+      case kNull:
+      case kInt:
+      case kBool:
+      case kDouble:
+        break;
+      case kTensor: {
+        Tensor tensor;
+        error = check_tensor(i, value, tensor, message);
+        break;
+      }
+      case kString:
+        if (!reader_.string(value, 0)) error = invalid(message, "value", i, "is no text");
+        add_memory(2 * sizeof(void*));
+        break;
+      case kIntList:
+      case kDoubleList:
+      case kBoolList:
+      case kTensorList:
+      case kOptionalTensorList:
+        error = check_list(i, value, type, message);
+        break;
+      default:
+        error = invalid(message, "value", i, "is of an unknown type");
+    }
+    if (error != EngineError::kOk) return error;
+  }
+  return EngineError::kOk;
+}
+
+EngineError ProgramView::check_tensor(uint32_t value, Position tensor, Tensor& out,
+                                      Message& message) {
+  const int8_t type = reader_.scalar<int8_t>(tensor, tensor_field::kScalarType, 0);
+  const auto scalar_type = static_cast<::executorch::aten::ScalarType>(type);
+  if (!et::isValid(scalar_type)) return invalid(message, "value", value, "has no valid dtype");
+  const Vector sizes = reader_.vector(tensor, tensor_field::kSizes, 4, 4);
+  const Vector dim_order = reader_.vector(tensor, tensor_field::kDimOrder, 1, 1);
+  if (reader_.bad()) return EngineError::kOk;  // the caller looks
+  if (!sizes || !dim_order || sizes.count > kMaxRank || dim_order.count != sizes.count) {
+    return invalid(message, "value", value, "has no valid sizes and dim_order");
+  }
+  // As ExecuTorch counts: in ssize_t, over all dimensions, a zero among them or not.
+  constexpr size_t kLimit = SIZE_MAX / 2;
+  size_t nbytes = et::elementSize(scalar_type);
+  uint32_t seen = 0;
+  for (uint32_t i = 0; i < sizes.count; ++i) {
+    const int32_t size = reader_.load<int32_t>(sizes.at + 4 * i);
+    const uint8_t dimension = reader_.load<uint8_t>(dim_order.at + i);
+    if (size < 0) return invalid(message, "value", value, "has a negative size");
+    if (dimension >= sizes.count || (seen >> dimension & 1) != 0) {
+      return invalid(message, "value", value, "has a dim_order that is no permutation");
+    }
+    seen |= uint32_t{1} << dimension;
+    if (size != 0 && nbytes > kLimit / static_cast<size_t>(size)) {
+      return invalid(message, "value", value, "has more bytes than this target can address");
+    }
+    nbytes *= static_cast<size_t>(size);
+  }
+  out.nbytes = nbytes;
+  out.constant = reader_.scalar<uint32_t>(tensor, tensor_field::kDataBuffer, 0) != 0 &&
+                 reader_.table(tensor, tensor_field::kAllocation) == 0;
+  add_memory(sizeof(::executorch::aten::TensorImpl));
+  add_memory(sizes.count * sizeof(int32_t));  // strides
+  if (reader_.scalar<int8_t>(tensor, tensor_field::kDynamism, 0) != 0) {
+    add_memory(sizes.count * sizeof(int32_t));
+    add_memory(sizes.count);
+  }
+  return EngineError::kOk;
+}
+
+EngineError ProgramView::check_list(uint32_t value, Position list, uint8_t type, Message& message) {
+  const uint32_t item_size = type == kBoolList                         ? 1
+                             : type == kIntList || type == kDoubleList ? 8
+                                                                       : 4;
+  const Vector items = reader_.vector(list, 0, item_size, item_size);
+  if (!items) return invalid(message, "value", value, "is a list without items");
+  reader_.charge(items.count);
+  // The object behind the value, and for boxed lists an array of pointers and one of elements.
+  add_memory(4 * sizeof(void*));
+  if (type == kDoubleList || type == kBoolList) return EngineError::kOk;
+  add_memory(items.count * sizeof(void*));
+  add_memory(items.count * (type == kIntList ? sizeof(int64_t)
+                                             : sizeof(std::optional<::executorch::aten::Tensor>)));
+  for (uint32_t i = 0; i < items.count && !reader_.bad(); ++i) {
+    const int64_t index = type == kIntList ? reader_.load<int64_t>(items.at + 8 * i)
+                                           : reader_.load<int32_t>(items.at + 4 * i);
+    if (type == kOptionalTensorList && index == -1) continue;
+    // Lists of tensors take the values of those in front of them.
+    const uint32_t limit = type == kIntList ? values_.count : value;
+    if (index < 0 || index >= limit) {
+      return invalid(message, "value", value, "is a list with an index out of range");
+    }
+    uint8_t item_type = 0;
+    (void)value_of(static_cast<uint32_t>(index), item_type);
+    const uint8_t wanted = type == kIntList ? kInt : kTensor;
+    if (item_type != wanted && !(type == kOptionalTensorList && item_type == kNull)) {
+      return invalid(message, "value", value, "is a list with an item of another type");
+    }
+  }
+  return EngineError::kOk;
+}
+
+EngineError ProgramView::check_interface(Message& message) {
+  const Vector outputs = reader_.vector(plan_, plan_field::kOutputs, 4, 4);
+  if (!outputs) return invalid(message, "a method without outputs");
+  for (const bool input : {true, false}) {
+    const Vector& indices = input ? inputs_ : outputs;
+    const char* const item = input ? "input" : "output";
+    for (uint32_t i = 0; i < indices.count; ++i) {
+      const int32_t index = reader_.load<int32_t>(indices.at + 4 * i);
+      if (index < 0 || static_cast<uint32_t>(index) >= values_.count) {
+        return invalid(message, item, i, "is a value out of range");
+      }
+      uint8_t type = 0;
+      const Position value = value_of(static_cast<uint32_t>(index), type);
+      if (type != kTensor || !input) continue;
+      // ExecuTorch would copy the input over the constant, which lies in the file.
+      if (reader_.scalar<uint32_t>(value, tensor_field::kDataBuffer, 0) != 0 &&
+          reader_.table(value, tensor_field::kAllocation) == 0) {
+        return invalid(message, item, i, "is a constant");
+      }
+    }
+  }
+  return EngineError::kOk;
+}
+
+EngineError ProgramView::check_delegates(Message& message) {
+  const Vector delegates = reader_.vector(plan_, plan_field::kDelegates, 4, 4);
+  if (!delegates) return invalid(message, "a method without a list of delegates");
+  const Vector inline_data = reader_.vector(program_, program_field::kBackendDelegateData, 4, 4);
+  Message missing;
+  for (uint32_t i = 0; i < delegates.count && !reader_.bad(); ++i) {
+    reader_.charge(kTableSteps);
+    const Position delegate = reader_.element(delegates, i);
+    const Vector id = reader_.string(delegate, 0);
+    const Position processed = reader_.table(delegate, 1);
+    if (!id || processed == 0) return invalid(message, "delegate", i, "has no name or no data");
+    if (reader_.scalar<int8_t>(processed, 0, 0) == 0) {  // inline
+      const uint32_t index = reader_.scalar<uint32_t>(processed, 1, 0);
+      if (index >= inline_data.count ||
+          !reader_.vector(reader_.element(inline_data, index), 0, 1, 1)) {
+        return invalid(message, "delegate", i, "has no data");
+      }
+    }
+    const Vector specs = reader_.vector(delegate, 2, 4, 4);
+    for (uint32_t j = 0; j < specs.count && !reader_.bad(); ++j) {
+      reader_.charge(kTableSteps);
+      const Position spec = reader_.element(specs, j);
+      if (!reader_.string(spec, 0) || !reader_.vector(spec, 1, 1, 1)) {
+        return invalid(message, "delegate", i, "has a compile spec without key or value");
+      }
+    }
+    if (reader_.bad()) break;
+    const char* const name = reinterpret_cast<const char*>(reader_.pointer(id.at));
+    const et::BackendInterface* const backend = et::get_backend_class(name);
+    if (backend == nullptr || !backend->is_available()) {
+      missing << (missing.empty() ? "" : ", ") << name
+              << (backend == nullptr ? "" : " (registered, but its device is absent)");
+    }
+  }
+  if (!missing.empty()) {
+    message.clear();
+    message << "backend not available: " << missing.c_str();
+    return EngineError::kMissingBackend;
+  }
+  return EngineError::kOk;
+}
+
+EngineError ProgramView::check_instructions(Message& message) {
+  const Vector chains = reader_.vector(plan_, plan_field::kChains, 4, 4);
+  const Vector operators = reader_.vector(plan_, plan_field::kOperators, 4, 4);
+  const uint32_t delegates = reader_.vector(plan_, plan_field::kDelegates, 4, 4).count;
+  if (!chains || !operators) return invalid(message, "a method without instructions");
+  for (uint32_t i = 0; i < chains.count && !reader_.bad(); ++i) {
+    const Vector instructions = reader_.vector(reader_.element(chains, i), 2, 4, 4);
+    if (!instructions) return invalid(message, "chain", i, "has no instructions");
+    for (uint32_t j = 0; j < instructions.count && !reader_.bad(); ++j) {
+      reader_.charge(2 * kTableSteps);
+      const Position instruction = reader_.element(instructions, j);
+      const uint8_t type = reader_.scalar<uint8_t>(instruction, 0, 0);
+      const Position arguments = reader_.table(instruction, 1);
+      if (arguments == 0) return invalid(message, "instruction", j, "is empty");
+      switch (type) {
+        case kKernelCall:
+        case kDelegateCall: {
+          const int32_t callee = reader_.scalar<int32_t>(arguments, 0, 0);
+          const uint32_t callees = type == kKernelCall ? operators.count : delegates;
+          if (callee < 0 || static_cast<uint32_t>(callee) >= callees) {
+            return invalid(message, "instruction", j, "calls what is not there");
+          }
+          const Vector values = reader_.vector(arguments, 1, 4, 4);
+          if (!values) return invalid(message, "instruction", j, "has no arguments");
+          reader_.charge(values.count);
+          for (uint32_t k = 0; k < values.count; ++k) {
+            if (reader_.load<uint32_t>(values.at + 4 * k) >= values_.count) {
+              return invalid(message, "instruction", j, "has an argument out of range");
+            }
+          }
+          break;
+        }
+        case kMoveCall:
+        case kJumpFalseCall:
+        case kFreeCall: {
+          // Field 0 is a value; field 1 of a move as well.
+          if (reader_.scalar<uint32_t>(arguments, 0, 0) >= values_.count ||
+              (type == kMoveCall && reader_.scalar<uint32_t>(arguments, 1, 0) >= values_.count)) {
+            return invalid(message, "instruction", j, "has an argument out of range");
+          }
+          break;
+        }
+        default:
+          return invalid(message, "instruction", j, "is of an unknown type");
+      }
+    }
+  }
+  return EngineError::kOk;
+}
+
+EngineError ProgramView::check_operators(Message& message) {
+  const Vector operators = reader_.vector(plan_, plan_field::kOperators, 4, 4);
+  Message missing;
+  for (uint32_t i = 0; i < operators.count; ++i) {
+    reader_.charge(kTableSteps);
+    const Position entry = reader_.element(operators, i);
+    const Vector name = reader_.string(entry, 0);
+    const Vector overload = reader_.string(entry, 1);
+    if (reader_.bad()) return invalid(message, "no valid FlatBuffer");
+    if (!name || name.count + 1 + overload.count > kMaxOperatorName) {
+      return invalid(message, "operator", i, "has no name, or one that is too long");
+    }
+    char full[kMaxOperatorName];
+    size_t size = name.count;
+    std::memcpy(full, reader_.pointer(name.at), size);
+    if (overload.count > 0) {
+      full[size++] = '.';
+      std::memcpy(full + size, reader_.pointer(overload.at), overload.count);
+      size += overload.count;
+    }
+    if (!operator_is_registered({full, size})) {
+      missing << (missing.empty() ? "" : ", ") << Span<const char>(full, size);
+    }
+  }
+  if (!missing.empty()) {
+    message.clear();
+    message << "operator not registered: " << missing.c_str();
+    return EngineError::kMissingOperator;
+  }
+  return EngineError::kOk;
+}
+
+bool ProgramView::input_is_dynamic(size_t index) {
+  if (index >= inputs_.count) return false;
+  uint8_t type = 0;
+  const Position value =
+      value_of(reader_.load<uint32_t>(inputs_.at + 4 * static_cast<uint32_t>(index)), type);
+  return type == kTensor && reader_.scalar<int8_t>(value, tensor_field::kDynamism, 0) != 0;
+}
+
+Value ProgramView::input_constant(size_t index) {
+  Value constant;
+  if (index >= inputs_.count) return constant;
+  uint8_t type = 0;
+  const Position value =
+      value_of(reader_.load<uint32_t>(inputs_.at + 4 * static_cast<uint32_t>(index)), type);
+  if (type == kInt) {
+    constant.kind = ValueKind::kInt;
+    constant.int_value = reader_.scalar<int64_t>(value, 0, 0);
+  } else if (type == kDouble) {
+    constant.kind = ValueKind::kDouble;
+    constant.double_value = reader_.scalar<double>(value, 0, 0);
+  } else if (type == kBool) {
+    constant.kind = ValueKind::kBool;
+    constant.bool_value = reader_.scalar<uint8_t>(value, 0, 0) != 0;
+  }
+  return constant;
+}
+
+bool ProgramView::initial_state(uint32_t value, InitialState& state) {
+  uint8_t type = 0;
+  const Position tensor = value_of(value, type);
+  if (type != kTensor) return false;
+  const uint32_t buffer = reader_.scalar<uint32_t>(tensor, tensor_field::kDataBuffer, 0);
+  const Position allocation = reader_.table(tensor, tensor_field::kAllocation);
+  if (buffer == 0 || allocation == 0) return false;
+  // As Method::load() finds it: the first of mutable_data_segments.
+  const Vector mutable_segments = reader_.vector(program_, program_field::kMutableSegments, 4, 4);
+  const Vector segments = reader_.vector(program_, program_field::kSegments, 4, 4);
+  if (mutable_segments.count == 0) return false;
+  const Position offsets_table = reader_.element(mutable_segments, 0);
+  const uint32_t segment = reader_.scalar<uint32_t>(offsets_table, 0, 0);
+  const Vector offsets = reader_.vector(offsets_table, 1, 8, 8);
+  Message message;
+  Tensor found;
+  if (segment >= segments.count || buffer >= offsets.count ||
+      check_tensor(value, tensor, found, message) != EngineError::kOk) {
+    return false;
+  }
+  state.memory_id = reader_.scalar<uint32_t>(allocation, 0, 0) - 1;
+  state.memory_offset = reader_.scalar<uint32_t>(allocation, 1, 0) |
+                        uint64_t{reader_.scalar<uint32_t>(allocation, 2, 0)} << 32;
+  state.size = found.nbytes;
+  state.program_offset = segment_base_ +
+                         reader_.scalar<uint64_t>(reader_.element(segments, segment), 0, 0) +
+                         reader_.load<uint64_t>(offsets.at + 8 * buffer);
+  return !reader_.bad();
+}
+
+bool ProgramView::delegates_are_stateless() {
+  const Vector delegates = reader_.vector(plan_, plan_field::kDelegates, 4, 4);
+  for (uint32_t i = 0; i < delegates.count; ++i) {
+    const Vector id = reader_.string(reader_.element(delegates, i), 0);
+    bool known = false;
+    for (const char* name : kStatelessBackends) {
+      known = known || equal({reinterpret_cast<const char*>(reader_.pointer(id.at)), id.count},
+                             name, std::strlen(name));
+    }
+    if (!known) return false;
+  }
+  return true;
+}
+
+}  // namespace bpte

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/internal/flatbuffer.h>
+#include <bpte/engine/engine.h>
+#include <bpte/engine/message.h>
+
+namespace bpte {
+
+/// A look into a program's FlatBuffer (executorch/schema/program.fbs) for what ExecuTorch's own
+/// interface does not tell: the names of operators, and the facts that it takes on trust although a
+/// wrong one makes it abort or read elsewhere.
+class ProgramView {
+ public:
+  ProgramView() = default;
+  /// `bytes` are the FlatBuffer alone, without the segments behind it; they outlive the view.
+  explicit ProgramView(Span<const uint8_t> bytes);
+
+  /// A whole look at one method. kUnknownMethod, kInvalidProgram, kMissingOperator,
+  /// kMissingBackend (with all the names that are missing), or kUnsupported; `message` says why.
+  EngineError open_method(const char* name, size_t name_size, Message& message);
+
+  // Of the method that open_method() found good.
+
+  /// An upper bound of what Method::load() takes for values before it checks an allocation:
+  /// ExecuTorch 1.5 builds lists in whatever allocate() returned, nullptr included.
+  size_t value_memory() const { return value_memory_; }
+
+  /// True when each dimension of the tensor that is input `index` may be smaller than stated.
+  bool input_is_dynamic(size_t index);
+
+  /// A scalar input's value: ExecuTorch accepts no other than the one it was exported with.
+  /// kNone for anything else than an int, a double or a bool.
+  Value input_constant(size_t index);
+
+  /// A tensor that is written by the method and begins with a stored value.
+  struct InitialState {
+    uint32_t memory_id = 0;  ///< index of the planned buffer
+    uint64_t memory_offset = 0;
+    size_t size = 0;
+    uint64_t program_offset = 0;  ///< of the stored value, in the program
+  };
+  /// Calls `visit(const InitialState&)` for each; stops and gives false when it does.
+  template <typename Visit>
+  bool for_each_initial_state(Visit visit) {
+    for (uint32_t i = 0; i < values_.count; ++i) {
+      InitialState state;
+      if (initial_state(i, state) && !visit(state)) return false;
+    }
+    return true;
+  }
+
+  /// Whether each of the method's delegates is known to keep nothing from one run to the next.
+  bool delegates_are_stateless();
+
+ private:
+  using Position = flatbuffer::Position;
+
+  struct Tensor {
+    size_t nbytes = 0;
+    bool constant = false;
+  };
+
+  EngineError check_values(Message& message);
+  EngineError check_tensor(uint32_t value, Position tensor, Tensor& out, Message& message);
+  EngineError check_list(uint32_t value, Position list, uint8_t type, Message& message);
+  EngineError check_interface(Message& message);
+  EngineError check_delegates(Message& message);
+  EngineError check_instructions(Message& message);
+  EngineError check_operators(Message& message);
+
+  Position value_of(uint32_t index, uint8_t& type);
+  bool initial_state(uint32_t value, InitialState& state);
+  void add_memory(size_t size);
+
+  flatbuffer::Reader reader_;
+  uint64_t segment_base_ = 0;
+  Position program_ = 0;
+  Position plan_ = 0;
+  flatbuffer::Vector values_;
+  flatbuffer::Vector inputs_;
+  size_t value_memory_ = 0;
+};
+
+}  // namespace bpte

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/engine/engine.h>
+#include <bpte/engine/executorch/arena.h>
+#include <executorch/runtime/core/data_loader.h>
+
+namespace bpte {
+
+/// ExecuTorch's way to a program's bytes, confined to them: whatever offset a program states,
+/// nothing outside it is read. In place, a load is a view; through a data source it is a read into
+/// memory from `memory`, which is not given back before the arena is rewound.
+class ProgramLoader final : public ::executorch::runtime::DataLoader {
+ public:
+  ProgramLoader() = default;
+  ProgramLoader(const ProgramLocation& program, Arena* memory)
+      : program_(program), memory_(memory) {}
+
+  ::executorch::runtime::Result<::executorch::runtime::FreeableBuffer> load(
+      size_t offset, size_t size, const SegmentInfo& segment_info) const override;
+  ::executorch::runtime::Error load_into(size_t offset, size_t size,
+                                         const SegmentInfo& segment_info,
+                                         void* buffer) const override;
+  ::executorch::runtime::Result<size_t> size() const override { return program_size(); }
+
+  size_t program_size() const;
+
+  /// The bytes of the program's FlatBuffer: the last load from offset 0. ExecuTorch's Program keeps
+  /// them, but does not show them.
+  Span<const uint8_t> flatbuffer() const { return flatbuffer_; }
+
+  /// Bytes that `memory` lacked for the last load that failed for this reason; 0 when none did.
+  size_t lacking() const { return lacking_; }
+
+ private:
+  ProgramLocation program_;
+  Arena* memory_ = nullptr;
+  // load() is const in ExecuTorch's interface, though it reads.
+  mutable Span<const uint8_t> flatbuffer_;
+  mutable size_t lacking_ = 0;
+};
+
+}  // namespace bpte
