@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Objects to FlatBuffer bytes. The rules are those of bpte/program/_writer.py, and so are the
+// bytes.
+
+#pragma once
+
+#include "schema.h"
+
+namespace bpte_native {
+
+// The file for `root`. `alignments` (bytes) by option; vectors of at most `shared_bytes` are
+// written once; `head(size, distance, alignment)` gives the first bytes of the file. Null, with an
+// exception set, if something cannot be written.
+PyObject* encode(Schema& schema, PyObject* root, const std::vector<uint32_t>& alignments,
+                 uint32_t shared_bytes, PyObject* head);
+
+}  // namespace bpte_native

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a field accepts: one conversion per kind of value, for the writer and for the checker.
+
+Each returns what is stored, or raises TypeError, ValueError or OverflowError with a message that
+says what was found. The native accelerator accepts and refuses exactly the same.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from bpte.program._bind import BoundField, integer_range
+
+_TEXTS = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
+
+
+def show(value: Any) -> str:
+    """A value for a message: its type, and the value itself if that is short."""
+    if isinstance(value, (bool, int, float, str, bytes)):
+        text = repr(value)
+        return text if len(text) <= 60 else f"{text[:57]}... ({type(value).__name__})"
+    return f"a {type(value).__name__}"
+
+
+def integer(value: Any) -> int:
+    """An int, or what says by ``__index__`` that it is one."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"expected an int, found {show(value)}") from None
+
+
+def boolean(value: Any) -> bool:
+    """A bool, or an integer that is 0 or 1 (numpy's bool among them)."""
+    if isinstance(value, bool):
+        return value
+    if type(value).__name__ in ("bool_", "bool"):  # numpy's has no __index__
+        return bool(value)
+    number = integer(value)
+    if number not in (0, 1):
+        raise ValueError(f"expected a bool, found {number}")
+    return number == 1
+
+
+def double(value: Any) -> float:
+    """A float, or what converts to one by ``__float__`` or ``__index__``; never a string."""
+    if isinstance(value, float):
+        return value
+    if isinstance(value, (str, bytes, bytearray)):
+        raise TypeError(f"expected a float, found {show(value)}")
+    try:
+        return float(value)
+    except TypeError:
+        raise TypeError(f"expected a float, found {show(value)}") from None
+
+
+def double_or_text(value: Any) -> float:
+    """As ``double``, and the words by which ExecuTorch's Double keeps what JSON cannot write."""
+    if isinstance(value, str):
+        if value not in _TEXTS:
+            raise ValueError(f"expected a float or one of {sorted(_TEXTS)}, found {value!r}")
+        return _TEXTS[value]
+    return double(value)
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a str, found {show(value)}")
+    return str.__str__(value)
+
+
+def items(value: Any) -> list[Any] | tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"expected a list, found {show(value)}")
+    return value
+
+
+def blob(value: Any) -> bytes | memoryview:
+    """Bytes without a copy, where the value lends its buffer."""
+    if isinstance(value, bytes):
+        return value
+    try:
+        view = memoryview(value)
+    except TypeError:
+        raise TypeError(f"expected bytes, found {show(value)}") from None
+    if not view.c_contiguous:
+        raise ValueError("expected contiguous bytes")
+    return view.cast("B") if view.nbytes else b""
+
+
+def enum_member(bound: BoundField) -> Callable[[Any], int]:
+    """Checks for one field that a value is a member of its enum."""
+    members, name = bound.enum or {}, bound.enum_class.__name__ if bound.enum_class else ""
+
+    def check(value: Any) -> int:
+        number = integer(value)
+        if number not in members:
+            raise ValueError(f"{number} is no {name}")
+        return number
+
+    return check
+
+
+def in_range(value: int, code: str) -> int:
+    low, high = integer_range(code)
+    if not low <= value <= high:
+        raise OverflowError(f"{value} is outside of {low} ... {high}")
+    return value
