@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Verify every rule of the format, checksums and padding included. The first violation is named,
+with its place, the value found and the value expected.
+
+example:
+  bpte check model.bpte
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from bpte.cli import _output
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="a .bpte file (BP09 or BP08)")
+    parser.add_argument("--json", action="store_true", help="for a machine, on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    from bpte.reader import Bundle
+
+    with Bundle(args.file) as bundle:
+        bundle.verify(_output.progress("checking"))
+        cases = sum(len(suite.test_cases) for suite in bundle.suites)
+        checksums = bundle.format == "bp09"
+        if args.json:
+            facts = {
+                "ok": True,
+                "path": args.file,
+                "format": bundle.format,
+                "checksums": checksums,
+                "segments": len(bundle.segments),
+                "suites": len(bundle.suites),
+                "cases": cases,
+            }
+            print(json.dumps(facts, indent=2))
+        else:
+            what = f"{len(bundle.segments)} checksums right" if checksums else "it has no checksums"
+            print(
+                f"{args.file}: well-formed {bundle.format.upper()}, "
+                f"{len(bundle.suites)} suites, {cases} cases, {what}"
+            )
+    return 0

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Show what a bundle holds: header, segments with offsets and alignment, suites, cases, dtypes and
+shapes. For a .pte: what its header and its methods tell.
+
+example:
+  bpte inspect model.bpte
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bpte.cli import _output
+
+if TYPE_CHECKING:
+    from bpte.metadata import Value
+    from bpte.reader import Bundle, TestCase
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="a .bpte (BP09 or BP08) or .pte file")
+    parser.add_argument("--json", action="store_true", help="for a machine, on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    from bpte import pte
+
+    with Path(args.file).open("rb") as file:
+        first = file.read(pte.PROBE_SIZE)
+    if pte.is_program(first):
+        facts = pte.describe(args.file)
+        print(json.dumps(facts, indent=2) if args.json else _program_text(facts))
+        return 0
+    from bpte.reader import Bundle
+
+    with Bundle(args.file) as bundle:
+        if args.json:
+            print(json.dumps(bundle_facts(bundle), indent=2))
+        else:
+            print(_text(bundle))
+    return 0
+
+
+def bundle_facts(bundle: Bundle) -> dict[str, Any]:
+    """All that ``inspect --json`` says of a bundle."""
+    named = {segment: key for key, segment in bundle.named_data_segments.items()}
+    return {
+        "path": str(bundle.path),
+        "format": bundle.format,
+        "header": bundle.header._asdict(),
+        "metadata": bundle.metadata,
+        "program": {
+            "offset": bundle.program_extent.offset,
+            "size": bundle.program_extent.size,
+            "segment": bundle.program_segment,
+        },
+        "segments": [
+            {
+                **segment._asdict(),
+                "file_offset": bundle.segment_extent(index).offset,
+                "crc32": f"{segment.crc32:#010x}",
+                "holds": _purpose(bundle, index, named),
+            }
+            for index, segment in enumerate(bundle.segments)
+        ],
+        "named_data": bundle.named_data_segments,
+        "suites": [
+            {
+                "method": suite.method_name,
+                "tolerances": [tolerance.stated() for tolerance in suite.tolerances],
+                "cases": [
+                    {
+                        "name": case.name,
+                        "segment": case.info.segment,
+                        "inputs": [_value_facts(bundle, v) for v in case.info.inputs],
+                        "expected_outputs": [
+                            _value_facts(bundle, v) for v in case.info.expected_outputs
+                        ],
+                        "tolerances": [tolerance.stated() for tolerance in case.tolerances],
+                    }
+                    for case in suite.test_cases
+                ],
+            }
+            for suite in bundle.suites
+        ],
+    }
+
+
+def _value_facts(bundle: Bundle, value: Value) -> dict[str, Any]:
+    from bpte.metadata import Tensor
+    from bpte.scalar_type import dtype_name
+
+    if isinstance(value, Tensor):
+        return {
+            "kind": "tensor",
+            "dtype": dtype_name(value.scalar_type),
+            "sizes": list(value.sizes),
+            "dim_order": list(value.dim_order),
+            "file_offset": bundle.tensor_extent(value).offset,
+            "size": value.size,
+        }
+    kind = {bool: "bool", int: "int", float: "double"}[type(value)]
+    return {"kind": kind, "value": value}
+
+
+def _purpose(bundle: Bundle, index: int, named: dict[int, str]) -> str:
+    if index == bundle.program_segment:
+        return "program"
+    cases = [
+        f"{suite.method_name} case {number}" + (f" ({case.name})" if case.name else "")
+        for suite in bundle.suites
+        for number, case in enumerate(suite.test_cases)
+        if case.info.segment == index
+    ]
+    if index in named:
+        cases.append(f"named data {named[index]!r}")
+    return ", ".join(cases) or "nothing that the metadata names"
+
+
+def value_text(value: Value) -> str:
+    """Such as ``float32[1, 3, 224, 224]``; the memory order where it is not row-major."""
+    from bpte.metadata import Tensor
+    from bpte.scalar_type import dtype_name
+
+    if not isinstance(value, Tensor):
+        kind = {bool: "bool", int: "int", float: "double"}[type(value)]
+        return f"{kind} {value}"
+    text = f"{dtype_name(value.scalar_type)}{list(value.sizes)}"
+    if value.dim_order != tuple(range(len(value.sizes))):
+        text += f" in order {list(value.dim_order)}"
+    return text
+
+
+def _text(bundle: Bundle) -> str:
+    header = bundle.header
+    named = {segment: key for key, segment in bundle.named_data_segments.items()}
+    program = bundle.program_extent
+    lines = [
+        f"{_output.bold(str(bundle.path))}: bundled program, {bundle.format.upper()}, "
+        f"{_output.size(header.file_size)} ({header.file_size} bytes)"
+    ]
+    if bundle.format == "bp09":
+        lines += [
+            f"  metadata {header.metadata_size} bytes, segments from {header.segment_base_offset}, "
+            f"base alignment {header.base_alignment}",
+        ]
+    else:
+        alignment = program.offset & -program.offset
+        lines.append(
+            f"  program at {program.offset} (a multiple of {alignment}), "
+            f"{_output.size(program.size)} ({program.size} bytes)"
+        )
+    lines += [f"  {key}: {value}" for key, value in bundle.metadata.items()]
+    if bundle.segments:
+        rows = []
+        for index, segment in enumerate(bundle.segments):
+            rows.append(
+                (
+                    index,
+                    bundle.segment_extent(index).offset,
+                    segment.size,
+                    segment.alignment,
+                    f"{segment.crc32:08x}",
+                    _purpose(bundle, index, named),
+                )
+            )
+        head = ("segment", "file offset", "bytes", "alignment", "crc32", "holds")
+        lines += ["", _output.table(head, rows, "rrrrrl")]
+    for suite in bundle.suites:
+        lines += ["", f"method {_output.bold(suite.method_name)}, {len(suite.test_cases)} cases"]
+        lines += [f"  tolerance {_tolerance_text(t.stated())}" for t in suite.tolerances]
+        lines += _case_lines(suite.test_cases)
+    return "\n".join(lines)
+
+
+def _case_lines(cases: list[TestCase]) -> list[str]:
+    if not cases:
+        return []
+    rows = []
+    for number, case in enumerate(cases):
+        rows.append(
+            (
+                number,
+                case.name or "-",
+                ", ".join(map(value_text, case.info.inputs)) or "none",
+                ", ".join(map(value_text, case.info.expected_outputs)) or "none: only runs",
+                "; ".join(_tolerance_text(t.stated()) for t in case.tolerances) or "-",
+            )
+        )
+    return [_output.table(("case", "name", "inputs", "expected outputs", "tolerance"), rows, "r")]
+
+
+def _tolerance_text(stated: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in stated.items()) or "default"
+
+
+def _program_text(facts: dict[str, Any]) -> str:
+    lines = [
+        f"{_output.bold(facts['path'])}: ExecuTorch program, {facts['identifier']}, "
+        f"{_output.size(facts['file_size'])} ({facts['file_size']} bytes)"
+    ]
+    header = facts["header"]
+    if header is None:
+        lines.append("  no extended header: everything lies in the FlatBuffer")
+    else:
+        lines.append(
+            f"  program data {header['program_size']} bytes, segments from "
+            f"{header['segment_base_offset']}, {header['segment_data_size']} bytes"
+        )
+    lines += facts["text"]
+    if facts["note"]:
+        lines.append(f"  {facts['note']}")
+    return "\n".join(lines)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Put a program and its test cases into a bundle.
+
+Cases are given one by one, or in a suite file, or both. A value is a .npy file, a member of a .npz
+file (arrays.npz:x), or a scalar (2, 0.5, true).
+
+examples:
+  bpte pack model.pte --case in=x.npy out=y.npy -o model.bpte
+  bpte pack model.pte --case in=a.npy,b.npy,2 out=y.npy name=small --rtol 1e-3 -o model.bpte
+  bpte pack model.pte --suite suite.toml -o model.bpte
+
+a suite file; its array files lie relative to it:
+  [metadata]
+  model = "mobilenet_v2"
+
+  [[suite]]
+  method = "forward"
+  tolerance = { rtol = 1e-3, atol = 1e-5 }
+
+  [[suite.case]]
+  name = "cat"
+  inputs = ["cat.npy", "more.npz:scale", 2, true]
+  outputs = ["cat_out.npy"]
+  tolerance = { min_sqnr_db = 30.0 }            # or tolerances = [{...}, ...]: one per output
+
+  [[suite.case]]                                # no outputs: the case only runs
+  inputs = [{ file = "x.npy", dim_order = [0, 2, 3, 1] }, { file = "h.npy", dtype = "bfloat16" }]
+
+A tolerance may state rtol, atol (LSBs for an integer output), max_outlier_share, min_sqnr_db,
+min_cosine, nan_policy ("unequal", "equal", "ignore") and not_compared.
+Arrays of a file have no memory order of their own worth keeping: they are stored in the one that
+the program's input wants, where it is known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from bpte.cli import _output
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("program", help="the .pte file")
+    parser.add_argument("-o", "--output", required=True, help="the .bpte file to write")
+    parser.add_argument(
+        "--case",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar=("in=A,B", "out=Y"),
+        help="one test case: in=VALUE,... [out=VALUE,...] [name=TEXT]; may be repeated",
+    )
+    parser.add_argument("--suite", metavar="TOML", help="a suite file, see above")
+    parser.add_argument(
+        "--method", default="forward", help="the method of the --case options (default: forward)"
+    )
+    parser.add_argument("--rtol", type=float, help="relative tolerance of the --case options")
+    parser.add_argument("--atol", type=float, help="absolute tolerance of the --case options")
+    parser.add_argument(
+        "--meta",
+        action="append",
+        default=[],
+        metavar="KEY=TEXT",
+        help="a line of metadata, such as model=resnet50; may be repeated",
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="KEY=FILE",
+        help="a file to go along as named data; may be repeated",
+    )
+    add_format_options(parser)
+    parser.add_argument(
+        "--no-fit", action="store_true", help="do not hold the cases against the program's methods"
+    )
+
+
+def add_format_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say what kind of file is written and how."""
+    parser.add_argument(
+        "--format",
+        choices=("bp09", "bp08"),
+        default="bp09",
+        help="bp09 (default), or bp08, which ExecuTorch 1.x reads",
+    )
+    parser.add_argument(
+        "--drop",
+        action="store_true",
+        help="leave out what bp08 cannot carry, with a warning, rather than refuse",
+    )
+    parser.add_argument(
+        "--alignment",
+        type=int,
+        metavar="BYTES",
+        help="of the program in the file (default: 4096 from 1 MiB on, else 128)",
+    )
+    parser.add_argument(
+        "--no-sync", action="store_true", help="do not wait until the file is on the disk"
+    )
+    parser.add_argument("--json", action="store_true", help="for a machine, on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    from bpte import suitefile
+    from bpte.producer import BundledProgram
+
+    suites, metadata = suitefile.load(args.suite) if args.suite else ([], {})
+    if args.case:
+        cases = [suitefile.parse_case(words) for words in args.case]
+        suites = suitefile.merge(suites, args.method, cases, args.rtol, args.atol)
+    metadata |= dict(suitefile.key_value("--meta", text) for text in args.meta)
+    data = dict(suitefile.key_value("--data", text) for text in args.data)
+    program = BundledProgram(args.program, suites, metadata=metadata, named_data=data)
+    saved = program.save(
+        args.output,
+        format=args.format,
+        alignment=args.alignment,
+        fit="skip" if args.no_fit else "relayout",
+        drop=args.drop,
+        durable=not args.no_sync,
+        progress=_output.progress("packing"),
+    )
+    report(saved, args.json)
+    return 0
+
+
+def report(saved: object, as_json: bool) -> None:
+    """Says what was written; notes go to stderr."""
+    from bpte.producer import Saved
+
+    assert isinstance(saved, Saved)
+    for note in saved.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"ok": True, **saved._asdict(), "path": str(saved.path)}, indent=2))
+    else:
+        print(
+            f"{saved.path}: {saved.format.upper()}, {_output.size(saved.file_size)}, program of "
+            f"{saved.program_size} bytes at {saved.program_offset}"
+        )

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From one format into the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from bpte.metadata import Tensor
+from bpte.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
+from bpte.program_source import FileProgram
+from bpte.reader import Bundle
+from bpte.transfer import Progress
+
+
+def unbundle(bundle: Bundle) -> BundledProgram:
+    """What could be saved as this bundle again. It reads from the bundle's file when it is saved,
+    so the bundle must stay open, and is saved once."""
+
+    def value(stored: object) -> object:
+        return bundle.tensor_data(stored) if isinstance(stored, Tensor) else stored
+
+    suites = [
+        MethodTestSuite(
+            suite.method_name,
+            [
+                MethodTestCase(
+                    [value(v) for v in case.info.inputs],
+                    [value(v) for v in case.info.expected_outputs],
+                    name=case.name,
+                    tolerances=case.tolerances,
+                )
+                for case in suite.test_cases
+            ],
+            suite.tolerances,
+        )
+        for suite in bundle.suites
+    ]
+    named = {
+        key: FileProgram(bundle.path, *bundle.segment_extent(segment))
+        for key, segment in bundle.named_data_segments.items()
+    }
+    program = FileProgram(bundle.path, *bundle.program_extent)
+    return BundledProgram(program, suites, named_data=named, metadata=bundle.metadata)
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    format: str = "bp09",
+    alignment: int | None = None,
+    drop: bool = False,
+    durable: bool = True,
+    progress: Callable[[int], Progress] | None = None,
+) -> Saved:
+    """Writes the bundle ``source`` anew in ``format``. Raises ``OSError``, ``BundleError`` when
+    ``source`` is malformed, and ``PackError`` for what the format cannot carry (see
+    ``BundledProgram.save``). All checksums of ``source`` are verified first."""
+    with Bundle(source) as bundle:
+        bundle.verify()
+        return unbundle(bundle).save(
+            target,
+            format=format,
+            alignment=alignment,
+            fit="skip",
+            drop=drop,
+            durable=durable,
+            progress=progress,
+        )

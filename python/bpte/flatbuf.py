@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The FlatBuffers wire format, as much of it as a bundle's metadata needs.
+
+Reading never trusts: every offset is checked before it is followed, and the work is bounded, which
+the ``flatbuffers`` package does not do. Writing goes front to back, shares vtables, and gives the
+same bytes for the same content.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Sequence
+
+_U16 = struct.Struct("<H").unpack_from
+_I32 = struct.Struct("<i").unpack_from
+_U32 = struct.Struct("<I").unpack_from
+
+_MAX_FIELDS = 16  # more than any table of the schema has; what lies behind is a later version's
+
+MAX_TABLES = 1_000_000
+"""Tables visited before a file counts as malformed: FlatBuffers' own verifier stops there too."""
+
+
+class Malformed(Exception):
+    """Not a valid FlatBuffer: what is wrong, and at which offset."""
+
+    def __init__(self, offset: int, what: str) -> None:
+        super().__init__(what)
+        self.offset = offset
+        self.what = what
+
+
+class Reader:
+    """Checked access to a FlatBuffer that begins at byte 0 of ``data``. Every method raises
+    ``Malformed`` rather than reading where it must not."""
+
+    __slots__ = ("_tables", "_vtables", "data", "size")
+
+    def __init__(self, data: bytes | mmap.mmap, size: int) -> None:
+        self.data = data
+        self.size = size
+        self._tables = 0
+        self._vtables: dict[int, tuple[int, ...]] = {}
+
+    def root(self) -> int:
+        return self._follow(0)
+
+    def fields(self, table: int) -> Sequence[int]:
+        """Offset of each field of the table at ``table``, in the schema's order; 0 when absent."""
+        self._tables += 1
+        if self._tables > MAX_TABLES:
+            raise Malformed(table, f"more than {MAX_TABLES} tables")
+        if table & 3 or table + 4 > self.size:
+            raise Malformed(table, "a table is misaligned or leaves the metadata")
+        vtable = table - _I32(self.data, table)[0]
+        slots = self._vtables.get(vtable)
+        if slots is None:
+            slots = self._vtables[vtable] = self._read_vtable(vtable)
+        return [table + slot if slot else 0 for slot in slots]
+
+    def _read_vtable(self, vtable: int) -> tuple[int, ...]:
+        if vtable < 0 or vtable & 1 or vtable + 4 > self.size:
+            raise Malformed(max(vtable, 0), "a vtable is misaligned or leaves the metadata")
+        size = _U16(self.data, vtable)[0]
+        if size & 1 or vtable + size > self.size:
+            raise Malformed(vtable, "a vtable leaves the metadata")
+        count = min(max(size - 4, 0) // 2, _MAX_FIELDS)
+        slots: tuple[int, ...] = struct.unpack_from(f"<{count}H", self.data, vtable + 4)
+        return (*slots, *[0] * (_MAX_FIELDS - count))
+
+    def scalar(self, unpacker: struct.Struct, field: int, alignment: int) -> int:
+        """The scalar or struct at ``field`` lies inside and is aligned; gives ``field`` back."""
+        if field & (alignment - 1) or field + unpacker.size > self.size:
+            raise Malformed(field, "a field is misaligned or leaves the metadata")
+        return field
+
+    def _follow(self, field: int) -> int:
+        if field & 3 or field + 4 > self.size:
+            raise Malformed(field, "an offset is misaligned or leaves the metadata")
+        offset: int = _U32(self.data, field)[0]
+        target = field + offset
+        if offset == 0 or offset > 0x7FFFFFFF or target >= self.size:
+            raise Malformed(field, f"an offset leads to {target}, outside the metadata")
+        return target
+
+    def table(self, field: int) -> int:
+        """The table that the offset at ``field`` leads to (checked by ``fields``)."""
+        return self._follow(field)
+
+    def vector(self, field: int, element_size: int, alignment: int) -> tuple[int, int]:
+        """(offset of the first element, count) of the vector that ``field`` leads to."""
+        vector = self._follow(field)
+        if vector & 3 or vector + 4 > self.size:
+            raise Malformed(vector, "a vector is misaligned or leaves the metadata")
+        count: int = _U32(self.data, vector)[0]
+        first = vector + 4
+        if first + count * element_size > self.size:
+            raise Malformed(vector, f"a vector of {count} elements leaves the metadata")
+        if count and first & (alignment - 1):
+            raise Malformed(vector, "a vector's elements are misaligned")
+        return first, count
+
+    def tables(self, field: int) -> list[int]:
+        """The tables of the vector of tables that ``field`` leads to."""
+        first, count = self.vector(field, 4, 4)
+        if self._tables + count > MAX_TABLES:
+            raise Malformed(first - 4, f"more than {MAX_TABLES} tables")
+        follow = self._follow
+        return [follow(first + 4 * index) for index in range(count)]
+
+    def string(self, field: int) -> tuple[int, int]:
+        """(offset of the first byte, length without the NUL) of a string."""
+        first, count = self.vector(field, 1, 1)
+        if first + count >= self.size or self.data[first + count] != 0:
+            raise Malformed(first - 4, "a string is not terminated")
+        return first, count
+
+
+_SIZES = {"b": 1, "B": 1, "?": 1, "I": 4, "i": 4, "q": 8, "d": 8, "QQI4x": 24}
+
+
+class Shape:
+    """The layout of one kind of table: which fields it has. ``fields`` gives (field id, struct
+    code) in the order in which ``Writer.table`` takes the values; code ``I`` for an offset."""
+
+    __slots__ = ("_order", "_packer", "slots", "vtable", "wide")
+
+    def __init__(self, fields: Sequence[tuple[int, str]]) -> None:
+        order = sorted(range(len(fields)), key=lambda i: (-min(_SIZES[fields[i][1]], 8), i))
+        self.wide = any(_SIZES[code] >= 8 for _, code in fields)
+        slots = [0] * len(fields)
+        at = 4
+        for i in order:
+            slots[i] = at
+            at += _SIZES[fields[i][1]]
+        self.slots = slots
+        """Offset of each field in the table, in the order given."""
+        count = max((field for field, _ in fields), default=-1) + 1
+        vtable = [4 + 2 * count, at] + [0] * count
+        for i, (field, _) in enumerate(fields):
+            vtable[2 + field] = slots[i]
+        self.vtable = struct.pack(f"<{len(vtable)}H", *vtable)
+        self._packer = struct.Struct("<i" + "".join(fields[i][1] for i in order))
+        self._order = order
+
+    def pack(self, soffset: int, values: Sequence[object]) -> bytes:
+        """The table's bytes. A struct's value is a tuple."""
+        flat: list[object] = [soffset]
+        for i in self._order:
+            value = values[i]
+            if isinstance(value, tuple):
+                flat.extend(value)
+            else:
+                flat.append(value)
+        return self._packer.pack(*flat)
+
+
+class Writer:
+    """Writes a FlatBuffer front to back into ``buffer``: parents first, children linked behind."""
+
+    def __init__(self, identifier: bytes, inserted: int = 0) -> None:
+        """``inserted``: zero bytes between the identifier and the rest."""
+        self.buffer = bytearray(8 + inserted)
+        self.buffer[4:8] = identifier
+        self._vtables: dict[bytes, int] = {}
+
+    def _pad(self, alignment: int, ahead: int = 0) -> None:
+        """Pads so that the byte ``ahead`` of the end lies at a multiple of ``alignment``."""
+        self.buffer.extend(bytes(-(len(self.buffer) + ahead) % alignment))
+
+    def link(self, slot: int) -> None:
+        """Makes the offset at ``slot`` lead to what is written next, which must begin with a u32 or
+        a table: pads to 4."""
+        self._pad(4)
+        struct.pack_into("<I", self.buffer, slot, len(self.buffer) - slot)
+
+    def table(self, slot: int, shape: Shape, *values: object) -> int:
+        """Writes a table, linked from ``slot``; gives its offset, so that ``offset +
+        shape.slots[i]`` is where value i lies."""
+        vtable = self._vtables.get(shape.vtable)
+        if vtable is None:
+            self._pad(2)
+            vtable = self._vtables[shape.vtable] = len(self.buffer)
+            self.buffer += shape.vtable
+        self._pad(8 if shape.wide else 4, 4 if shape.wide else 0)
+        at = len(self.buffer)
+        struct.pack_into("<I", self.buffer, slot, at - slot)
+        self.buffer += shape.pack(at - vtable, values)
+        return at
+
+    def vector(self, slot: int, count: int, element_size: int, alignment: int = 4) -> int:
+        """Writes a vector of zeros, linked from ``slot``; gives the offset of its first element."""
+        self._pad(max(alignment, 4), 4)
+        self.link(slot)
+        self.buffer += struct.pack("<I", count)
+        first = len(self.buffer)
+        self.buffer.extend(bytes(count * element_size))
+        return first
+
+    def bytes(self, slot: int, data: bytes) -> None:
+        """Writes a vector of bytes."""
+        self.link(slot)
+        self.buffer += struct.pack("<I", len(data)) + data
+
+    def string(self, slot: int, text: str) -> None:
+        self.bytes(slot, text.encode("utf-8"))
+        self.buffer.append(0)

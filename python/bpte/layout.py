@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where everything lies in a file. Writer, reader, inspector and tests take every offset from here.
+
+All offsets and sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+HEADER_AT = 8
+"""The extended header is inserted behind the FlatBuffer's root offset and identifier."""
+
+HEADER_LENGTH = 64
+
+MIN_PROGRAM_ALIGNMENT = 128
+"""What the segments inside a ``.pte`` want of the address that the program lies at."""
+
+PAYLOAD_ALIGNMENT = 16
+
+PAGE = 4096
+
+PAGE_ALIGNED_FROM = 1 << 20
+"""A program of this size or more is page-aligned unless the caller says otherwise: at most 0.4 % of
+the file is padding then, and file systems can share the program's blocks with the ``.pte`` it was
+copied from. A smaller one, as a microcontroller has it in flash, gets the least alignment."""
+
+MAX_FLATBUFFER = (1 << 31) - 1
+"""FlatBuffers' readers go no further (FLATBUFFERS_MAX_BUFFER_SIZE)."""
+
+
+def align_up(offset: int, alignment: int) -> int:
+    """The smallest multiple of ``alignment``, a power of two, that is at least ``offset``."""
+    return (offset + alignment - 1) & -alignment
+
+
+def is_power_of_two(number: int) -> bool:
+    return number > 0 and number & (number - 1) == 0
+
+
+def program_alignment(size: int) -> int:
+    """The alignment of a program segment for which the caller asked for none."""
+    return PAGE if size >= PAGE_ALIGNED_FROM else MIN_PROGRAM_ALIGNMENT
+
+
+class Extent(NamedTuple):
+    """A run of bytes: ``offset`` from whatever the context says."""
+
+    offset: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.size
+
+
+def pack_extents(
+    sizes_and_alignments: Iterable[tuple[int, int]], start: int = 0
+) -> tuple[list[Extent], int]:
+    """Places runs one behind the other, each at the next multiple of its alignment.
+
+    Returns the runs and the end of the last one; nothing lies behind it. Payloads in a case's
+    segment and segments in a file are placed by this.
+    """
+    extents = []
+    end = start
+    for size, alignment in sizes_and_alignments:
+        extent = Extent(align_up(end, alignment), size)
+        extents.append(extent)
+        end = extent.end
+    return extents, end
+
+
+class Plan(NamedTuple):
+    """The layout of a BP09 file."""
+
+    metadata_size: int
+    base_alignment: int
+    segment_base_offset: int
+    segments: list[Extent]
+    """Offsets from ``segment_base_offset``."""
+    segment_data_size: int
+
+    @property
+    def file_size(self) -> int:
+        return self.segment_base_offset + self.segment_data_size
+
+
+def plan(metadata_size: int, segments: Sequence[tuple[int, int]]) -> Plan:
+    """Lays out a BP09 file with these (size, alignment) segments, in this order."""
+    base_alignment = max([MIN_PROGRAM_ALIGNMENT, *(alignment for _, alignment in segments)])
+    extents, end = pack_extents(segments)
+    return Plan(
+        metadata_size, base_alignment, align_up(metadata_size, base_alignment), extents, end
+    )
+
+
+def place_vector(offset: int, alignment: int) -> int:
+    """Where the u32 length of a FlatBuffers byte vector lies, at or behind ``offset``, so that its
+    bytes begin at a multiple of ``alignment`` (at least 4)."""
+    return align_up(offset + 4, alignment) - 4

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Bundles as they are read: memory-mapped, every rule checked at opening, tensors as views."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from bpte import header as _header
+from bpte import layout, metadata, transfer
+from bpte.flatbuf import Reader
+from bpte.metadata import Segment, Tensor, Value
+from bpte.rules import NOWHERE, BundleError, Place, Rule
+from bpte.tolerance import Tolerance
+from bpte.transfer import Progress
+
+if TYPE_CHECKING:
+    from bpte.values import TensorData
+
+_PROBE = 128
+
+
+class TestCase:
+    """One test case of an opened bundle."""
+
+    __test__ = False  # not a test of pytest's
+
+    def __init__(self, bundle: Bundle, suite: TestSuite, info: metadata.Case) -> None:
+        self._bundle = bundle
+        self._suite = suite
+        self.info = info
+        """What the metadata says: dtypes, sizes, where payloads lie."""
+
+    @property
+    def name(self) -> str:
+        """Empty when the file gives none."""
+        return self.info.name
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Numpy arrays, which are views into the file, and scalars."""
+        return [self._bundle.value(value) for value in self.info.inputs]
+
+    @property
+    def expected_outputs(self) -> list[Any]:
+        """Likewise; empty when the case only runs."""
+        return [self._bundle.value(value) for value in self.info.expected_outputs]
+
+    @property
+    def tolerances(self) -> list[Tolerance]:
+        """What the case states itself: none, one for all outputs, or one for each."""
+        return self.info.tolerances
+
+    def tolerance(self, output: int) -> Tolerance:
+        """What holds for this output: the case's, else the suite's, else nothing stated."""
+        if not 0 <= output < len(self.info.expected_outputs):
+            raise BundleError(Rule.NO_SUCH_ITEM, value=output)
+        stated = self.info.tolerances or self._suite.tolerances
+        if not stated:
+            return Tolerance()
+        return stated[0] if len(stated) == 1 else stated[output]
+
+
+class TestSuite:
+    """The test cases of one method of an opened bundle."""
+
+    __test__ = False
+
+    def __init__(self, bundle: Bundle, info: metadata.Suite) -> None:
+        self.method_name = info.method_name
+        self.tolerances = info.tolerances
+        """What the cases inherit that state none."""
+        self.test_cases = [TestCase(bundle, self, case) for case in info.test_cases]
+
+
+class Bundle:
+    """An opened bundle, BP09 or BP08.
+
+    Opening checks every rule but the segments' checksums and the padding, which ``verify`` checks.
+    Arrays and memoryviews are views into the file, which stays mapped for as long as one of them
+    lives; the file must not be shortened meanwhile.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Raises ``OSError``, and ``BundleError`` when the file breaks a rule."""
+        self.path = Path(path)
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._map: mmap.mmap | bytes = b""
+        try:
+            self._open()
+        except BundleError as error:
+            error.path = str(self.path)
+            self.close()
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        size = os.fstat(self._fd).st_size
+        self.header = _header.parse(os.pread(self._fd, _PROBE, 0), size)
+        self._map = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ)
+        if self.header.format == "bp08":
+            if size > layout.MAX_FLATBUFFER:
+                raise BundleError(Rule.OVERFLOW, value=size, expected=layout.MAX_FLATBUFFER)
+            reader = Reader(self._map, size)
+        else:
+            raw = self._map[: self.header.metadata_size]
+            _header.check_metadata_crc(self.header, raw)
+            reader = Reader(raw, len(raw))
+        self._metadata = metadata.decode(reader, self.header)
+        self.suites = [TestSuite(self, suite) for suite in self._metadata.suites]
+
+    def close(self) -> None:
+        """Lets go of the file. Views that were handed out stay valid."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        if isinstance(self._map, mmap.mmap):
+            with contextlib.suppress(BufferError):  # then the last view closes it
+                self._map.close()
+            self._map = b""
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            self.close()
+
+    # ---- What it holds
+
+    @property
+    def format(self) -> str:
+        """``"bp09"`` or ``"bp08"``."""
+        return self.header.format
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Producer, model name and the like."""
+        return self._metadata.strings
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Offsets count from ``header.segment_base_offset``. Empty in BP08."""
+        return self._metadata.segments
+
+    @property
+    def program_segment(self) -> int | None:
+        return self._metadata.program_segment
+
+    @property
+    def program_extent(self) -> layout.Extent:
+        """Where the program lies in the file."""
+        return self._metadata.program
+
+    @property
+    def program(self) -> memoryview:
+        """The program's bytes: a view."""
+        return self._view(self._metadata.program)
+
+    @property
+    def named_data_segments(self) -> dict[str, int]:
+        """The segment of every key of the named data."""
+        return self._metadata.named_data
+
+    def named_data(self, key: str) -> memoryview:
+        """The bytes behind a key: a view. Raises ``KeyError``."""
+        segment = self._metadata.segments[self._metadata.named_data[key]]
+        return self._view(self._extent(segment))
+
+    def suite(self, method_name: str) -> TestSuite:
+        """Raises ``BundleError`` (no_such_item) when no suite is for that method."""
+        for suite in self.suites:
+            if suite.method_name == method_name:
+                return suite
+        raise BundleError(Rule.NO_SUCH_ITEM, value=method_name, path=str(self.path))
+
+    def value(self, value: Value) -> Any:
+        """A numpy array that is a view into the file, or the scalar itself."""
+        if not isinstance(value, Tensor):
+            return value
+        import numpy as np
+
+        from bpte.scalar_type import numpy_dtype
+        from bpte.values import inverse
+
+        dtype = numpy_dtype(value.scalar_type)
+        extent = self.tensor_extent(value)
+        flat = np.frombuffer(
+            self._map if extent.size else b"",
+            dtype,
+            extent.size // dtype.itemsize,
+            extent.offset if extent.size else 0,
+        )
+        shape = [value.sizes[d] for d in value.dim_order]
+        return flat.reshape(shape).transpose(inverse(value.dim_order))
+
+    def tensor_data(self, value: Tensor) -> TensorData:
+        """The tensor exactly as it is stored, for another bundle to store."""
+        from bpte.values import TensorData
+
+        extent = self.tensor_extent(value)
+
+        def blocks() -> Iterator[memoryview]:
+            yield self._view(extent)
+
+        return TensorData(value.scalar_type, value.sizes, value.dim_order, blocks)
+
+    def tensor_extent(self, value: Tensor) -> layout.Extent:
+        """Where a tensor's payload lies in the file."""
+        if value.segment is None:
+            return layout.Extent(value.offset, value.size)
+        base = self._extent(self._metadata.segments[value.segment])
+        return layout.Extent(base.offset + value.offset, value.size)
+
+    def segment_extent(self, index: int) -> layout.Extent:
+        """Where a segment lies in the file."""
+        return self._extent(self._metadata.segments[index])
+
+    def _extent(self, segment: Segment) -> layout.Extent:
+        return layout.Extent(self.header.segment_base_offset + segment.offset, segment.size)
+
+    def _view(self, extent: layout.Extent) -> memoryview:
+        return memoryview(self._map)[extent.offset : extent.end]
+
+    # ---- Checks and copies
+
+    def verify(self, progress: Callable[[int], Progress] | None = None) -> None:
+        """Checks every segment's checksum and every padding byte. Raises ``BundleError``."""
+        if self.format == "bp08":
+            return
+        base = self.header.segment_base_offset
+        step = progress(self.header.segment_data_size) if progress else None
+        try:
+            self._check_padding(self.header.metadata_size, base, NOWHERE)
+            end = base
+            for index, segment in enumerate(self.segments):
+                extent = self._extent(segment)
+                place = Place(segment=index)
+                self._check_padding(end, extent.offset, place)
+                crc = transfer.crc_of_file(self._fd, extent.offset, extent.size, step)
+                self.check_crc(index, crc)
+                end = extent.end
+        except transfer.SourceError as error:
+            raise BundleError(
+                Rule.READ_FAILED, path=str(self.path), detail=error.strerror
+            ) from None
+
+    def check_crc(self, index: int, crc: int) -> None:
+        """Raises ``BundleError`` when ``crc`` is not that of segment ``index``."""
+        segment = self.segments[index]
+        if crc != segment.crc32:
+            raise BundleError(
+                Rule.SEGMENT_CHECKSUM,
+                place=Place(segment=index),
+                offset=self._extent(segment).offset,
+                value=f"{crc:#010x}",
+                expected=f"{segment.crc32:#010x}",
+                path=str(self.path),
+            )
+
+    def _check_padding(self, start: int, end: int, place: Place) -> None:
+        data = os.pread(self._fd, end - start, start)
+        for index, byte in enumerate(data):
+            if byte:
+                raise BundleError(
+                    Rule.PADDING,
+                    place=place,
+                    offset=start + index,
+                    value=byte,
+                    expected=0,
+                    path=str(self.path),
+                )
+
+    def extract_program(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durable: bool = True,
+        progress: Callable[[int], Progress] | None = None,
+    ) -> None:
+        """Writes the program, byte-identical, to a file of its own, which appears whole and with
+        its checksum verified (BP09), or not at all. Raises ``OSError``, ``BundleError``."""
+        from bpte.atomic import AtomicFile
+
+        output = AtomicFile(path, durable=durable)
+        output.refuse_if_same(os.fstat(self._fd), str(self.path))
+        extent = self._metadata.program
+        step = progress(extent.size) if progress else None
+        with output:
+            crc = transfer.copy_file(self._fd, extent.offset, extent.size, output.fd, 0, step)
+            if self._metadata.program_segment is not None:
+                self.check_crc(self._metadata.program_segment, crc)
+            output.commit()
+
+
+def open_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Opens a bundle: ``with bpte.open("model.bpte") as bundle: ...``. See ``Bundle``."""
+    return Bundle(path)

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Bytes on their way into a file, with their checksum."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from bpte.checksum import crc32
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+Progress = Callable[[int], None]
+"""Takes the number of bytes done since the last call."""
+
+_COPY_STEP = 16 << 20  # handed to the kernel at a time: progress, and the checksum, keep up
+_HASH_STEP = 256 << 10  # stays in the cache between reading and hashing
+_WRITE_STEP = 4 << 20
+
+
+class SourceError(OSError):
+    """A source gave fewer bytes than it had announced, or changed while it was read."""
+
+
+def write_all(fd: int, data: Buffer, offset: int) -> None:
+    """pwrite until all is written."""
+    view = memoryview(data).cast("B")
+    while len(view):
+        written = os.pwrite(fd, view, offset)
+        view = view[written:]
+        offset += written
+
+
+def write_blocks(
+    fd: int, offset: int, blocks: Iterable[Buffer], progress: Progress | None = None, crc: int = 0
+) -> tuple[int, int]:
+    """Writes blocks one behind the other; gives (bytes written, CRC-32 continued from ``crc``)."""
+    total = 0
+    for block in blocks:
+        view = memoryview(block).cast("B")
+        for at in range(0, len(view), _WRITE_STEP):
+            step = view[at : at + _WRITE_STEP]
+            write_all(fd, step, offset + total)
+            crc = crc32(step, crc)
+            total += len(step)
+            if progress:
+                progress(len(step))
+    return total, crc
+
+
+def crc_of_file(
+    fd: int, offset: int, size: int, progress: Progress | None = None, crc: int = 0
+) -> int:
+    """CRC-32 of a run of a file. Raises ``SourceError`` when the file ends before it does."""
+    buffer = bytearray(min(_HASH_STEP, size))
+    view = memoryview(buffer)
+    end = offset + size
+    while offset < end:
+        step = view[: min(len(buffer), end - offset)]
+        count = os.preadv(fd, [step], offset)
+        if count == 0:
+            raise SourceError(errno.EIO, f"ends at byte {offset}, {end} were expected")
+        crc = crc32(step[:count], crc)
+        offset += count
+        if progress:
+            progress(count)
+    return crc
+
+
+def copy_file(
+    source: int,
+    source_offset: int,
+    size: int,
+    target: int,
+    target_offset: int,
+    progress: Progress | None = None,
+) -> int:
+    """Copies a run of one file into another inside the kernel; gives its CRC-32.
+
+    The checksum is that of the bytes that arrived: a second thread reads them back (from the page
+    cache, where they have just been put) while the next ones are copied, so that the two can never
+    disagree, whatever happens to the source meanwhile.
+    """
+    if size <= _COPY_STEP:
+        _copy(source, source_offset, size, target, target_offset, progress)
+        return crc_of_file(target, target_offset, size)
+    hasher = _Hasher(target, target_offset)
+    hasher.start()
+    try:
+        _copy(source, source_offset, size, target, target_offset, progress, hasher.arrived)
+    except BaseException:
+        hasher.abandon()
+        raise
+    return hasher.result()
+
+
+class _Hasher(threading.Thread):
+    """Hashes a growing run of a file, as far as it has been told that it has grown."""
+
+    def __init__(self, fd: int, offset: int) -> None:
+        super().__init__(name="bpte-crc32", daemon=True)
+        self._fd = fd
+        self._start = offset
+        self._ready = 0
+        self._finished = False
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._crc = 0
+
+    def arrived(self, count: int) -> None:
+        with self._changed:
+            self._ready += count
+            self._changed.notify()
+
+    def run(self) -> None:
+        done = 0
+        try:
+            while True:
+                with self._changed:
+                    while self._ready == done and not self._finished:
+                        self._changed.wait()
+                    ready = self._ready
+                if ready == done:
+                    return
+                self._crc = crc_of_file(self._fd, self._start + done, ready - done, None, self._crc)
+                done = ready
+        except BaseException as error:
+            self._error = error
+
+    def _finish(self) -> None:
+        with self._changed:
+            self._finished = True
+            self._changed.notify()
+        self.join()
+
+    def abandon(self) -> None:
+        self._finish()
+
+    def result(self) -> int:
+        self._finish()
+        if self._error is not None:
+            raise self._error
+        return self._crc
+
+
+# What a kernel or file system says when it cannot do the copy by itself.
+_CANNOT = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
+
+
+def _copy(
+    source: int,
+    source_offset: int,
+    size: int,
+    target: int,
+    target_offset: int,
+    progress: Progress | None,
+    arrived: Progress | None = None,
+) -> None:
+    done = 0
+    steps = [step for step in (_kernel_copy, _sendfile, _read_write) if step is not None]
+    while done < size:
+        count = 0
+        try:
+            count = steps[0](
+                source,
+                source_offset + done,
+                min(_COPY_STEP, size - done),
+                target,
+                target_offset + done,
+            )
+        except OSError as error:
+            if error.errno not in _CANNOT or len(steps) == 1:
+                raise
+        if count == 0:
+            if len(steps) > 1:
+                steps.pop(0)
+                continue
+            raise SourceError(
+                errno.EIO, f"the source ends at byte {source_offset + done}, "
+                f"{source_offset + size} were expected",
+            )  # fmt: skip
+        done += count
+        if arrived:
+            arrived(count)
+        if progress:
+            progress(count)
+
+
+def _copy_file_range(
+    source: int, source_offset: int, size: int, target: int, target_offset: int
+) -> int:
+    return os.copy_file_range(source, target, size, source_offset, target_offset)
+
+
+_kernel_copy = _copy_file_range if hasattr(os, "copy_file_range") else None
+
+
+def _sendfile(source: int, source_offset: int, size: int, target: int, target_offset: int) -> int:
+    os.lseek(target, target_offset, os.SEEK_SET)
+    return os.sendfile(target, source, source_offset, size)
+
+
+def _read_write(source: int, source_offset: int, size: int, target: int, target_offset: int) -> int:
+    data = os.pread(source, min(size, _WRITE_STEP), source_offset)
+    write_all(target, data, target_offset)
+    return len(data)
