@@ -10,8 +10,11 @@ namespace bpte {
 /// Where a bundle's bytes come from when they cannot be mapped: a file, semihosting, an SD card.
 class DataSource {
  public:
-  /// Bytes in the whole source, or 0 when the source cannot tell (then the header's file_size is
-  /// taken, and reads past the end must fail).
+  /// What size() says when the source cannot tell.
+  static constexpr uint64_t kUnknownSize = ~uint64_t{0};
+
+  /// Bytes in the whole source, or kUnknownSize (then the header's file_size is taken, and reads
+  /// past the end must fail; a BP08 file cannot be opened, its length stands nowhere).
   virtual uint64_t size() const = 0;
 
   /// Fills `buffer` with the bytes at [offset, offset + buffer.size()). False when it could not,

@@ -33,12 +33,13 @@ Result<Bundle> Bundle::open(DataSource& source, Span<uint8_t> metadata_buffer,
     return make_fault(Error::kBufferTooSmall, 0, metadata_buffer.size(), kHeaderProbeSize);
   }
   const uint64_t source_size = source.size();
+  const bool size_known = source_size != DataSource::kUnknownSize;
   // A source that cannot tell its size holds at least a BP09 file's smallest segment base.
   Span<uint8_t> probe = metadata_buffer.subspan(0, kHeaderProbeSize);
-  if (source_size != 0 && source_size < kHeaderProbeSize) {
+  if (source_size < kHeaderProbeSize) {
     probe = metadata_buffer.subspan(0, static_cast<size_t>(source_size));
   }
-  if (!source.read(0, probe)) {
+  if (!probe.empty() && !source.read(0, probe)) {
     return make_fault(Error::kReadFailed, 0, probe.size(), 0);
   }
   const Result<Header> first = Header::parse(probe);
@@ -52,14 +53,14 @@ Result<Bundle> Bundle::open(DataSource& source, Span<uint8_t> metadata_buffer,
 #if BPTE_CORE_BP08
   if (header.format == Format::kBP08) {
     // Its length stands nowhere else.
-    if (source_size == 0) {
+    if (!size_known) {
       return make_fault(Error::kReadFailed, 0, 0, 0);
     }
     header.file_size = header.metadata_size = source_size;
     bundle.file_ = metadata_buffer.data();
   }
 #endif
-  if (source_size != 0) {
+  if (size_known) {
     const Status size = internal::check_file_size(header, source_size);
     if (!size.ok()) {
       return size.fault();
@@ -77,7 +78,7 @@ Result<Bundle> Bundle::open(DataSource& source, Span<uint8_t> metadata_buffer,
   if (!second.ok() || !same(first.get(), second.get()) || source.size() != source_size) {
     return make_fault(Error::kSourceChanged, 0, 0, 0);
   }
-  if (source_size == 0) {
+  if (!size_known) {
     uint8_t last;
     if (!source.read(header.file_size - 1, {&last, 1})) {
       return make_fault(Error::kTruncated, header.file_size - 1, 0, header.file_size);

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/bundle.h>
+
+#include <cstring>
+
+namespace bpte_test {
+
+/// Reads every byte that an opened bundle gives, so that a view outside the file is a crash, and
+/// gives a sum over them. `buffer` takes the payloads of a bundle from a data source.
+inline uint64_t read_all(const bpte::Bundle& bundle, bpte::Span<uint8_t> buffer) {
+  uint64_t sum = 0;
+  const auto add = [&sum](const void* data, size_t size) {
+    const uint8_t* const bytes = static_cast<const uint8_t*>(data);
+    for (size_t i = 0; i < size; ++i) {
+      sum = sum * 31 + bytes[i];
+    }
+  };
+  const auto add_text = [&add](const bpte::Text& text) { add(text.data, text.size); };
+  const auto add_value = [&add, &sum](const bpte::Result<bpte::Value>& value) {
+    if (!value.ok()) {
+      sum += 1;
+      return;
+    }
+    const bpte::TensorView& tensor = value->tensor;
+    for (const int32_t& size : tensor.sizes) {
+      sum = sum * 31 + static_cast<uint32_t>(size);
+    }
+    add(tensor.dim_order.data(), tensor.dim_order.size());
+    add(tensor.data.data(), tensor.data.size());
+    sum += static_cast<uint64_t>(value->int_value) + (value->bool_value ? 1 : 0);
+    add(&value->double_value, sizeof value->double_value);
+  };
+
+  const bpte::Span<const uint8_t> program = bundle.program();
+  add(program.data(), program.size());
+  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
+    const bpte::TestSuite suite = bundle.suite(i).get();
+    add_text(suite.method_name());
+    sum += bundle.suite_for(suite.method_name()).ok() ? 1 : 0;
+    for (uint32_t j = 0; j < suite.case_count(); ++j) {
+      const bpte::TestCase test_case = suite.test_case(j).get();
+      add_text(test_case.name());
+      sum += test_case.payload().size;
+      const auto payload = bundle.case_payload(test_case, buffer, true);
+      const bpte::Span<const uint8_t> bytes = payload.get();
+      for (uint32_t k = 0; k <= test_case.input_count(); ++k) {
+        add_value(test_case.input(k, bytes));
+      }
+      for (uint32_t k = 0; k <= test_case.output_count(); ++k) {
+        add_value(test_case.expected_output(k, bytes));
+        const bpte::Tolerance tolerance = test_case.tolerance(k);
+        add(&tolerance.rtol, sizeof tolerance.rtol);
+        sum += static_cast<uint64_t>(tolerance.nan_policy);
+      }
+    }
+  }
+  for (uint32_t i = 0; i <= bundle.segment_count(); ++i) {
+    sum += bundle.segment(i).get().size;
+  }
+  for (uint32_t i = 0; i <= bundle.named_data_count(); ++i) {
+    add_text(bundle.named_data_key(i).get());
+    sum += bundle.named_data_segment(i).get().size;
+  }
+  for (uint32_t i = 0; i <= bundle.metadata_count(); ++i) {
+    add_text(bundle.metadata_key(i).get());
+    add_text(bundle.metadata_value(i).get());
+  }
+  uint8_t scratch[40];
+  sum += bundle.verify_checksums(scratch).ok() ? 1 : 0;
+  uint8_t last = 0;
+  sum += bundle.read(bundle.header().file_size - 1, {&last, 1}).ok() ? last : 0;
+  return sum;
+}
+
+}  // namespace bpte_test

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the tests share: where the built C++ programs are.
+
+Programs are looked for in the build folders that CMakePresets.json names; BPTE_BUILD names another
+one, BPTE_RUNNER a runner.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def find_built(name: str) -> Path | None:
+    """The newest executable of this name in the build folder of the preset `host`."""
+    build = Path(os.environ.get("BPTE_BUILD", ROOT / "build" / "host"))
+    found = [p for p in build.rglob(name) if p.is_file() and os.access(p, os.X_OK)]
+    return max(found, key=lambda p: p.stat().st_mtime, default=None)
+
+
+@pytest.fixture(scope="session")
+def cpp_tool(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives a test program of tests/cpp/core by its name; built here when no build has it."""
+
+    def get(name: str) -> Path:
+        built = find_built(name)
+        if built is not None:
+            return built
+        folder = tmp_path_factory.mktemp("build")
+        configure = [
+            *("cmake", "-S", ROOT, "-B", folder, "-DBPTE_ENGINE_EXECUTORCH=OFF"),
+            *("-DBPTE_ENGINE_REFERENCE=OFF", "-DBPTE_BUILD_RUNNER=OFF"),
+        ]
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        subprocess.run(configure, check=True, env=environment)
+        build = ["cmake", "--build", folder, "--target", name, "-j", "2"]
+        subprocess.run(build, check=True, env=environment)
+        (tool,) = (p for p in folder.rglob(name) if p.is_file())
+        return tool
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def bpte_runner() -> Path:
+    """The host runner, `bpte-run`; the test is skipped where none was built."""
+    named = os.environ.get("BPTE_RUNNER")
+    runner = Path(named) if named else find_built("bpte-run")
+    if runner is None:
+        pytest.skip("bpte-run is not built (cmake --build --preset host)")
+    return runner
