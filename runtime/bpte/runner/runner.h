@@ -5,6 +5,7 @@
 #include <bpte/engine/engine.h>
 
 #include <cstdint>
+#include <limits>
 
 namespace bpte {
 
@@ -47,13 +48,18 @@ struct RunOptions {
 
 /// Every suite, every case: runs, judges and writes the result protocol to `output`. No heap; what
 /// memory the program needs is the engine's. A run in which nothing was judged is kInfrastructure,
-/// never kPassed.
+/// never kPassed. One run at a time.
 Outcome run_bundle(const Bundle& bundle, Engine& engine, Output& output, Clock& clock,
                    const RunOptions& options);
 
-/// For a bundle that could not even be opened: a whole protocol (begin, fault, end) that says why.
-/// Returns kMalformed, or kInfrastructure for read_failed, buffer_too_small and misaligned_base...
-/// as docs/result-protocol.md lists.
+/// For a bundle that could not even be opened: a whole protocol (begin, error, end) that says why.
+/// Returns kMalformed; kInfrastructure for read_failed, source_changed, buffer_too_small,
+/// misaligned_base and no_such_item, which are not the file's fault.
 Outcome report_fault(const Fault& fault, Output& output, const RunOptions& options);
+
+/// For a run that cannot return to run_bundle(), called from a fault handler or in place of
+/// abort(): writes the records `error` (outcome kInfrastructure) and `end` to its output. Does
+/// nothing when no run is under way, or when called again. The caller then stops the program.
+void abandon_run(const char* error, const char* message);
 
 }  // namespace bpte

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// bpte-run: every test case of a bundle through an engine; the result protocol on stdout.
+
+#include <bpte/core/bundle.h>
+#include <bpte/runner/runner.h>
+
+#include "mapped_file.h"
+
+#if BPTE_HAVE_EXECUTORCH
+#include <bpte/engine/executorch/executorch_engine.h>
+#include <bpte/engine/executorch/heap_arena.h>
+#include <bpte/engine/executorch/log_capture.h>
+#endif
+#if BPTE_HAVE_REFERENCE
+#include <bpte/engine/reference/host_engine.h>
+#endif
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+
+namespace {
+
+constexpr int kUsage = 2;
+
+constexpr char kHelp[] =
+    R"(usage: bpte-run FILE [options]
+
+Runs every test case of a .bpte file and writes the result protocol (docs/result-protocol.md) to stdout.
+
+  --method NAME      only the suite of this method
+  --case N           only case N of each suite, counted from 0
+  --rtol R, --atol A judge with these tolerances instead of the bundle's
+  --no-verify        do not check the checksums of segments
+  --engine NAME      %s
+  --source           read the file piece by piece instead of mapping it
+  --target NAME      what the report calls this machine (host)
+  --help, --version
+
+exit code: 0 all passed, 1 a mismatch, 2 usage, 3 malformed bundle or program, 4 it could not be run
+
+example: bpte-run model.bpte --method forward --case 0
+)";
+
+#if BPTE_HAVE_EXECUTORCH && BPTE_HAVE_REFERENCE
+constexpr char kEngines[] = "executorch (default) or reference";
+#elif BPTE_HAVE_EXECUTORCH
+constexpr char kEngines[] = "executorch";
+#else
+constexpr char kEngines[] = "reference";
+#endif
+
+class Stdout final : public bpte::Output {
+ public:
+  void write(const char* data, size_t size) override {
+    std::fwrite(data, 1, size, stdout);
+    if (size > 0 && data[size - 1] == '\n') std::fflush(stdout);
+  }
+};
+
+class SteadyClock final : public bpte::Clock {
+ public:
+  uint64_t now() override {
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                     std::chrono::steady_clock::now().time_since_epoch())
+                                     .count());
+  }
+  const char* unit() const override { return "ns"; }
+};
+
+// Aligned memory of a size known at run time only.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(size_t size)
+      : bytes_(new (std::align_val_t{kAlignment}, std::nothrow) uint8_t[size]), size_(size) {}
+  ~Buffer() { ::operator delete[](bytes_, std::align_val_t{kAlignment}); }
+  Buffer(Buffer&& other) noexcept { *this = static_cast<Buffer&&>(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  bpte::Span<uint8_t> span() const { return {bytes_, bytes_ == nullptr ? 0 : size_}; }
+
+ private:
+  static constexpr size_t kAlignment = 64;
+  uint8_t* bytes_ = nullptr;
+  size_t size_ = 0;
+};
+
+struct Arguments {
+  const char* file = nullptr;
+  bpte::Text method;
+  uint32_t test_case = bpte::kNoIndex;
+  double rtol = std::numeric_limits<double>::quiet_NaN();
+  double atol = std::numeric_limits<double>::quiet_NaN();
+  bool verify = true;
+  bool source = false;
+  const char* engine = BPTE_HAVE_EXECUTORCH ? "executorch" : "reference";
+  const char* target = "host";
+};
+
+[[noreturn]] void usage_error(const char* what, const char* which) {
+  std::fprintf(stderr, "bpte-run: %s%s\nTry: bpte-run --help\n", what, which);
+  std::exit(kUsage);
+}
+
+double parse_tolerance(const char* text) {
+  char* end = nullptr;
+  const double value = std::strtod(text, &end);
+  if (end == text || *end != '\0' || !(value >= 0)) usage_error("not a tolerance: ", text);
+  return value;
+}
+
+uint32_t parse_index(const char* text) {
+  char* end = nullptr;
+  errno = 0;
+  const unsigned long long value = std::strtoull(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value >= bpte::kNoIndex) {
+    usage_error("not a case's number: ", text);
+  }
+  return static_cast<uint32_t>(value);
+}
+
+Arguments parse(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const char* const argument = argv[i];
+    const auto is = [argument](const char* name) { return std::strcmp(argument, name) == 0; };
+    const auto value = [&]() -> const char* {
+      if (i + 1 == argc) usage_error("a value is missing after ", argument);
+      return argv[++i];
+    };
+    if (is("--help") || is("-h")) {
+      std::printf(kHelp, kEngines);
+      std::exit(0);
+    } else if (is("--version")) {
+      std::printf("bpte-run %s\n", BPTE_VERSION);
+      std::exit(0);
+    } else if (is("--method")) {
+      const char* const name = value();
+      if (*name == '\0') usage_error("--method wants a name", "");
+      arguments.method = {name, std::strlen(name)};
+    } else if (is("--case")) {
+      arguments.test_case = parse_index(value());
+    } else if (is("--rtol")) {
+      arguments.rtol = parse_tolerance(value());
+    } else if (is("--atol")) {
+      arguments.atol = parse_tolerance(value());
+    } else if (is("--no-verify")) {
+      arguments.verify = false;
+    } else if (is("--engine")) {
+      arguments.engine = value();
+    } else if (is("--source")) {
+      arguments.source = true;
+    } else if (is("--target")) {
+      arguments.target = value();
+    } else if (argument[0] == '-' && argument[1] != '\0') {
+      usage_error("unknown option ", argument);
+    } else if (arguments.file != nullptr) {
+      usage_error("more than one file: ", argument);
+    } else {
+      arguments.file = argument;
+    }
+  }
+  if (arguments.file == nullptr) usage_error("no file given", "");
+  return arguments;
+}
+
+// Whether there is anything to run for --method and --case.
+void check_selection(const bpte::Bundle& bundle, const Arguments& arguments) {
+  bool found = false;
+  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
+    const bpte::Result<bpte::TestSuite> suite = bundle.suite(i);
+    if (arguments.method.size != 0 && !(suite->method_name() == arguments.method)) continue;
+    found =
+        found || arguments.test_case == bpte::kNoIndex || arguments.test_case < suite->case_count();
+  }
+  if (found || (arguments.method.size == 0 && arguments.test_case == bpte::kNoIndex)) return;
+  if (arguments.method.size != 0 && !bundle.suite_for(arguments.method).ok()) {
+    usage_error("the bundle has no suite for method ", arguments.method.data);
+  }
+  usage_error("the bundle has no such case", "");
+}
+
+// The largest case, for a bundle that is read piece by piece.
+size_t largest_case(const bpte::Bundle& bundle) {
+  uint64_t largest = 0;
+  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
+    const bpte::Result<bpte::TestSuite> suite = bundle.suite(i);
+    for (uint32_t j = 0; j < suite->case_count(); ++j) {
+      const uint64_t size = suite->test_case(j)->payload().size;
+      if (size > largest) largest = size;
+    }
+  }
+  return static_cast<size_t>(largest);
+}
+
+int finish(bpte::Outcome outcome) {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::fprintf(stderr, "bpte-run: the report could not be written\n");
+    return static_cast<int>(bpte::Outcome::kInfrastructure);
+  }
+  return static_cast<int>(outcome);
+}
+
+int run(const bpte::Bundle& bundle, const Arguments& arguments, const bpte::RunOptions& options,
+        bpte::Output& output) {
+  SteadyClock clock;
+#if BPTE_HAVE_EXECUTORCH
+  if (std::strcmp(arguments.engine, "executorch") == 0) {
+    bpte::set_executorch_abort_handler([](const char* reason) {
+      bpte::abandon_run("execution_failed", reason);
+      std::fflush(stdout);
+      _exit(static_cast<int>(bpte::Outcome::kInfrastructure));
+    });
+    bpte::HeapArena program, method, planned, temp;
+    bpte::ExecutorchMemory memory;
+    memory.program = &program;
+    memory.method = &method;
+    memory.planned = &planned;
+    memory.temp = &temp;
+    bpte::ExecutorchEngine engine(memory);
+    return finish(bpte::run_bundle(bundle, engine, output, clock, options));
+  }
+#endif
+#if BPTE_HAVE_REFERENCE
+  if (std::strcmp(arguments.engine, "reference") == 0) {
+    bpte::HostReferenceEngine engine;
+    return finish(bpte::run_bundle(bundle, engine, output, clock, options));
+  }
+#endif
+  usage_error("this bpte-run has no engine ", arguments.engine);
+}
+
+int run_mapped(bpte::host::File& file, const Arguments& arguments, bpte::RunOptions options,
+               bpte::Output& output) {
+  // The alignment stands in the header; a file without a good one is refused when it is opened.
+  size_t alignment = 1;
+  uint8_t first[bpte::kHeaderProbeSize];
+  const size_t probe = file.size() < sizeof first ? static_cast<size_t>(file.size()) : sizeof first;
+  if (file.read(0, bpte::Span<uint8_t>(first, probe))) {
+    const auto header = bpte::Header::parse(bpte::Span<const uint8_t>(first, probe));
+    if (header.ok()) alignment = header->base_alignment;
+  }
+  const bpte::Span<const uint8_t> bytes = file.map(alignment);
+  if (bytes.empty() && file.size() != 0) {
+    bpte::Fault fault;
+    fault.error = bpte::Error::kReadFailed;
+    fault.expected = file.size();
+    return finish(bpte::report_fault(fault, output, options));
+  }
+  bpte::OpenOptions open_options;
+  open_options.verify_checksums = arguments.verify;
+  const bpte::Result<bpte::Bundle> bundle = bpte::Bundle::open(bytes, open_options);
+  if (!bundle.ok()) return finish(bpte::report_fault(bundle.fault(), output, options));
+  options.verify_checksums = false;  // all of them were, at opening
+  check_selection(*bundle, arguments);
+  return run(*bundle, arguments, options, output);
+}
+
+int run_from_source(bpte::host::File& file, const Arguments& arguments, bpte::RunOptions options,
+                    bpte::Output& output) {
+  Buffer metadata(64 * 1024);
+  bpte::Result<bpte::Bundle> bundle = bpte::Bundle::open(file, metadata.span());
+  if (!bundle.ok() && bundle.fault().error == bpte::Error::kBufferTooSmall) {
+    metadata = Buffer(static_cast<size_t>(bundle.fault().expected));
+    bundle = bpte::Bundle::open(file, metadata.span());
+  }
+  if (!bundle.ok()) return finish(bpte::report_fault(bundle.fault(), output, options));
+  check_selection(*bundle, arguments);
+  const Buffer cases(largest_case(*bundle));
+  const Buffer scratch(64 * 1024);
+  options.case_buffer = cases.span();
+  options.scratch = scratch.span();
+  return run(*bundle, arguments, options, output);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments arguments = parse(argc, argv);
+  bpte::host::File file;
+  if (!file.open(arguments.file)) {
+    std::fprintf(stderr, "bpte-run: %s: %s\n", arguments.file, file.error());
+    return kUsage;
+  }
+  bpte::RunOptions options;
+  options.method = arguments.method;
+  options.test_case = arguments.test_case;
+  options.rtol = arguments.rtol;
+  options.atol = arguments.atol;
+  options.verify_checksums = arguments.verify;
+  options.target = arguments.target;
+  Stdout output;
+  return arguments.source ? run_from_source(file, arguments, options, output)
+                          : run_mapped(file, arguments, options, output);
+}
