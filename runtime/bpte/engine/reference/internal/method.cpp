@@ -1,0 +1,574 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "method.h"
+
+#include <cstring>
+
+#include "call.h"
+
+namespace bpte::reference {
+namespace {
+
+using schema::KernelTypes;
+
+// What the plan's buffers are aligned to, as ExecuTorch does (its memory planning aligns tensors
+// within them to 16).
+constexpr size_t kBufferAlignment = 16;
+
+size_t round_up(size_t value, size_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
+
+/// Row-major strides in the memory order that `dim_order` states, and the number of elements. False
+/// when the sizes overflow or one is negative. A size of 0 counts as 1 in strides.
+bool lay_out(Tensor& tensor) {
+  size_t span = tensor.element_size;
+  bool empty = false;
+  for (size_t k = tensor.rank; k-- > 0;) {
+    const uint8_t d = tensor.dim_order[k];
+    const int32_t size = tensor.sizes[d];
+    if (size < 0) return false;
+    tensor.strides[d] = static_cast<ptrdiff_t>(span / tensor.element_size);
+    if (size == 0) empty = true;
+    const size_t factor = size == 0 ? 1 : static_cast<size_t>(size);
+    if (span > static_cast<size_t>(PTRDIFF_MAX) / factor) return false;
+    span *= factor;
+  }
+  tensor.numel = empty ? 0 : span / tensor.element_size;
+  return true;
+}
+
+}  // namespace
+
+bool Method::load(const Program& program, uint32_t plan, Span<uint8_t> planned,
+                  Span<uint8_t> tables, uint64_t work_limit, Report& report) {
+  *this = Method();
+  program_ = &program;
+  work_limit_ = work_limit;
+  constexpr size_t kOffset = sizeof(uint32_t);
+  values_ = fb().vector(plan, schema::ExecutionPlan::values, kOffset);
+  inputs_ = fb().vector(plan, schema::ExecutionPlan::inputs, sizeof(int32_t));
+  outputs_ = fb().vector(plan, schema::ExecutionPlan::outputs, sizeof(int32_t));
+  chains_ = fb().vector(plan, schema::ExecutionPlan::chains, kOffset);
+  operators_ = fb().vector(plan, schema::ExecutionPlan::operators, kOffset);
+  buffer_sizes_ = fb().vector(plan, schema::ExecutionPlan::non_const_buffer_sizes, sizeof(int64_t));
+  if (!check_malformed(report)) return false;
+
+  const Vector delegates = fb().vector(plan, schema::ExecutionPlan::delegates, kOffset);
+  if (delegates.count != 0) {
+    const Text id = fb().string(fb().table_element(delegates, 0), schema::BackendDelegate::id);
+    if (!check_malformed(report)) return false;
+    return report.fail(EngineError::kMissingBackend)
+           << "the method needs the backend " << id << "; this engine runs operators only";
+  }
+  const Vector devices = fb().vector(plan, schema::ExecutionPlan::non_const_buffer_device, kOffset);
+  for (uint32_t i = 0; i < devices.count; ++i) {
+    const int8_t type = fb().scalar<int8_t>(fb().table_element(devices, i),
+                                            schema::NonConstBufferDevice::device_type, 0);
+    if (type != static_cast<int8_t>(schema::DeviceType::CPU)) {
+      return report.fail(EngineError::kUnsupported) << "memory planned on device type " << type;
+    }
+  }
+  return make_tables(tables, report) && resolve_operators(report) && plan_memory(planned, report) &&
+         check_values(report) && run(true, report);
+}
+
+bool Method::check_malformed(Report& report) const {
+  if (!fb().malformed()) return true;
+  return report.fail(EngineError::kInvalidProgram) << "the program's FlatBuffer is malformed";
+}
+
+uint32_t Method::value_index(Vector indices, uint32_t index) const {
+  if (index >= indices.count) return UINT32_MAX;
+  return static_cast<uint32_t>(fb().element<int32_t>(indices, index));
+}
+
+uint32_t Method::value_table(uint32_t value) const {
+  if (value >= values_.count) return 0;
+  return fb().table(fb().table_element(values_, value), schema::EValue::val);
+}
+
+KernelTypes Method::kind(uint32_t value) const {
+  if (value >= values_.count) return KernelTypes::NONE;
+  return static_cast<KernelTypes>(
+      fb().scalar<uint8_t>(fb().table_element(values_, value), schema::EValue::val_type, 0));
+}
+
+template <typename F>
+bool Method::for_each_instruction(F&& visit, Report& report) const {
+  uint32_t number = 0;
+  for (uint32_t c = 0; c < chains_.count; ++c) {
+    const Vector instructions =
+        fb().vector(fb().table_element(chains_, c), schema::Chain::instructions, sizeof(uint32_t));
+    for (uint32_t i = 0; i < instructions.count; ++i, ++number) {
+      const uint32_t instruction = fb().table_element(instructions, i);
+      const uint8_t type =
+          fb().scalar<uint8_t>(instruction, schema::Instruction::instr_args_type, 0);
+      const uint32_t arguments = fb().table(instruction, schema::Instruction::instr_args);
+      if (!check_malformed(report)) return false;
+      if (type != static_cast<uint8_t>(schema::InstructionArguments::KernelCall)) {
+        static const char* const kNames[] = {"an empty instruction", "KernelCall",
+                                             "DelegateCall",         "MoveCall",
+                                             "JumpFalseCall",        "FreeCall"};
+        return report.fail(EngineError::kUnsupported)
+               << "instruction " << number << ": "
+               << (type < sizeof(kNames) / sizeof(kNames[0]) ? kNames[type] : "an unknown kind")
+               << " is not supported";
+      }
+      if (!visit(number, arguments)) return false;
+    }
+  }
+  return check_malformed(report);
+}
+
+uint32_t Method::cells_of(uint32_t value) const {
+  if (kind(value) != KernelTypes::Tensor) return 0;
+  const uint32_t table = value_table(value);
+  uint32_t cells = 0;
+  if (fb().table(table, schema::Tensor::allocation_info) == 0 &&
+      fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0) == 0) {
+    ++cells;
+  }
+  if (is_dynamic(value)) {
+    const uint32_t rank = fb().vector(table, schema::Tensor::sizes, sizeof(int32_t)).count;
+    cells += (rank + 1) / 2;
+  }
+  return cells;
+}
+
+bool Method::make_tables(Span<uint8_t> tables, Report& report) {
+  // Counted first, so that a refusal can say how much is needed.
+  const size_t buffer_count = buffer_sizes_.count == 0 ? 0 : buffer_sizes_.count - 1;
+  uint64_t cell_count = 0;
+  for (uint32_t i = 0; i < values_.count; ++i) cell_count += cells_of(i);
+  const auto computes_scalar = [this](uint32_t kernel_call, uint32_t& value) {
+    const Vector arguments = fb().vector(kernel_call, schema::KernelCall::args, sizeof(int32_t));
+    value = value_index(arguments, arguments.count - 1);
+    const KernelTypes type = kind(value);
+    return type == KernelTypes::Int || type == KernelTypes::Bool || type == KernelTypes::Double;
+  };
+  uint32_t value = 0;
+  const auto count_scalar = [&](uint32_t, uint32_t kernel_call) {
+    if (computes_scalar(kernel_call, value)) ++cell_count;
+    return true;
+  };
+  if (!for_each_instruction(count_scalar, report)) return false;
+  if (cell_count >= UINT16_MAX) {
+    return report.fail(EngineError::kUnsupported)
+           << "the method has more dynamic values than the engine's tables can index";
+  }
+
+  size_t used = 0;  // from an aligned start
+  const size_t start = round_up(reinterpret_cast<uintptr_t>(tables.data()), 8) -
+                       reinterpret_cast<uintptr_t>(tables.data());
+  const auto take = [&used](uint64_t size) {
+    const size_t at = used;
+    used += round_up(static_cast<size_t>(size), 8);
+    return at;
+  };
+  // Each count is bounded by the file's size, itself below 2 GiB / 4: no overflow.
+  const size_t cells_at = take(cell_count * sizeof(uint64_t));
+  const size_t buffers_at = take(uint64_t{buffer_count} * sizeof(Buffer));
+  const size_t kernels_at = take(uint64_t{operators_.count} * sizeof(Kernel));
+  const size_t index_at = take(uint64_t{values_.count} * sizeof(uint16_t));
+  if (tables.size() < start || used > tables.size() - start) {
+    return report.fail(EngineError::kOutOfMemory)
+           << "table arena: " << uint64_t{used + start} << " bytes needed, "
+           << uint64_t{tables.size()} << " given";
+  }
+  uint8_t* base = tables.data() + start;
+  if (used != 0) std::memset(base, 0, used);
+  cells_ = {reinterpret_cast<uint64_t*>(base + cells_at), static_cast<size_t>(cell_count)};
+  buffers_ = {reinterpret_cast<Buffer*>(base + buffers_at), buffer_count};
+  kernels_ = {reinterpret_cast<Kernel*>(base + kernels_at), operators_.count};
+  cell_index_ = {reinterpret_cast<uint16_t*>(base + index_at), values_.count};
+  table_bytes_ = used + start;
+
+  uint16_t next = 0;
+  for (uint32_t i = 0; i < values_.count; ++i) {
+    const uint32_t cells = cells_of(i);
+    if (cells == 0) continue;
+    cell_index_[i] = static_cast<uint16_t>(1 + next);
+    next = static_cast<uint16_t>(next + cells);
+  }
+  const auto place_scalar = [&](uint32_t, uint32_t kernel_call) {
+    if (computes_scalar(kernel_call, value) && cell_index_[value] == 0) {
+      cell_index_[value] = static_cast<uint16_t>(1 + next++);
+    }
+    return true;
+  };
+  return for_each_instruction(place_scalar, report);
+}
+
+bool Method::find_kernel(uint32_t op, Kernel& kernel, Report& report) const {
+  const Text name = fb().string(op, schema::Operator::name);
+  const Text overload = fb().string(op, schema::Operator::overload);
+  if (!check_malformed(report)) return false;
+  for (const RegisteredOperator& candidate : registered_operators()) {
+    const size_t size = std::strlen(candidate.name);
+    const size_t wanted = name.size + (overload.size == 0 ? 0 : 1 + overload.size);
+    if (size != wanted || name.size == 0 ||
+        std::memcmp(candidate.name, name.data, name.size) != 0) {
+      continue;
+    }
+    if (overload.size != 0 &&
+        (candidate.name[name.size] != '.' ||
+         std::memcmp(candidate.name + name.size + 1, overload.data, overload.size) != 0)) {
+      continue;
+    }
+    kernel = candidate.kernel;
+    return true;
+  }
+  report.fail(EngineError::kMissingOperator) << "no operator " << name;
+  if (overload.size != 0) report << "." << overload;
+  return report << " in this engine";
+}
+
+bool Method::resolve_operators(Report& report) {
+  for (uint32_t i = 0; i < operators_.count; ++i) {
+    if (!find_kernel(fb().table_element(operators_, i), kernels_[i], report)) return false;
+  }
+  return true;
+}
+
+bool Method::plan_memory(Span<uint8_t> planned, Report& report) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(planned.data());
+  uint64_t used = round_up(address, kBufferAlignment) - address;
+  for (uint32_t i = 1; i < buffer_sizes_.count; ++i) {
+    const int64_t size = fb().element<int64_t>(buffer_sizes_, i);
+    if (size < 0 || size > PTRDIFF_MAX - int64_t{kBufferAlignment}) {
+      return report.fail(EngineError::kInvalidProgram)
+             << "planned buffer " << i << " has the size " << size;
+    }
+    const uint64_t aligned = round_up(static_cast<size_t>(size), kBufferAlignment);
+    if (aligned > UINT64_MAX - used) {
+      return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
+    }
+    if (used <= planned.size()) {
+      buffers_[i - 1] = {planned.data() + static_cast<size_t>(used), static_cast<size_t>(size)};
+    }
+    used += aligned;
+  }
+  if (used > planned.size()) {
+    return report.fail(EngineError::kOutOfMemory) << "planned arena: " << used << " bytes needed, "
+                                                  << uint64_t{planned.size()} << " given";
+  }
+  planned_bytes_ = static_cast<size_t>(used);
+  // ExecuTorch leaves this to chance; a buffer without an initial state starts as zeros here.
+  if (planned_bytes_ != 0) std::memset(planned.data(), 0, planned_bytes_);
+  return true;
+}
+
+bool Method::planned_place(uint32_t value, uint32_t allocation, size_t size, uint8_t*& data,
+                           Report& report) const {
+  const uint32_t memory =
+      fb().scalar<uint32_t>(allocation, schema::AllocationDetails::memory_id, 0);
+  const uint64_t offset =
+      fb().scalar<uint32_t>(allocation, schema::AllocationDetails::memory_offset_low, 0) |
+      uint64_t{fb().scalar<uint32_t>(allocation, schema::AllocationDetails::memory_offset_high, 0)}
+          << 32;
+  if (memory == 0 || memory > buffers_.size()) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "value " << value << ": planned buffer " << memory << " does not exist";
+  }
+  const Buffer& buffer = buffers_[memory - 1];
+  if (offset > buffer.size || size > buffer.size - offset) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "value " << value << ": offset " << offset << ", size " << uint64_t{size}
+           << " ends past planned buffer " << memory << ", size " << uint64_t{buffer.size};
+  }
+  data = buffer.data + static_cast<size_t>(offset);
+  return true;
+}
+
+bool Method::check_values(Report& report) {
+  for (uint32_t i = 0; i < values_.count; ++i) {
+    const KernelTypes type = kind(i);
+    if (type == KernelTypes::NONE || type > KernelTypes::OptionalTensorList) {
+      return report.fail(EngineError::kInvalidProgram)
+             << "value " << i << " is of the unknown kind " << static_cast<uint32_t>(type);
+    }
+    if (type != KernelTypes::Tensor) continue;
+    const uint32_t table = value_table(i);
+    const Span<const int32_t> bounds = this->bounds(i);
+    if (is_dynamic(i) && !bounds.empty()) {
+      std::memcpy(const_cast<int32_t*>(stable_sizes(i).data()), bounds.data(),
+                  bounds.size() * sizeof(int32_t));
+    }
+    Tensor tensor;
+    if (!this->tensor(i, tensor, report)) return false;
+    const uint32_t buffer = fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0);
+    if (buffer != 0 && fb().table(table, schema::Tensor::allocation_info) != 0) {
+      const uint32_t extra = fb().table(table, schema::Tensor::extra_tensor_info);
+      const uint64_t segments =
+          fb().scalar<uint64_t>(extra, schema::ExtraTensorInfo::mutable_data_segments_idx, 0);
+      Span<const uint8_t> state;
+      if (!program_->initial_state(segments, buffer, tensor.bytes(), state, report)) return false;
+      if (!state.empty()) std::memcpy(tensor.data, state.data(), state.size());
+    }
+  }
+  for (uint32_t i = 0; i < inputs_.count; ++i) {
+    if (input(i) >= values_.count) {
+      return report.fail(EngineError::kInvalidProgram)
+             << "input " << i << " is value " << input(i) << " of " << values_.count;
+    }
+  }
+  for (uint32_t i = 0; i < outputs_.count; ++i) {
+    if (output(i) >= values_.count) {
+      return report.fail(EngineError::kInvalidProgram)
+             << "output " << i << " is value " << output(i) << " of " << values_.count;
+    }
+  }
+  return check_malformed(report);
+}
+
+Span<const int32_t> Method::bounds(uint32_t value) const {
+  const Vector bounds = fb().vector(value_table(value), schema::Tensor::sizes, sizeof(int32_t));
+  return {reinterpret_cast<const int32_t*>(fb().pointer(bounds.at)), bounds.count};
+}
+
+Span<const int32_t> Method::stable_sizes(uint32_t value) const {
+  const Span<const int32_t> bounds = this->bounds(value);
+  if (!is_dynamic(value) || bounds.empty()) return bounds;
+  // The sizes are the last of the value's cells.
+  const size_t last = size_t{cell_index_[value]} - 1 + cells_of(value);
+  return {reinterpret_cast<const int32_t*>(&cells_[last - (bounds.size() + 1) / 2]), bounds.size()};
+}
+
+Span<const uint8_t> Method::stable_dim_order(uint32_t value) const {
+  const Vector order = fb().vector(value_table(value), schema::Tensor::dim_order, 1);
+  return {fb().pointer(order.at), order.count};
+}
+
+bool Method::tensor(uint32_t value, Tensor& tensor, Report& report) const {
+  const auto invalid = [&](EngineError error) -> Report& {
+    return report.fail(error) << "value " << value << ": ";
+  };
+  if (kind(value) != KernelTypes::Tensor) {
+    return invalid(EngineError::kInvalidProgram) << "not a tensor";
+  }
+  const uint32_t table = value_table(value);
+  const Vector bounds = fb().vector(table, schema::Tensor::sizes, sizeof(int32_t));
+  const Vector order = fb().vector(table, schema::Tensor::dim_order, 1);
+  const int8_t dynamism = fb().scalar<int8_t>(table, schema::Tensor::shape_dynamism, 0);
+  const int32_t storage_offset = fb().scalar<int32_t>(table, schema::Tensor::storage_offset, 0);
+  const int8_t type = fb().scalar<int8_t>(table, schema::Tensor::scalar_type, 0);
+  const uint32_t buffer = fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0);
+  const uint32_t allocation = fb().table(table, schema::Tensor::allocation_info);
+  const uint32_t extra = fb().table(table, schema::Tensor::extra_tensor_info);
+  if (!check_malformed(report)) return false;
+  if (table == 0 || !bounds || !order || order.count != bounds.count ||
+      reinterpret_cast<uintptr_t>(fb().pointer(bounds.at)) % alignof(int32_t) != 0) {
+    return invalid(EngineError::kInvalidProgram) << "sizes or dim_order are malformed";
+  }
+  if (bounds.count > kRankLimit) {
+    return invalid(EngineError::kUnsupported)
+           << "rank " << bounds.count << ", at most " << uint64_t{kRankLimit} << " is supported";
+  }
+  if (dynamism < 0 || dynamism > static_cast<int8_t>(schema::TensorShapeDynamism::DYNAMIC_BOUND)) {
+    return invalid(EngineError::kUnsupported) << "shape without an upper bound";
+  }
+  if (storage_offset != 0) {
+    return invalid(EngineError::kUnsupported) << "storage offset " << storage_offset;
+  }
+  if (fb().scalar<int8_t>(extra, schema::ExtraTensorInfo::location, 0) != 0) {
+    return invalid(EngineError::kUnsupported)
+           << "its data lies outside of the program, as "
+           << fb().string(extra, schema::ExtraTensorInfo::fully_qualified_name);
+  }
+  if (fb().scalar<int8_t>(extra, schema::ExtraTensorInfo::device_type, 0) != 0) {
+    return invalid(EngineError::kUnsupported) << "it lies on another device";
+  }
+  tensor = Tensor();
+  tensor.value = value;
+  tensor.type = static_cast<ScalarType>(type);
+  tensor.element_size = element_size(tensor.type);
+  tensor.rank = static_cast<uint8_t>(bounds.count);
+  if (tensor.element_size == 0) {
+    return invalid(EngineError::kUnsupported) << "scalar type " << type << " is not supported";
+  }
+  uint32_t seen = 0;
+  for (uint32_t d = 0; d < bounds.count; ++d) {
+    tensor.sizes[d] = fb().element<int32_t>(bounds, d);
+    const uint8_t place = fb().element<uint8_t>(order, d);
+    tensor.dim_order[d] = place;
+    if (place < bounds.count) seen |= 1u << place;
+  }
+  if (seen != (1u << bounds.count) - 1) {
+    return invalid(EngineError::kInvalidProgram) << "dim_order is not a permutation";
+  }
+  if (!lay_out(tensor)) {
+    return invalid(EngineError::kInvalidProgram) << "its sizes are negative or overflow";
+  }
+
+  if (allocation != 0) {
+    uint8_t* place = nullptr;
+    if (!planned_place(value, allocation, tensor.bytes(), place, report)) return false;
+    tensor.data = place;
+    tensor.writable = true;
+  } else if (buffer != 0) {
+    Span<const uint8_t> constant;
+    if (!program_->constant(buffer, tensor.bytes(), constant, report)) return false;
+    tensor.data = const_cast<uint8_t*>(constant.data());  // read only: `writable` is not set
+  } else if (cell_index_[value] != 0) {
+    tensor.data =
+        reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(cells_[cell_index_[value] - 1u]));
+  }
+  if (!check_malformed(report)) return false;
+  if (reinterpret_cast<uintptr_t>(tensor.data) % tensor.element_size != 0) {
+    return invalid(EngineError::kInvalidProgram) << "its data is not aligned to its elements";
+  }
+  if (dynamism != 0) {
+    const Span<const int32_t> sizes = stable_sizes(value);
+    for (size_t d = 0; d < sizes.size(); ++d) tensor.sizes[d] = sizes[d];
+    (void)lay_out(tensor);  // cannot fail: below the bounds
+  }
+  return true;
+}
+
+bool Method::integer(uint32_t value, int64_t& number, Report& report) const {
+  const KernelTypes type = kind(value);
+  const uint32_t table = value_table(value);
+  if (type == KernelTypes::Int) {
+    number = fb().scalar<int64_t>(table, schema::Int::int_val, 0);
+  } else if (type == KernelTypes::Bool) {
+    number = fb().scalar<uint8_t>(table, schema::Bool::bool_val, 0) != 0;
+  } else {
+    return report.fail(EngineError::kInvalidProgram) << "value " << value << ": not an integer";
+  }
+  if (!check_malformed(report)) return false;
+  if (cell_index_[value] != 0) number = static_cast<int64_t>(cells_[cell_index_[value] - 1u]);
+  return true;
+}
+
+bool Method::number(uint32_t value, double& number, Report& report) const {
+  if (kind(value) == KernelTypes::Double) {
+    number = fb().scalar<double>(value_table(value), schema::Double::double_val, 0);
+    return check_malformed(report);
+  }
+  int64_t as_integer = 0;
+  if (!integer(value, as_integer, report)) return false;
+  number = static_cast<double>(as_integer);
+  return true;
+}
+
+bool Method::text(uint32_t value, Text& text, Report& report) const {
+  if (kind(value) != KernelTypes::String) {
+    return report.fail(EngineError::kInvalidProgram) << "value " << value << ": not a string";
+  }
+  text = fb().string(value_table(value), schema::String::string_val);
+  return check_malformed(report);
+}
+
+bool Method::list_size(uint32_t value, uint32_t& size, Report& report) const {
+  const KernelTypes type = kind(value);
+  if (type == KernelTypes::IntList) {
+    size = fb().vector(value_table(value), schema::IntList::items, sizeof(int64_t)).count;
+  } else if (type == KernelTypes::TensorList || type == KernelTypes::OptionalTensorList) {
+    size = fb().vector(value_table(value), schema::TensorList::items, sizeof(int32_t)).count;
+  } else {
+    return report.fail(EngineError::kInvalidProgram)
+           << "value " << value << ": not a list of integers or tensors";
+  }
+  return check_malformed(report);
+}
+
+bool Method::list_item(uint32_t value, uint32_t index, uint32_t& item, Report& report) const {
+  uint32_t size = 0;
+  if (!list_size(value, size, report)) return false;
+  int64_t found = -1;
+  if (index < size) {
+    const uint32_t table = value_table(value);
+    if (kind(value) == KernelTypes::IntList) {
+      found =
+          fb().element<int64_t>(fb().vector(table, schema::IntList::items, sizeof(int64_t)), index);
+    } else {
+      found = fb().element<int32_t>(fb().vector(table, schema::TensorList::items, sizeof(int32_t)),
+                                    index);
+    }
+  }
+  if (found < 0 || found >= int64_t{values_.count}) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "value " << value << ": item " << index << " is value " << found << " of "
+           << values_.count;
+  }
+  item = static_cast<uint32_t>(found);
+  return true;
+}
+
+bool Method::resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& report) {
+  const uint32_t table = value_table(tensor.value);
+  const Vector bounds = fb().vector(table, schema::Tensor::sizes, sizeof(int32_t));
+  const bool dynamic = is_dynamic(tensor.value);
+  bool fits = rank == tensor.rank;
+  bool same = true;
+  for (size_t d = 0; fits && d < rank; ++d) {
+    same = same && sizes[d] == tensor.sizes[d];
+    fits = sizes[d] >= 0 && sizes[d] <= fb().element<int32_t>(bounds, static_cast<uint32_t>(d));
+  }
+  if (!fits || (!same && !dynamic)) {
+    report.fail(EngineError::kInvalidProgram) << "value " << tensor.value << " has the shape ";
+    report.list(tensor.sizes, tensor.rank) << ", needed is ";
+    return report.list(sizes, rank);
+  }
+  if (same) return true;
+  const Span<const int32_t> stable = stable_sizes(tensor.value);
+  std::memcpy(const_cast<int32_t*>(stable.data()), sizes, rank * sizeof(int32_t));
+  for (size_t d = 0; d < rank; ++d) tensor.sizes[d] = sizes[d];
+  (void)lay_out(tensor);  // cannot fail: below the bounds
+  return true;
+}
+
+bool Method::set_data(uint32_t value, const void* data, Report& report) {
+  const uint32_t table = value_table(value);
+  if (kind(value) != KernelTypes::Tensor || cell_index_[value] == 0 ||
+      fb().table(table, schema::Tensor::allocation_info) != 0 ||
+      fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0) != 0) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "value " << value << " has memory of its own";
+  }
+  cells_[cell_index_[value] - 1u] = reinterpret_cast<uintptr_t>(data);
+  return true;
+}
+
+bool Method::set_integer(uint32_t value, int64_t number, Report& report) {
+  if (kind(value) != KernelTypes::Int || cell_index_[value] == 0) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "value " << value << ": not an integer that can be written";
+  }
+  cells_[cell_index_[value] - 1u] = static_cast<uint64_t>(number);
+  return true;
+}
+
+bool Method::work(uint64_t amount, Report& report) {
+  if (work_limit_ == 0) return true;
+  if (amount > work_limit_ - work_) {
+    return report.fail(EngineError::kUnsupported)
+           << "more work than the limit of " << work_limit_ << " operations";
+  }
+  work_ += amount;
+  return true;
+}
+
+bool Method::call(uint32_t number, uint32_t kernel_call, bool checking, Report& report) {
+  const int32_t op = fb().scalar<int32_t>(kernel_call, schema::KernelCall::op_index, 0);
+  const Vector arguments = fb().vector(kernel_call, schema::KernelCall::args, sizeof(int32_t));
+  if (!check_malformed(report)) return false;
+  if (op < 0 || static_cast<size_t>(op) >= kernels_.size()) {
+    return report.fail(EngineError::kInvalidProgram) << "instruction " << number << ": operator "
+                                                     << op << " of " << uint64_t{kernels_.size()};
+  }
+  const uint32_t table = fb().table_element(operators_, static_cast<uint32_t>(op));
+  Call call(*this, arguments, checking, number, fb().string(table, schema::Operator::name),
+            fb().string(table, schema::Operator::overload), report);
+  return work(1, report) && kernels_[static_cast<size_t>(op)](call) && check_malformed(report);
+}
+
+bool Method::run(bool checking, Report& report) {
+  work_ = 0;
+  const auto visit = [&](uint32_t number, uint32_t kernel_call) {
+    return call(number, kernel_call, checking, report);
+  };
+  return for_each_instruction(visit, report);
+}
+
+}  // namespace bpte::reference

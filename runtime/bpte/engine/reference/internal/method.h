@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "program.h"
+#include "program_schema.h"
+#include "report.h"
+#include "tensor.h"
+
+namespace bpte::reference {
+
+class Call;
+using Kernel = bool (*)(Call& call);
+
+/// One operator that this build has: its full name ("aten::add.out") and what runs it.
+struct RegisteredOperator {
+  const char* name;
+  Kernel kernel;
+};
+/// The operators of this build (CMake variable BPTE_REFERENCE_OPERATORS), in no order.
+Span<const RegisteredOperator> registered_operators();
+
+/// A loaded method. Its values are decoded from the program each time they are used, under full
+/// checks, so that the tables hold only what changes: which kernels, and the state of values that
+/// the program itself cannot hold (sizes of dynamic tensors, integers computed on the way, where an
+/// unplanned input lies).
+class Method {
+ public:
+  Method() = default;
+  /// `planned` takes the buffers of the program's memory plan, `tables` the rest. Both are the
+  /// caller's and stay valid and untouched while the method is used; any alignment will do.
+  [[nodiscard]] bool load(const Program& program, uint32_t plan, Span<uint8_t> planned,
+                          Span<uint8_t> tables, uint64_t work_limit, Report& report);
+
+  uint32_t input_count() const { return inputs_.count; }
+  uint32_t output_count() const { return outputs_.count; }
+  uint32_t input(uint32_t index) const { return value_index(inputs_, index); }
+  uint32_t output(uint32_t index) const { return value_index(outputs_, index); }
+  /// The value that a call's argument is.
+  uint32_t argument(Vector arguments, uint32_t index) const {
+    return value_index(arguments, index);
+  }
+  /// Bytes of the caller's arenas in use.
+  size_t planned_bytes() const { return planned_bytes_; }
+  size_t table_bytes() const { return table_bytes_; }
+
+  /// Runs every instruction; with `checking` set, only checks that it could: operators, kinds,
+  /// dtypes, shapes, memory, work.
+  [[nodiscard]] bool run(bool checking, Report& report);
+
+  // ---- Values, by index. Each call checks the index, the kind and all that the value says.
+
+  schema::KernelTypes kind(uint32_t value) const;
+  [[nodiscard]] bool tensor(uint32_t value, Tensor& tensor, Report& report) const;
+  /// An Int, Bool or Double, as it now stands.
+  [[nodiscard]] bool integer(uint32_t value, int64_t& number, Report& report) const;
+  [[nodiscard]] bool number(uint32_t value, double& number, Report& report) const;
+  [[nodiscard]] bool text(uint32_t value, Text& text, Report& report) const;
+  /// Items of an IntList, TensorList or OptionalTensorList: indices of values.
+  [[nodiscard]] bool list_size(uint32_t value, uint32_t& size, Report& report) const;
+  [[nodiscard]] bool list_item(uint32_t value, uint32_t index, uint32_t& item,
+                               Report& report) const;
+
+  /// Gives a tensor other sizes: those it has, or, when it is dynamic, any below its bounds.
+  /// `tensor` is updated.
+  [[nodiscard]] bool resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& report);
+  /// Points a tensor that the plan gives no memory to somebody else's.
+  [[nodiscard]] bool set_data(uint32_t value, const void* data, Report& report);
+  /// Gives a scalar that an instruction computes its value.
+  [[nodiscard]] bool set_integer(uint32_t value, int64_t number, Report& report);
+
+  bool is_dynamic(uint32_t value) const {
+    return fb().scalar<int8_t>(value_table(value), schema::Tensor::shape_dynamism, 0) != 0;
+  }
+  /// The sizes that the program states for a tensor, dynamic or not.
+  Span<const int32_t> bounds(uint32_t value) const;
+  /// The sizes of a tensor in memory that stays: in the program, or in the tables.
+  Span<const int32_t> stable_sizes(uint32_t value) const;
+  Span<const uint8_t> stable_dim_order(uint32_t value) const;
+
+  /// Counts `amount` elementary operations against the limit.
+  [[nodiscard]] bool work(uint64_t amount, Report& report);
+
+ private:
+  struct Buffer {
+    uint8_t* data;
+    size_t size;
+  };
+
+  const FlatBuffer& fb() const { return program_->flatbuffer(); }
+  uint32_t value_index(Vector indices, uint32_t index) const;
+  uint32_t value_table(uint32_t value) const;
+  [[nodiscard]] bool check_malformed(Report& report) const;
+  [[nodiscard]] bool resolve_operators(Report& report);
+  [[nodiscard]] bool plan_memory(Span<uint8_t> planned, Report& report);
+  [[nodiscard]] bool make_tables(Span<uint8_t> tables, Report& report);
+  [[nodiscard]] bool check_values(Report& report);
+  [[nodiscard]] bool find_kernel(uint32_t op, Kernel& kernel, Report& report) const;
+  [[nodiscard]] bool planned_place(uint32_t value, uint32_t allocation, size_t size, uint8_t*& data,
+                                   Report& report) const;
+  /// Cells that a value needs for itself (not counting computed scalars).
+  uint32_t cells_of(uint32_t value) const;
+  template <typename F>
+  [[nodiscard]] bool for_each_instruction(F&& visit, Report& report) const;
+  [[nodiscard]] bool call(uint32_t number, uint32_t kernel_call, bool checking, Report& report);
+
+  const Program* program_ = nullptr;
+  Vector values_, inputs_, outputs_, chains_, operators_, buffer_sizes_;
+  Span<Buffer> buffers_;  // of the memory plan; [i] is memory_id i + 1
+  Span<Kernel> kernels_;  // by operator index
+  // By value: 1 + index of its first cell, or 0. A cell is 8 bytes: a computed scalar, the address
+  // of an unplanned tensor's data, or two sizes of a dynamic tensor (after its address if both).
+  Span<uint16_t> cell_index_;
+  Span<uint64_t> cells_;
+  size_t planned_bytes_ = 0;
+  size_t table_bytes_ = 0;
+  uint64_t work_limit_ = 0;
+  uint64_t work_ = 0;
+};
+
+}  // namespace bpte::reference

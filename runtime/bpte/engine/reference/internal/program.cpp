@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "program.h"
+
+#include <cstring>
+
+#include "program_schema.h"
+
+namespace bpte::reference {
+namespace {
+
+// Smallest alignment of a tensor's data in a program (@executorch-tensor-alignment): what an
+// element of any type needs.
+constexpr size_t kProgramAlignment = 8;
+
+template <typename T>
+T load(const uint8_t* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof(value));
+  return value;
+}
+
+}  // namespace
+
+bool Program::open(Span<const uint8_t> bytes, Report& report) {
+  *this = Program();
+  if (bytes.size() < 8 || std::memcmp(bytes.data() + 4, schema::kIdentifier, 4) != 0) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "not a program: no " << schema::kIdentifier << " at byte 4";
+  }
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % kProgramAlignment != 0) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "the program is misaligned: its address must be a multiple of "
+           << uint64_t{kProgramAlignment};
+  }
+  size_t metadata_size = bytes.size();
+  uint64_t segment_base = bytes.size();
+  uint64_t segment_end = bytes.size();
+  const uint8_t* header = bytes.data() + schema::kHeaderOffset;
+  const size_t after_identifier = bytes.size() - schema::kHeaderOffset;
+  if (after_identifier >= schema::kHeaderMinimumLength &&
+      std::memcmp(header, schema::kHeaderMagic, 4) == 0) {
+    const uint32_t length = load<uint32_t>(header + 4);
+    const uint64_t program_size = load<uint64_t>(header + 8);
+    segment_base = load<uint64_t>(header + 16);
+    if (length < schema::kHeaderMinimumLength || length > after_identifier) {
+      return report.fail(EngineError::kInvalidProgram)
+             << "extended header: length " << length << " is impossible";
+    }
+    if (program_size > bytes.size() || program_size < schema::kHeaderOffset + length ||
+        segment_base > bytes.size()) {
+      return report.fail(EngineError::kInvalidProgram)
+             << "extended header: program size " << program_size << " or segment base "
+             << segment_base << " contradicts the size, " << uint64_t{bytes.size()};
+    }
+    metadata_size = static_cast<size_t>(program_size);
+    if (segment_base == 0) {
+      segment_base = segment_end;  // a program without segments
+    } else if (length >= schema::kHeaderLengthWithDataSize) {
+      const uint64_t data_size = load<uint64_t>(header + 24);
+      if (segment_base < program_size || data_size > bytes.size() - segment_base) {
+        return report.fail(EngineError::kInvalidProgram)
+               << "extended header: segments at " << segment_base << ", size " << data_size
+               << ", do not lie behind the program within " << uint64_t{bytes.size()} << " bytes";
+      }
+      if (data_size != 0) segment_end = segment_base + data_size;
+    }
+  }
+  bytes_ = bytes;
+  segment_base_ = static_cast<size_t>(segment_base);
+  segment_end_ = static_cast<size_t>(segment_end);
+  flatbuffer_ = FlatBuffer(bytes.subspan(0, metadata_size));
+  root_ = flatbuffer_.root();
+  const uint32_t version = flatbuffer_.scalar<uint32_t>(root_, schema::Program::version, 0);
+  const Vector plans = flatbuffer_.vector(root_, schema::Program::execution_plan, sizeof(uint32_t));
+  if (flatbuffer_.malformed() || root_ == 0) {
+    return report.fail(EngineError::kInvalidProgram) << "the program's FlatBuffer is malformed";
+  }
+  if (version != schema::kVersion) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "program version " << version << ", not " << schema::kVersion;
+  }
+  if (plans.count == 0) {
+    return report.fail(EngineError::kInvalidProgram) << "the program has no method";
+  }
+  return true;
+}
+
+uint32_t Program::find_method(Text name) const {
+  const FlatBuffer flatbuffer = flatbuffer_;  // a name that cannot be read is no match
+  const Vector plans = flatbuffer.vector(root_, schema::Program::execution_plan, sizeof(uint32_t));
+  for (uint32_t i = 0; i < plans.count; ++i) {
+    const uint32_t plan = flatbuffer.table_element(plans, i);
+    const Text candidate = flatbuffer.string(plan, schema::ExecutionPlan::name);
+    if (candidate.data != nullptr && candidate.size == name.size &&
+        std::memcmp(candidate.data, name.data, name.size) == 0) {
+      return plan;
+    }
+  }
+  return 0;
+}
+
+bool Program::constant(uint32_t buffer_index, size_t size, Span<const uint8_t>& data,
+                       Report& report) const {
+  const uint32_t offsets = flatbuffer_.table(root_, schema::Program::constant_segment);
+  const Vector inline_buffers =
+      flatbuffer_.vector(root_, schema::Program::constant_buffer, sizeof(uint32_t));
+  if (inline_buffers.count == 0) return subsegment(offsets, buffer_index, size, data, report);
+  if (buffer_index >= inline_buffers.count) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "constant buffer " << buffer_index << " of " << inline_buffers.count;
+  }
+  const Vector storage = flatbuffer_.vector(flatbuffer_.table_element(inline_buffers, buffer_index),
+                                            schema::Buffer::storage, 1);
+  if (size > storage.count) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "constant buffer " << buffer_index << " has " << storage.count
+           << " bytes, the tensor needs " << uint64_t{size};
+  }
+  data = {flatbuffer_.pointer(storage.at), size};
+  return true;
+}
+
+bool Program::initial_state(uint64_t segments_index, uint32_t buffer_index, size_t size,
+                            Span<const uint8_t>& data, Report& report) const {
+  const Vector segments =
+      flatbuffer_.vector(root_, schema::Program::mutable_data_segments, sizeof(uint32_t));
+  if (segments_index >= segments.count) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "mutable data segment " << segments_index << " of " << segments.count;
+  }
+  const uint32_t offsets =
+      flatbuffer_.table_element(segments, static_cast<uint32_t>(segments_index));
+  return subsegment(offsets, buffer_index, size, data, report);
+}
+
+bool Program::subsegment(uint32_t offsets, uint32_t buffer_index, size_t size,
+                         Span<const uint8_t>& data, Report& report) const {
+  const uint32_t segment_index =
+      flatbuffer_.scalar<uint32_t>(offsets, schema::SubsegmentOffsets::segment_index, 0);
+  const Vector starts =
+      flatbuffer_.vector(offsets, schema::SubsegmentOffsets::offsets, sizeof(uint64_t));
+  const Vector segments = flatbuffer_.vector(root_, schema::Program::segments, sizeof(uint32_t));
+  if (buffer_index >= starts.count || segment_index >= segments.count) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "data " << buffer_index << " of " << starts.count << " in segment " << segment_index
+           << " of " << segments.count;
+  }
+  const uint32_t segment = flatbuffer_.table_element(segments, segment_index);
+  const uint64_t segment_offset =
+      flatbuffer_.scalar<uint64_t>(segment, schema::DataSegment::offset, 0);
+  const uint64_t segment_size = flatbuffer_.scalar<uint64_t>(segment, schema::DataSegment::size, 0);
+  const uint64_t start = flatbuffer_.element<uint64_t>(starts, buffer_index);
+  const uint64_t room = segment_end_ - segment_base_;
+  if (segment_offset > room || segment_size > room - segment_offset) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "segment " << segment_index << " (offset " << segment_offset << ", size "
+           << segment_size << ") ends past the file's segments, " << room << " bytes";
+  }
+  if (start > segment_size || size > segment_size - start) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "data " << buffer_index << " at " << start << ", size " << uint64_t{size}
+           << ", ends past segment " << segment_index << ", size " << segment_size;
+  }
+  data = bytes_.subspan(segment_base_ + static_cast<size_t>(segment_offset + start), size);
+  return true;
+}
+
+}  // namespace bpte::reference

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/span.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "flatbuffer.h"
+#include "report.h"
+
+namespace bpte::reference {
+
+/// A program (`.pte`) where it lies: its FlatBuffer and the segments behind it.
+class Program {
+ public:
+  /// Checks identifier, version, extended header and segment table.
+  [[nodiscard]] bool open(Span<const uint8_t> bytes, Report& report);
+
+  const FlatBuffer& flatbuffer() const { return flatbuffer_; }
+  /// The execution plan's table, or 0.
+  uint32_t find_method(Text name) const;
+
+  /// A constant tensor's bytes, exactly `size` of them.
+  [[nodiscard]] bool constant(uint32_t buffer_index, size_t size, Span<const uint8_t>& data,
+                              Report& report) const;
+  /// What a mutable tensor starts with.
+  [[nodiscard]] bool initial_state(uint64_t segments_index, uint32_t buffer_index, size_t size,
+                                   Span<const uint8_t>& data, Report& report) const;
+
+ private:
+  /// Bytes [offset, offset + size) of a segment, where `offsets` (a SubsegmentOffsets table) says.
+  [[nodiscard]] bool subsegment(uint32_t offsets, uint32_t buffer_index, size_t size,
+                                Span<const uint8_t>& data, Report& report) const;
+
+  Span<const uint8_t> bytes_;
+  FlatBuffer flatbuffer_;
+  size_t segment_base_ = 0;  // of the file; segments end before segment_end_
+  size_t segment_end_ = 0;
+  uint32_t root_ = 0;
+};
+
+}  // namespace bpte::reference

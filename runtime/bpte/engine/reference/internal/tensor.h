@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/scalar_type.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bpte::reference {
+
+/// The highest rank the engine runs: ExecuTorch's limit is 16, models in the field stay below 8.
+inline constexpr size_t kRankLimit = 8;
+
+/// A tensor as a kernel sees it. Everything was checked: `data` holds numel elements at a multiple
+/// of their size, reached through `strides` (in elements).
+struct Tensor {
+  ScalarType type = ScalarType::kFloat;
+  uint8_t rank = 0;
+  bool writable = false;
+  uint32_t value = 0;  ///< index among the method's values
+  size_t element_size = 0;
+  size_t numel = 0;
+  int32_t sizes[kRankLimit] = {};
+  ptrdiff_t strides[kRankLimit] = {};
+  uint8_t dim_order[kRankLimit] = {};
+  uint8_t* data = nullptr;
+
+  size_t bytes() const { return numel * element_size; }
+  const float* floats() const { return reinterpret_cast<const float*>(data); }
+  float* floats() { return reinterpret_cast<float*>(data); }
+  /// Whether memory order is logical (row-major) order.
+  bool contiguous() const {
+    for (uint8_t i = 0; i < rank; ++i) {
+      if (dim_order[i] != i) return false;
+    }
+    return true;
+  }
+};
+
+/// Walks the rows of an operand grid: all dimensions but the last by next(), the last by the caller
+/// (`length` elements, `step` apart). Up to three operands share the grid.
+struct Rows {
+  /// `sizes` of the grid, none of them 0. Operand k's strides are set by operand(k, ...) before the
+  /// first use.
+  Rows(const int32_t* sizes, size_t rank);
+  void operand(size_t k, const ptrdiff_t* strides);
+  /// False after the last row.
+  bool next();
+
+  size_t length = 1;
+  ptrdiff_t offset[3] = {};  ///< of the row's first element
+  ptrdiff_t step[3] = {};
+
+ private:
+  size_t outer_ = 0;
+  int32_t sizes_[kRankLimit] = {};
+  int32_t index_[kRankLimit] = {};
+  ptrdiff_t strides_[3][kRankLimit] = {};
+};
+
+/// Copies the elements of a grid (`sizes`, none of them 0) from one strided place to another;
+/// strides in elements.
+void copy_strided(uint8_t* to, const ptrdiff_t* to_strides, const uint8_t* from,
+                  const ptrdiff_t* from_strides, const int32_t* sizes, size_t rank,
+                  size_t element_size);
+
+}  // namespace bpte::reference

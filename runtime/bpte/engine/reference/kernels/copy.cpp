@@ -1,0 +1,631 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Operators that move elements without looking at them: any dtype of 1, 2, 4 or 8 bytes.
+
+#include <cmath>
+#include <cstring>
+
+#include "../internal/call.h"
+#include "../internal/kernels.h"
+
+namespace bpte::reference {
+namespace {
+
+bool same_type(Call& call, const Tensor& a, const Tensor& b) {
+  return a.type == b.type || call.unsupported("input and output are of different dtypes");
+}
+
+/// out = the elements at `from` and on, read with `strides`, in out's shape. False when they cannot
+/// be (only while checking is anything said about it).
+bool gather(Call& call, Tensor& out, const uint8_t* from, const ptrdiff_t* strides) {
+  if (!call.work(out.numel)) return false;
+  if (call.checking() || out.numel == 0) return true;
+  copy_strided(out.data, out.strides, from, strides, out.sizes, out.rank, out.element_size);
+  return true;
+}
+
+/// An operator that only looks at its input in another order: out has in's dimensions as `order`
+/// says.
+bool permute(Call& call, const Tensor& in, const size_t* order, Tensor& out) {
+  int32_t sizes[kRankLimit];
+  ptrdiff_t strides[kRankLimit];
+  for (size_t d = 0; d < in.rank; ++d) {
+    sizes[d] = in.sizes[order[d]];
+    strides[d] = in.strides[order[d]];
+  }
+  return same_type(call, in, out) && call.resize(out, sizes, in.rank) &&
+         gather(call, out, in.data, strides);
+}
+
+bool swap_dimensions(Call& call, const Tensor& in, size_t a, size_t b, Tensor& out) {
+  size_t order[kRankLimit];
+  for (size_t d = 0; d < in.rank; ++d) order[d] = d == a ? b : d == b ? a : d;
+  return permute(call, in, order, out);
+}
+
+/// out = in, in another shape of as many elements; both in row-major order.
+bool reshape(Call& call, const Tensor& in, const int32_t* sizes, size_t rank, Tensor& out) {
+  if (!same_type(call, in, out) || !call.resize(out, sizes, rank)) return false;
+  if (in.numel != out.numel) return call.invalid("the shapes have different numbers of elements");
+  if (!in.contiguous() || !out.contiguous()) {
+    return call.unsupported("its input or output is not in row-major order");
+  }
+  if (!call.work(out.numel)) return false;
+  if (!call.checking() && out.numel != 0) std::memmove(out.data, in.data, out.bytes());
+  return true;
+}
+
+/// Reads sizes that may hold one -1: `numel` tells it.
+bool read_sizes(Call& call, size_t argument, size_t numel, int32_t* sizes, size_t& rank) {
+  Ints list;
+  if (!call.ints(argument, list)) return false;
+  if (list.count > kRankLimit) return call.unsupported("its rank is too high");
+  rank = list.count;
+  size_t known = 1;
+  size_t unknown = rank;
+  for (size_t d = 0; d < rank; ++d) {
+    const int64_t size = list.items[d];
+    if (size == -1 && unknown == rank) {
+      unknown = d;
+    } else if (size < 0 || size > INT32_MAX ||
+               (size != 0 && known > SIZE_MAX / 2 / static_cast<size_t>(size))) {
+      return call.invalid("a size is out of range");
+    } else {
+      sizes[d] = static_cast<int32_t>(size);
+      known *= static_cast<size_t>(size);
+    }
+  }
+  if (unknown == rank) return true;
+  if (known == 0 || numel % known != 0 || numel / known > INT32_MAX) {
+    return call.invalid("no size fits the place of -1");
+  }
+  sizes[unknown] = static_cast<int32_t>(numel / known);
+  return true;
+}
+
+/// Copies `in` into the part of `out` that starts at `start` along a dimension.
+void place(const Tensor& in, Tensor& out, size_t dimension, ptrdiff_t start) {
+  if (in.numel == 0) return;
+  uint8_t* to =
+      out.data + start * out.strides[dimension] * static_cast<ptrdiff_t>(out.element_size);
+  copy_strided(to, out.strides, in.data, in.strides, in.sizes, in.rank, in.element_size);
+}
+
+/// Copies the part of `in` that starts at `start` along a dimension into the whole of `out`, of the
+/// same rank.
+bool take_part(Call& call, const Tensor& in, size_t dimension, int64_t start, int64_t step,
+               Tensor& out) {
+  ptrdiff_t strides[kRankLimit];
+  for (size_t d = 0; d < in.rank; ++d) strides[d] = in.strides[d];
+  strides[dimension] =
+      out.sizes[dimension] > 1 ? strides[dimension] * static_cast<ptrdiff_t>(step) : 0;
+  const ptrdiff_t offset =
+      out.numel == 0 ? 0 : static_cast<ptrdiff_t>(start) * in.strides[dimension];
+  return gather(call, out, in.data + offset * static_cast<ptrdiff_t>(in.element_size), strides);
+}
+
+/// Splits along `dimension`; size(i) gives the i-th part's size.
+template <typename F>
+bool split(Call& call, const Tensor& in, size_t dimension, size_t out_argument, F&& size) {
+  uint32_t parts = 0;
+  if (!call.list_size(out_argument, parts)) return false;
+  int64_t start = 0;
+  int32_t sizes[kRankLimit];
+  for (size_t d = 0; d < in.rank; ++d) sizes[d] = in.sizes[d];
+  for (uint32_t i = 0; i < parts; ++i) {
+    Tensor out;
+    int64_t length = 0;
+    if (!call.list_out(out_argument, i, out) || !size(i, start, length) ||
+        !same_type(call, in, out)) {
+      return false;
+    }
+    if (length < 0 || length > in.sizes[dimension] - start) {
+      return call.invalid("the parts are larger than the whole");
+    }
+    sizes[dimension] = static_cast<int32_t>(length);
+    if (!call.resize(out, sizes, in.rank) || !take_part(call, in, dimension, start, 1, out)) {
+      return false;
+    }
+    start += length;
+  }
+  return start == in.sizes[dimension] || call.invalid("the parts are smaller than the whole");
+}
+
+/// One value of any dtype that a constant may have, as its bytes.
+bool encode(Call& call, size_t argument, ScalarType type, uint8_t* bytes) {
+  double number = 0;
+  if (type == ScalarType::kFloat) {
+    if (!call.number(argument, number)) return false;
+    const float value = static_cast<float>(number);
+    std::memcpy(bytes, &value, sizeof(value));
+    return true;
+  }
+  if (type == ScalarType::kBool) {
+    if (!call.number(argument, number)) return false;
+    bytes[0] = number != 0 ? 1 : 0;
+    return true;
+  }
+  if (type == ScalarType::kLong || type == ScalarType::kInt || type == ScalarType::kChar ||
+      type == ScalarType::kByte) {
+    int64_t value = 0;
+    if (!call.integer(argument, value)) return false;
+    std::memcpy(bytes, &value, sizeof(value));  // little-endian: the low bytes come first
+    return true;
+  }
+  return call.unsupported("no value of its output's dtype can be made");
+}
+
+void fill(Tensor& out, const uint8_t* value) {
+  for (size_t i = 0; i < out.numel; ++i) {
+    std::memcpy(out.data + i * out.element_size, value, out.element_size);
+  }
+}
+
+bool filled(Call& call, size_t value_argument, Tensor& out) {
+  uint8_t value[8];
+  if (!encode(call, value_argument, out.type, value) || !call.work(out.numel)) return false;
+  if (!call.checking()) fill(out, value);
+  return true;
+}
+
+/// out = in, element by element, in another memory order or another dtype.
+bool convert(Call& call, const Tensor& in, Tensor& out) {
+  if (!call.resize_like(out, in)) return false;
+  if (in.type == out.type) return gather(call, out, in.data, in.strides);
+  const auto known = [](ScalarType type) {
+    return type == ScalarType::kFloat || type == ScalarType::kLong || type == ScalarType::kInt ||
+           type == ScalarType::kBool;
+  };
+  if (!known(in.type) || !known(out.type)) {
+    return call.unsupported("a conversion other than among float32, int64, int32 and bool");
+  }
+  if (!call.work(out.numel)) return false;
+  if (call.checking() || out.numel == 0) return true;
+  Rows rows(out.sizes, out.rank);
+  rows.operand(0, out.strides);
+  rows.operand(1, in.strides);
+  do {
+    for (size_t i = 0; i < rows.length; ++i) {
+      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
+      const ptrdiff_t from = rows.offset[1] + k * rows.step[1];
+      const ptrdiff_t to = rows.offset[0] + k * rows.step[0];
+      int64_t integer = 0;
+      float real = 0;
+      if (in.type == ScalarType::kFloat) {
+        real = in.floats()[from];
+        // What a conversion cannot hold is undefined in C++; it saturates here, NaN gives 0.
+        integer = real >= 9.2233715e18f    ? INT64_MAX
+                  : real <= -9.2233715e18f ? INT64_MIN
+                  : std::isnan(real)       ? 0
+                                           : static_cast<int64_t>(real);
+      } else {
+        integer = in.type == ScalarType::kLong  ? reinterpret_cast<const int64_t*>(in.data)[from]
+                  : in.type == ScalarType::kInt ? reinterpret_cast<const int32_t*>(in.data)[from]
+                                                : (in.data[from] != 0 ? 1 : 0);
+        real = static_cast<float>(integer);
+      }
+      if (out.type == ScalarType::kFloat) {
+        out.floats()[to] = real;
+      } else if (out.type == ScalarType::kLong) {
+        reinterpret_cast<int64_t*>(out.data)[to] = integer;
+      } else if (out.type == ScalarType::kInt) {
+        reinterpret_cast<int32_t*>(out.data)[to] = static_cast<int32_t>(integer);
+      } else {
+        out.data[to] = in.type == ScalarType::kFloat ? real != 0.0f : integer != 0;
+      }
+    }
+  } while (rows.next());
+  return true;
+}
+
+bool convert_arguments(Call& call, size_t out_argument) {
+  Tensor in, out;
+  return call.tensor(0, in) && call.out(out_argument, out) && convert(call, in, out);
+}
+
+bool copy_arguments(Call& call, size_t out_argument) {
+  Tensor in, out;
+  return call.tensor(0, in) && call.out(out_argument, out) && same_type(call, in, out) &&
+         convert(call, in, out);
+}
+
+/// The source (argument 1), broadcast to the shape of argument 0, into `out`.
+bool copy_into(Call& call, size_t out_argument) {
+  Tensor self, source, out;
+  ptrdiff_t strides[kRankLimit];
+  return call.tensor(0, self) && call.tensor(1, source) && call.out(out_argument, out) &&
+         same_type(call, source, out) && call.resize_like(out, self) &&
+         broadcast_strides(call, source, out.sizes, out.rank, strides) &&
+         gather(call, out, source.data, strides);
+}
+
+}  // namespace
+
+bool dim_order_ops_to_dim_order_copy_out(Call& call) {
+  return convert_arguments(call, 3);
+}
+bool dim_order_ops_clone_dim_order_out(Call& call) {
+  return copy_arguments(call, 3);
+}
+bool aten_to_copy_out(Call& call) {
+  return convert_arguments(call, 3);
+}
+bool aten_clone_out(Call& call) {
+  return copy_arguments(call, 2);
+}
+bool aten_alias_copy_out(Call& call) {
+  return copy_arguments(call, 1);
+}
+bool aten_detach_copy_out(Call& call) {
+  return copy_arguments(call, 1);
+}
+bool aten_lift_fresh_copy_out(Call& call) {
+  return copy_arguments(call, 1);
+}
+bool aten_copy_out(Call& call) {
+  return copy_into(call, 3);
+}
+bool aten_copy_(Call& call) {
+  return copy_into(call, 0);
+}
+
+bool aten_permute_copy_out(Call& call) {
+  Tensor in, out;
+  Ints dims;
+  if (!call.tensor(0, in) || !call.ints(1, dims) || !call.out(2, out)) return false;
+  if (dims.count != in.rank) return call.invalid("the order does not name every dimension");
+  size_t order[kRankLimit];
+  uint32_t seen = 0;
+  for (size_t d = 0; d < in.rank; ++d) {
+    if (!call.to_dimension(dims.items[d], in.rank, order[d])) return false;
+    if ((seen >> order[d] & 1u) != 0) return call.invalid("the order names a dimension twice");
+    seen |= 1u << order[d];
+  }
+  return permute(call, in, order, out);
+}
+
+bool aten_transpose_copy_int_out(Call& call) {
+  Tensor in, out;
+  size_t a = 0;
+  size_t b = 0;
+  return call.tensor(0, in) && call.dimension(1, in.rank, a) && call.dimension(2, in.rank, b) &&
+         call.out(3, out) && swap_dimensions(call, in, a, b, out);
+}
+
+bool aten_t_copy_out(Call& call) {
+  Tensor in, out;
+  if (!call.tensor(0, in) || !call.out(1, out)) return false;
+  if (in.rank > 2) return call.invalid("its input is of a rank above 2");
+  return swap_dimensions(call, in, 0, in.rank == 2 ? 1 : 0, out);
+}
+
+bool aten_view_copy_out(Call& call) {
+  Tensor in, out;
+  int32_t sizes[kRankLimit];
+  size_t rank = 0;
+  return call.tensor(0, in) && call.out(2, out) && read_sizes(call, 1, in.numel, sizes, rank) &&
+         reshape(call, in, sizes, rank, out);
+}
+
+bool executorch_prim_et_view_default(Call& call) {
+  Tensor in, out;
+  int32_t sizes[kRankLimit];
+  size_t rank = 0;
+  if (!call.tensor(0, in) || !call.tensor(2, out) || !same_type(call, in, out) ||
+      !read_sizes(call, 1, in.numel, sizes, rank)) {
+    return false;
+  }
+  if (out.writable) return reshape(call, in, sizes, rank, out);  // memory of its own
+  if (!call.resize(out, sizes, rank) ||
+      !call.require(in.numel == out.numel, "the shapes have different numbers of elements")) {
+    return false;
+  }
+  if (!in.contiguous() || !out.contiguous()) {
+    return call.unsupported("its input or output is not in row-major order");
+  }
+  return call.checking() || call.set_data(2, in.data);
+}
+
+bool aten_expand_copy_out(Call& call) {
+  Tensor in, out;
+  Ints list;
+  if (!call.tensor(0, in) || !call.ints(1, list) || !call.out(3, out) ||
+      !same_type(call, in, out)) {
+    return false;
+  }
+  if (list.count > kRankLimit || list.count < in.rank) {
+    return call.invalid("its sizes are fewer than its input's, or too many");
+  }
+  int32_t sizes[kRankLimit];
+  ptrdiff_t strides[kRankLimit];
+  const size_t added = list.count - in.rank;
+  for (size_t d = 0; d < list.count; ++d) {
+    const int64_t size = list.items[d] == -1 && d >= added ? in.sizes[d - added] : list.items[d];
+    if (size < 0 || size > INT32_MAX) return call.invalid("a size is out of range");
+    sizes[d] = static_cast<int32_t>(size);
+  }
+  return call.resize(out, sizes, list.count) &&
+         broadcast_strides(call, in, sizes, list.count, strides) &&
+         gather(call, out, in.data, strides);
+}
+
+bool aten_unsqueeze_copy_out(Call& call) {
+  Tensor in, out;
+  size_t at = 0;
+  if (!call.tensor(0, in) || !call.dimension(1, in.rank + 1u, at) || !call.out(2, out) ||
+      !same_type(call, in, out)) {
+    return false;
+  }
+  if (in.rank == kRankLimit) return call.unsupported("its rank is too high");
+  int32_t sizes[kRankLimit];
+  ptrdiff_t strides[kRankLimit];
+  for (size_t d = 0; d <= in.rank; ++d) {
+    sizes[d] = d == at ? 1 : in.sizes[d < at ? d : d - 1];
+    strides[d] = d == at ? 0 : in.strides[d < at ? d : d - 1];
+  }
+  return call.resize(out, sizes, in.rank + 1u) && gather(call, out, in.data, strides);
+}
+
+namespace {
+
+/// Leaves out the marked dimensions where their size is 1.
+bool squeeze(Call& call, const Tensor& in, const bool* marked, Tensor& out) {
+  int32_t sizes[kRankLimit];
+  ptrdiff_t strides[kRankLimit];
+  size_t rank = 0;
+  for (size_t d = 0; d < in.rank; ++d) {
+    if (marked[d] && in.sizes[d] == 1) continue;
+    sizes[rank] = in.sizes[d];
+    strides[rank++] = in.strides[d];
+  }
+  return same_type(call, in, out) && call.resize(out, sizes, rank) &&
+         gather(call, out, in.data, strides);
+}
+
+}  // namespace
+
+bool aten_squeeze_copy_dim_out(Call& call) {
+  Tensor in, out;
+  size_t at = 0;
+  bool marked[kRankLimit] = {};
+  if (!call.tensor(0, in) || !call.dimension(1, in.rank, at) || !call.out(2, out)) return false;
+  marked[at] = true;
+  return squeeze(call, in, marked, out);
+}
+
+bool aten_squeeze_copy_dims_out(Call& call) {
+  Tensor in, out;
+  Ints dims;
+  bool marked[kRankLimit] = {};
+  if (!call.tensor(0, in) || !call.ints(1, dims) || !call.out(2, out)) return false;
+  for (size_t i = 0; i < dims.count; ++i) {
+    size_t at = 0;
+    if (!call.to_dimension(dims.items[i], in.rank, at)) return false;
+    marked[at] = true;
+  }
+  return squeeze(call, in, marked, out);
+}
+
+bool aten_select_copy_int_out(Call& call) {
+  Tensor in, out;
+  size_t dimension = 0;
+  int64_t index = 0;
+  if (!call.tensor(0, in) || !call.dimension(1, in.rank, dimension) || !call.integer(2, index) ||
+      !call.out(3, out) || !same_type(call, in, out)) {
+    return false;
+  }
+  if (in.rank == 0 || index < -int64_t{in.sizes[dimension]} || index >= in.sizes[dimension]) {
+    return call.invalid("its index lies outside of the dimension");
+  }
+  if (index < 0) index += in.sizes[dimension];
+  int32_t sizes[kRankLimit];
+  ptrdiff_t strides[kRankLimit];
+  size_t rank = 0;
+  for (size_t d = 0; d < in.rank; ++d) {
+    if (d == dimension) continue;
+    sizes[rank] = in.sizes[d];
+    strides[rank++] = in.strides[d];
+  }
+  if (!call.resize(out, sizes, rank)) return false;
+  const ptrdiff_t offset = static_cast<ptrdiff_t>(index) * in.strides[dimension];
+  return gather(
+      call, out,
+      out.numel == 0 ? in.data : in.data + offset * static_cast<ptrdiff_t>(in.element_size),
+      strides);
+}
+
+bool aten_slice_copy_Tensor_out(Call& call) {
+  Tensor in, out;
+  size_t dimension = 0;
+  int64_t start = 0;
+  int64_t end = INT64_MAX;
+  int64_t step = 1;
+  if (!call.tensor(0, in) || !call.dimension(1, in.rank, dimension) ||
+      (!call.is_none(2) && !call.integer(2, start)) ||
+      (!call.is_none(3) && !call.integer(3, end)) || !call.integer(4, step) || !call.out(5, out) ||
+      !same_type(call, in, out)) {
+    return false;
+  }
+  if (in.rank == 0 || step < 1) return call.invalid("its input is a scalar or its step below 1");
+  const int64_t size = in.sizes[dimension];
+  const auto clamp = [size](int64_t at) {
+    if (at < 0) at = at < -size ? 0 : at + size;
+    return at > size ? size : at;
+  };
+  start = clamp(start);
+  end = clamp(end);
+  if (end < start) end = start;
+  int32_t sizes[kRankLimit];
+  for (size_t d = 0; d < in.rank; ++d) sizes[d] = in.sizes[d];
+  const int64_t length = end - start;
+  sizes[dimension] = static_cast<int32_t>(length / step + (length % step != 0 ? 1 : 0));
+  return call.resize(out, sizes, in.rank) && take_part(call, in, dimension, start, step, out);
+}
+
+bool aten_split_with_sizes_copy_out(Call& call) {
+  Tensor in;
+  size_t dimension = 0;
+  uint32_t count = 0;
+  uint32_t parts = 0;
+  if (!call.tensor(0, in) || !call.list_size(1, count) || !call.dimension(2, in.rank, dimension) ||
+      !call.list_size(3, parts)) {
+    return false;
+  }
+  if (in.rank == 0 || count != parts) return call.invalid("there is not one output per size");
+  return split(call, in, dimension, 3,
+               [&](uint32_t i, int64_t, int64_t& length) { return call.int_item(1, i, length); });
+}
+
+bool aten_split_copy_Tensor_out(Call& call) {
+  Tensor in;
+  size_t dimension = 0;
+  int64_t size = 0;
+  if (!call.tensor(0, in) || !call.integer(1, size) || !call.dimension(2, in.rank, dimension)) {
+    return false;
+  }
+  if (in.rank == 0 || size < 1) return call.invalid("its input is a scalar or its size below 1");
+  return split(call, in, dimension, 3, [&](uint32_t, int64_t start, int64_t& length) {
+    const int64_t rest = in.sizes[dimension] - start;
+    length = size < rest ? size : rest;
+    return true;
+  });
+}
+
+bool aten_cat_out(Call& call) {
+  Tensor out;
+  uint32_t count = 0;
+  int64_t number = 0;
+  size_t dimension = 0;
+  if (!call.list_size(0, count) || !call.integer(1, number) || !call.out(2, out) ||
+      !call.to_dimension(number, out.rank, dimension)) {
+    return false;
+  }
+  if (count == 0 || out.rank == 0) return call.invalid("nothing to join");
+  int32_t sizes[kRankLimit];
+  int64_t total = 0;
+  bool first = true;
+  // An input of shape [0] takes no part, whatever the others' rank (PyTorch's rule).
+  const auto takes_part = [](const Tensor& in) { return in.rank != 1 || in.numel != 0; };
+  for (uint32_t i = 0; i < count; ++i) {
+    Tensor in;
+    if (!call.list_tensor(0, i, in) || !same_type(call, in, out)) return false;
+    if (!takes_part(in)) continue;
+    if (in.rank != out.rank) return call.invalid("its inputs and output are of different ranks");
+    for (size_t d = 0; d < in.rank; ++d) {
+      if (first) sizes[d] = in.sizes[d];
+      if (d != dimension && sizes[d] != in.sizes[d]) {
+        return call.invalid("its inputs differ in another dimension");
+      }
+    }
+    total += in.sizes[dimension];
+    first = false;
+  }
+  if (first) {
+    if (out.rank != 1) return call.invalid("its inputs and output are of different ranks");
+    sizes[0] = 0;
+  } else if (total > INT32_MAX) {
+    return call.invalid("the output is too large");
+  } else {
+    sizes[dimension] = static_cast<int32_t>(total);
+  }
+  if (!call.resize(out, sizes, out.rank) || !call.work(out.numel)) return false;
+  if (call.checking()) return true;
+  ptrdiff_t start = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    Tensor in;
+    if (!call.list_tensor(0, i, in)) return false;
+    if (!takes_part(in)) continue;
+    place(in, out, dimension, start);
+    start += in.sizes[dimension];
+  }
+  return true;
+}
+
+bool aten_full_out(Call& call) {
+  Tensor out;
+  int32_t sizes[kRankLimit];
+  size_t rank = 0;
+  return call.out(2, out) && read_sizes(call, 0, out.numel, sizes, rank) &&
+         call.resize(out, sizes, rank) && filled(call, 1, out);
+}
+
+bool aten_full_like_out(Call& call) {
+  Tensor in, out;
+  return call.tensor(0, in) && call.out(3, out) && call.resize_like(out, in) &&
+         filled(call, 1, out);
+}
+
+bool aten_constant_pad_nd_out(Call& call) {
+  Tensor in, out;
+  Ints pads;
+  uint8_t value[8];
+  if (!call.tensor(0, in) || !call.ints(1, pads) || !call.out(3, out) ||
+      !same_type(call, in, out) || !encode(call, 2, out.type, value)) {
+    return false;
+  }
+  if (pads.count % 2 != 0 || pads.count / 2 > in.rank) {
+    return call.invalid("its padding does not fit its input's rank");
+  }
+  int32_t sizes[kRankLimit];
+  int64_t before[kRankLimit] = {};
+  for (size_t d = 0; d < in.rank; ++d) {
+    const size_t from_end = in.rank - 1u - d;
+    int64_t after = 0;
+    if (from_end < pads.count / 2) {
+      before[d] = pads.items[2 * from_end];
+      after = pads.items[2 * from_end + 1];
+    }
+    if (before[d] < 0 || after < 0) return call.unsupported("negative padding");
+    if (before[d] > INT32_MAX || after > INT32_MAX || before[d] + after + in.sizes[d] > INT32_MAX) {
+      return call.invalid("its padding is out of range");
+    }
+    sizes[d] = static_cast<int32_t>(before[d] + after + in.sizes[d]);
+  }
+  if (!call.resize(out, sizes, in.rank) || !call.work(2 * uint64_t{out.numel})) return false;
+  if (call.checking() || out.numel == 0) return true;
+  fill(out, value);
+  if (in.numel == 0) return true;
+  ptrdiff_t offset = 0;
+  for (size_t d = 0; d < in.rank; ++d) {
+    offset += static_cast<ptrdiff_t>(before[d]) * out.strides[d];
+  }
+  copy_strided(out.data + offset * static_cast<ptrdiff_t>(out.element_size), out.strides, in.data,
+               in.strides, in.sizes, in.rank, in.element_size);
+  return true;
+}
+
+// out[..., :] = weight[indices[...], :]
+bool aten_embedding_out(Call& call) {
+  Tensor weight, indices, out;
+  if (!call.tensor(0, weight) || !call.tensor(1, indices) || !call.out(5, out) ||
+      !same_type(call, weight, out)) {
+    return false;
+  }
+  if (weight.rank != 2) return call.invalid("its weight is not of rank 2");
+  if (indices.rank >= kRankLimit) return call.unsupported("its rank is too high");
+  const bool is_long = indices.type == ScalarType::kLong;
+  if (!is_long && indices.type != ScalarType::kInt) {
+    return call.unsupported("its indices are neither int64 nor int32");
+  }
+  int32_t sizes[kRankLimit];
+  for (size_t d = 0; d < indices.rank; ++d) sizes[d] = indices.sizes[d];
+  sizes[indices.rank] = weight.sizes[1];
+  if (!call.resize(out, sizes, indices.rank + 1u) ||
+      !call.work(uint64_t{out.numel} + indices.numel)) {
+    return false;
+  }
+  if (!weight.contiguous() || !indices.contiguous() || !out.contiguous()) {
+    return call.unsupported("a tensor is not in row-major order");
+  }
+  if (call.checking() || out.numel == 0) return true;
+  const size_t row = static_cast<size_t>(weight.sizes[1]) * weight.element_size;
+  for (size_t i = 0; i < indices.numel; ++i) {
+    const int64_t index = is_long ? reinterpret_cast<const int64_t*>(indices.data)[i]
+                                  : reinterpret_cast<const int32_t*>(indices.data)[i];
+    if (index < 0 || index >= weight.sizes[0])
+      return call.failed("an index lies outside of its table");
+    std::memmove(out.data + i * row, weight.data + static_cast<size_t>(index) * row, row);
+  }
+  return true;
+}
+
+}  // namespace bpte::reference

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/engine/reference/reference_engine.h>
+
+#include <cstring>
+
+namespace bpte {
+
+using reference::Tensor;
+using reference::schema::KernelTypes;
+
+const char* ReferenceEngine::version() const {
+  return BPTE_VERSION;
+}
+
+EngineError ReferenceEngine::load(const ProgramLocation& program) {
+  report_.clear();
+  program_loaded_ = false;
+  method_loaded_ = false;
+  Span<const uint8_t> bytes = program.bytes;
+  if (program.source != nullptr) {
+    const uintptr_t address = reinterpret_cast<uintptr_t>(memory_.program.data());
+    const size_t padding = static_cast<size_t>(-address & 15u);
+    if (program.size > SIZE_MAX - padding || program.size + padding > memory_.program.size()) {
+      report_.fail(EngineError::kOutOfMemory)
+          << "program arena: " << program.size << " bytes needed, and " << padding
+          << " for its alignment, " << memory_.program.size() << " given";
+      return report_.error();
+    }
+    const Span<uint8_t> whole = memory_.program.subspan(padding, static_cast<size_t>(program.size));
+    if (!program.source->read(program.offset, whole)) {
+      report_.fail(EngineError::kInvalidProgram)
+          << "the program could not be read: " << program.size << " bytes at " << program.offset;
+      return report_.error();
+    }
+    bytes = whole;
+  }
+  program_loaded_ = program_.open(bytes, report_);
+  return report_.error();
+}
+
+bool ReferenceEngine::has_method(const char* name, size_t name_size) const {
+  return program_loaded_ && program_.find_method({name, name_size}) != 0;
+}
+
+EngineError ReferenceEngine::load_method(const char* name, size_t name_size) {
+  report_.clear();
+  method_loaded_ = false;
+  const uint32_t plan = program_loaded_ ? program_.find_method({name, name_size}) : 0;
+  if (plan == 0) {
+    report_.fail(EngineError::kUnknownMethod)
+        << "the program has no method " << Text{name, name_size};
+    return report_.error();
+  }
+  method_loaded_ =
+      method_.load(program_, plan, memory_.planned, memory_.tables, options_.work_limit, report_);
+  return report_.error();
+}
+
+size_t ReferenceEngine::input_count() const {
+  return method_loaded_ ? method_.input_count() : 0;
+}
+
+size_t ReferenceEngine::output_count() const {
+  return method_loaded_ ? method_.output_count() : 0;
+}
+
+EngineError ReferenceEngine::set_input(size_t index, const Value& value) {
+  report_.clear();
+  if (index >= input_count()) {
+    report_.fail(EngineError::kInvalidInput)
+        << "input " << index << " of a method with " << input_count();
+    return report_.error();
+  }
+  const uint32_t target = method_.input(static_cast<uint32_t>(index));
+  if (method_.kind(target) == KernelTypes::Tensor && value.kind == ValueKind::kTensor) {
+    (void)set_tensor(index, target, value.tensor);
+  } else {
+    (void)set_scalar(index, target, value);
+  }
+  return report_.error();
+}
+
+bool ReferenceEngine::set_tensor(size_t index, uint32_t value, const TensorView& view) {
+  Tensor tensor;
+  if (!method_.tensor(value, tensor, report_)) return false;
+  const auto refuse = [&]() -> reference::Report& {
+    return report_.fail(EngineError::kInvalidInput) << "input " << index << ": ";
+  };
+  if (view.scalar_type != tensor.type) {
+    return refuse() << to_string(view.scalar_type) << " given, " << to_string(tensor.type)
+                    << " wanted";
+  }
+  if (view.sizes.size() != tensor.rank || view.dim_order.size() != tensor.rank) {
+    return refuse() << "rank " << view.sizes.size() << " given, " << tensor.rank << " wanted";
+  }
+  reference::Report shape;
+  if (!method_.resize(tensor, view.sizes.data(), view.sizes.size(), shape)) {
+    refuse() << "the shape ";
+    report_.list(view.sizes.data(), view.sizes.size()) << " is given, wanted is ";
+    const Span<const int32_t> bounds = method_.bounds(value);
+    report_.list(bounds.data(), bounds.size());
+    return method_.is_dynamic(value) ? report_ << " at most" : report_;
+  }
+  if (std::memcmp(view.dim_order.data(), tensor.dim_order, tensor.rank) != 0) {
+    refuse() << "the dim_order ";
+    report_.list(view.dim_order.data(), view.dim_order.size()) << " is given, wanted is ";
+    return report_.list(tensor.dim_order, tensor.rank);
+  }
+  if (view.data.size() != tensor.bytes()) {
+    return refuse() << view.data.size() << " bytes given, " << tensor.bytes() << " wanted";
+  }
+  if (tensor.writable) {
+    if (tensor.bytes() != 0) std::memcpy(tensor.data, view.data.data(), tensor.bytes());
+    return true;
+  }
+  if (reinterpret_cast<uintptr_t>(view.data.data()) % tensor.element_size != 0) {
+    return refuse() << "its data is not aligned to its elements, " << tensor.element_size
+                    << " bytes";
+  }
+  return method_.set_data(value, view.data.data(), report_);
+}
+
+bool ReferenceEngine::set_scalar(size_t index, uint32_t value, const Value& given) {
+  const KernelTypes kind = method_.kind(value);
+  double wanted = 0;
+  int64_t wanted_integer = 0;
+  bool same = false;
+  bool same_kind = true;
+  if (kind == KernelTypes::Int && given.kind == ValueKind::kInt) {
+    if (!method_.integer(value, wanted_integer, report_)) return false;
+    same = wanted_integer == given.int_value;
+  } else if (kind == KernelTypes::Bool && given.kind == ValueKind::kBool) {
+    if (!method_.integer(value, wanted_integer, report_)) return false;
+    same = (wanted_integer != 0) == given.bool_value;
+  } else if (kind == KernelTypes::Double && given.kind == ValueKind::kDouble) {
+    if (!method_.number(value, wanted, report_)) return false;
+    same = std::memcmp(&wanted, &given.double_value, sizeof(wanted)) == 0;
+  } else if (kind == KernelTypes::Null && given.kind == ValueKind::kNone) {
+    same = true;
+  } else {
+    same_kind = false;
+  }
+  if (same) return true;
+  report_.fail(EngineError::kInvalidInput) << "input " << index << ": ";
+  if (!same_kind) return report_ << "not of the kind that the program wants";
+  return report_ << "the program was exported for another value, and takes no other";
+}
+
+EngineError ReferenceEngine::execute() {
+  report_.clear();
+  if (!method_loaded_) {
+    report_.fail(EngineError::kExecutionFailed) << "no method is loaded";
+    return report_.error();
+  }
+  if (!method_.run(false, report_)) {
+    // The program passed its checks with the shapes it states: these inputs brought it here.
+    report_.rename(EngineError::kInvalidProgram, EngineError::kExecutionFailed);
+  }
+  return report_.error();
+}
+
+EngineError ReferenceEngine::output(size_t index, Value& value) {
+  report_.clear();
+  if (index >= output_count()) {
+    report_.fail(EngineError::kNoSuchOutput)
+        << "output " << index << " of a method with " << output_count();
+    return report_.error();
+  }
+  const uint32_t source = method_.output(static_cast<uint32_t>(index));
+  const KernelTypes kind = method_.kind(source);
+  value = Value();
+  if (kind == KernelTypes::Tensor) {
+    Tensor tensor;
+    if (!method_.tensor(source, tensor, report_)) return report_.error();
+    if (tensor.data == nullptr && tensor.numel != 0) {
+      report_.fail(EngineError::kExecutionFailed) << "output " << index << " has no data";
+      return report_.error();
+    }
+    value.kind = ValueKind::kTensor;
+    value.tensor.scalar_type = tensor.type;
+    value.tensor.sizes = method_.stable_sizes(source);
+    value.tensor.dim_order = method_.stable_dim_order(source);
+    value.tensor.data = {tensor.data, tensor.bytes()};
+  } else if (kind == KernelTypes::Int) {
+    value.kind = ValueKind::kInt;
+    (void)method_.integer(source, value.int_value, report_);
+  } else if (kind == KernelTypes::Bool) {
+    int64_t number = 0;
+    value.kind = ValueKind::kBool;
+    (void)method_.integer(source, number, report_);
+    value.bool_value = number != 0;
+  } else if (kind == KernelTypes::Double) {
+    value.kind = ValueKind::kDouble;
+    (void)method_.number(source, value.double_value, report_);
+  } else if (kind != KernelTypes::Null) {
+    report_.fail(EngineError::kUnsupported)
+        << "output " << index << " is neither a tensor nor a number";
+  }
+  return report_.error();
+}
+
+}  // namespace bpte

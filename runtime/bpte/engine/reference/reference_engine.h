@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/engine/engine.h>
+#include <bpte/engine/reference/internal/method.h>
+#include <bpte/engine/reference/internal/program.h>
+#include <bpte/engine/reference/internal/report.h>
+
+namespace bpte {
+
+/// Where a ReferenceEngine's memory comes from. The spans outlive the engine; any alignment will do
+/// (what alignment costs is part of the need that kOutOfMemory states).
+struct ReferenceMemory {
+  /// The buffers of the program's memory plan: activations, inputs, outputs, mutable state.
+  Span<uint8_t> planned;
+  /// The engine's own tables for the loaded method: 2 bytes for each value, a pointer for each
+  /// operator, and what dynamic shapes need.
+  Span<uint8_t> tables;
+  /// A program that comes through a data source, whole. Unused for one in place.
+  Span<uint8_t> program;
+};
+
+struct ReferenceOptions {
+  /// A method that takes more elementary operations than this (multiply-adds, elements written) is
+  /// refused; 0: no limit. For programs from strangers: a small file can state days of work.
+  uint64_t work_limit = 0;
+};
+
+/// A small executor for bringing up a board: runs real exported programs of the operators it was
+/// built with (docs/reference-engine.md), float32 and int8 quantisation, and refuses by name all
+/// that it lacks, before anything runs. Constants are used where they lie in the program. No heap,
+/// no exceptions. It is neither fast nor complete: that is what ExecuTorch is for.
+///
+/// Trusts a program with nothing: whatever its bytes are, nothing outside of the program and the
+/// given memory is read or written.
+class ReferenceEngine final : public Engine {
+ public:
+  explicit ReferenceEngine(const ReferenceMemory& memory, const ReferenceOptions& options = {})
+      : memory_(memory), options_(options) {}
+  ReferenceEngine(const ReferenceEngine&) = delete;
+  ReferenceEngine& operator=(const ReferenceEngine&) = delete;
+
+  const char* name() const override { return "reference"; }
+  const char* version() const override;
+
+  [[nodiscard]] EngineError load(const ProgramLocation& program) override;
+  bool has_method(const char* name, size_t name_size) const override;
+  /// Buffers that begin with no stored value begin as zeros.
+  [[nodiscard]] EngineError load_method(const char* name, size_t name_size) override;
+
+  size_t input_count() const override;
+  size_t output_count() const override;
+  /// Copies a tensor into the method's memory, or, when the plan leaves it to the caller, refers to
+  /// it. A scalar must have the value that the program was exported with, as with ExecuTorch.
+  [[nodiscard]] EngineError set_input(size_t index, const Value& value) override;
+  [[nodiscard]] EngineError execute() override;
+  [[nodiscard]] EngineError output(size_t index, Value& value) override;
+
+  const char* message() const override { return report_.message(); }
+
+  /// Bytes of ReferenceMemory::planned and ::tables that the loaded method uses.
+  size_t planned_bytes() const { return method_loaded_ ? method_.planned_bytes() : 0; }
+  size_t table_bytes() const { return method_loaded_ ? method_.table_bytes() : 0; }
+
+ private:
+  bool set_tensor(size_t index, uint32_t value, const TensorView& view);
+  bool set_scalar(size_t index, uint32_t value, const Value& given);
+
+  ReferenceMemory memory_;
+  ReferenceOptions options_;
+  reference::Report report_;
+  reference::Program program_;
+  reference::Method method_;
+  bool program_loaded_ = false;
+  bool method_loaded_ = false;
+};
+
+}  // namespace bpte
