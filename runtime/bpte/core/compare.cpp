@@ -1,11 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/compare.h>
+#include <bpte/core/config.h>
+#include <bpte/core/internal/blocks.h>
+#include <bpte/core/internal/decode.h>
 
 #include <cstring>
+
+// Two ways to the same answer. Element by element, for every dtype and every value: all that a
+// target with little flash has (BPTE_CORE_SMALL). Elsewhere, most elements go block by block
+// through internal/blocks.h, and only the blocks that it cannot do come back.
 
 namespace bpte {
 
 namespace {
+
+using internal::kAbsolute;
+using internal::kActual2;
+using internal::kBlock;
+using internal::kDot;
+using internal::kError2;
+using internal::kExpected2;
+using internal::kRelative;
+using internal::kSums;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -25,30 +41,6 @@ T load_as(const uint8_t* bytes) {
   T value;
   std::memcpy(&value, bytes, sizeof(T));
   return value;
-}
-
-double float_from_bits(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-// IEEE 754 binary16, every value of which is a binary32 as well. A subnormal (exponent 0) is given
-// the exponent of the smallest normal number, which is then subtracted again: exact, and no
-// subnormal ever enters the FPU, which may be set to flush them.
-double float_from_half(uint32_t half) {
-  constexpr uint32_t kSmallestNormal = 0x38800000u;  // 2^-14
-  const uint32_t exponent_and_fraction = (half & 0x7FFFu) << 13;
-  double value;
-  if (exponent_and_fraction >= 0x0F800000u) {  // infinity or NaN: all exponent bits
-    value = float_from_bits(exponent_and_fraction | 0x7F800000u);
-  } else if (exponent_and_fraction >= 0x00800000u) {
-    value = float_from_bits(exponent_and_fraction + ((127u - 15u) << 23));
-  } else {
-    value =
-        float_from_bits(exponent_and_fraction + kSmallestNormal) - float_from_bits(kSmallestNormal);
-  }
-  return (half & 0x8000u) != 0 ? -value : value;
 }
 
 // One element: its value as a double, and for integers exactly, as 64 bits of two's complement.
@@ -78,9 +70,9 @@ Element load(ScalarType type, const uint8_t* bytes) {
   int64_t value = 0;
   switch (type) {
     case ScalarType::kHalf:
-      return {float_from_half(load_as<uint16_t>(bytes)), 0};
+      return {internal::float_from_half(load_as<uint16_t>(bytes)), 0};
     case ScalarType::kBFloat16:
-      return {float_from_bits(uint32_t{load_as<uint16_t>(bytes)} << 16), 0};
+      return {internal::float_from_bfloat16(load_as<uint16_t>(bytes)), 0};
     case ScalarType::kFloat:
       return {load_as<float>(bytes), 0};
     case ScalarType::kDouble:
@@ -130,10 +122,24 @@ Number to_number(Number::Kind kind, const Element& element) {
   return number;
 }
 
-// Strides in bytes of each dimension; false when the view contradicts itself or its data is shorter
-// than it says. `numel` is what it says.
-bool measure(const TensorView& view, size_t element_bytes, size_t (&strides)[kMaxRank],
-             size_t& numel) {
+// One loop over elements: `size` steps, so many bytes apart on either side.
+struct Loop {
+  size_t size;
+  size_t strides[2];  // of the expected tensor and of the actual one
+  size_t index;       // where visit() is
+};
+
+// Loops, outermost first, that visit elements in the order of the dimensions: loops[first] up to
+// loops[last].
+struct Walk {
+  Loop loops[kMaxRank + 1];
+  size_t first;
+  size_t last;
+};
+
+// Fills in the loops' sizes and the strides of one side; false when the view contradicts itself or
+// its data is shorter than it says. `numel` is what it says.
+bool measure(const TensorView& view, size_t element_bytes, size_t side, Walk& walk, size_t& numel) {
   const size_t rank = view.sizes.size();
   if (rank > kMaxRank || view.dim_order.size() != rank) {
     return false;
@@ -146,72 +152,78 @@ bool measure(const TensorView& view, size_t element_bytes, size_t (&strides)[kMa
     }
     empty = empty || size == 0;
   }
-  numel = empty ? 0 : 1;
-  if (!empty) {
-    for (int32_t size : view.sizes) {
-      if (static_cast<size_t>(size) > limit / numel) {
-        return false;
-      }
-      numel *= static_cast<size_t>(size);
-    }
-    if (numel > limit) {
-      return false;
-    }
-  }
   uint32_t seen = 0;
-  size_t stride = element_bytes;
+  size_t count = 1;
   for (size_t k = rank; k-- > 0;) {
     const uint32_t dimension = view.dim_order[k];
     if (dimension >= rank || (seen >> dimension & 1u) != 0) {
       return false;
     }
     seen |= 1u << dimension;
-    strides[dimension] = stride;
-    stride *= static_cast<size_t>(view.sizes[dimension]);  // wraps only when there is no element
+    const size_t size = static_cast<size_t>(view.sizes[dimension]);
+    walk.loops[dimension].size = size;
+    walk.loops[dimension].strides[side] = count * element_bytes;
+    if (!empty) {
+      if (size > limit / count) {
+        return false;
+      }
+      count *= size;
+    }
   }
-  return true;
+  numel = empty ? 0 : count;
+  return numel <= limit;
 }
 
-// One loop over elements: `size` steps, so many bytes apart on either side.
-struct Loop {
-  size_t size;
-  size_t expected_stride;
-  size_t actual_stride;
-};
-
-// The loops, innermost first, that visit all elements in logical order. Neighbouring dimensions
-// that both sides hold alike become one, so that two contiguous tensors take a single loop.
-struct Walk {
-  Loop loops[kMaxRank];
-  size_t depth;
-};
-
-void plan(Span<const int32_t> sizes, size_t element_bytes, const size_t* expected_strides,
-          const size_t* actual_strides, Walk& walk) {
-  walk.loops[0] = {1, element_bytes, element_bytes};
-  walk.depth = 1;
-  for (size_t d = sizes.size(); d-- > 0;) {
-    const size_t size = static_cast<size_t>(sizes[d]);
-    if (size == 1) {
+// Neighbouring dimensions that both sides hold alike become one loop, so that two contiguous
+// tensors take a single one. In place, from the innermost outwards.
+void merge(size_t rank, size_t element_bytes, Walk& walk) {
+  Loop* loop = &walk.loops[kMaxRank];
+  *loop = {1, {element_bytes, element_bytes}, 0};
+  for (size_t d = rank; d-- > 0;) {
+    const Loop outer = walk.loops[d];
+    if (outer.size == 1) {
       continue;
     }
-    Loop& inner = walk.loops[walk.depth - 1];
-    if (inner.size == 1) {
-      inner = {size, expected_strides[d], actual_strides[d]};
-    } else if (expected_strides[d] == inner.expected_stride * inner.size &&
-               actual_strides[d] == inner.actual_stride * inner.size) {
-      inner.size *= size;
-    } else {
-      walk.loops[walk.depth++] = {size, expected_strides[d], actual_strides[d]};
+    if (loop->size != 1) {
+      if (outer.strides[0] == loop->strides[0] * loop->size &&
+          outer.strides[1] == loop->strides[1] * loop->size) {
+        loop->size *= outer.size;
+        continue;
+      }
+      --loop;
+    }
+    *loop = outer;
+  }
+  walk.first = static_cast<size_t>(loop - walk.loops);
+  walk.last = kMaxRank;
+}
+
+// Calls row(expected_offset, actual_offset, innermost loop) for every run of the innermost loop, as
+// long as it returns true. Offsets are in bytes.
+template <typename Row>
+void visit(Walk& walk, Row&& row) {
+  for (size_t d = walk.first; d < walk.last; ++d) {
+    walk.loops[d].index = 0;
+  }
+  size_t offsets[2] = {0, 0};
+  while (row(offsets[0], offsets[1], walk.loops[walk.last])) {
+    size_t d = walk.last;
+    for (;;) {
+      if (d == walk.first) {
+        return;
+      }
+      Loop& loop = walk.loops[--d];
+      offsets[0] += loop.strides[0];
+      offsets[1] += loop.strides[1];
+      if (++loop.index < loop.size) {
+        break;
+      }
+      offsets[0] -= loop.strides[0] * loop.size;
+      offsets[1] -= loop.strides[1] * loop.size;
+      loop.index = 0;
     }
   }
 }
-
-enum Statistic { kAbsolute, kRelative, kError2, kExpected2, kActual2, kDot, kStatistics };
-
-// Elements summed plainly before they go to the compensated total: bounds the rounding error by
-// some 2^8 units in the last place of the sum of magnitudes, whatever the number of elements.
-constexpr uint32_t kBlock = 256;
 
 // Powers of two that values are multiplied by before they are squared; the ratios that are wanted
 // do not change. 1 unless a float64's square leaves the range of a double.
@@ -224,44 +236,55 @@ constexpr double kScaleUp = 0x1p600;
 constexpr double kScaleDown = 0x1p-600;
 constexpr double kTooSmall = 0x1p-800;
 
-// Judges elements one by one: exact for every dtype, in any memory order.
+// What to multiply by in another pass, given a sum of squares that may have left the range of a
+// double at either end. After it no sum of up to 2^70 squares does, and none is zero wrongly.
+double better_scale(double sum_of_squares) {
+  if (!is_finite(sum_of_squares)) {
+    return kScaleDown;
+  }
+  return sum_of_squares < kTooSmall ? kScaleUp : 1;
+}
+
+// Judges pairs one by one, in the order in which they come, and gathers the evidence.
 class Judge {
  public:
-  Judge(ScalarType type, double rtol, double atol, NanPolicy policy, const Scales& scales)
+  Judge(ScalarType type, const Tolerance& tolerance, const Scales& scales, Comparison& out)
       : type_(type),
         kind_(number_kind(type)),
-        policy_(policy),
-        rtol_(rtol),
-        atol_(atol),
-        scales_(scales) {}
+        policy_(tolerance.nan_policy),
+        scales_(scales),
+        out_(out) {
+    out.numel = out.mismatches = out.nonfinite = 0;
+    out.max_abs_error = out.max_rel_error = 0;
+  }
 
   void element(const uint8_t* expected, const uint8_t* actual) {
-    const Element e = load(type_, expected);
-    const Element a = load(type_, actual);
+    pair(load(type_, expected), load(type_, actual));
+  }
+
+  void pair(const Element& e, const Element& a) {
     double error;
     if (!close(e, a, error)) {
-      if (mismatches == 0) {
-        first_mismatch = numel;
-        first_expected = to_number(kind_, e);
-        first_actual = to_number(kind_, a);
+      if (out_.mismatches == 0) {
+        found(out_.numel, e, a);
       }
-      ++mismatches;
+      ++out_.mismatches;
     }
-    ++numel;
+    ++out_.numel;
     if (!is_finite(e.real) || !is_finite(a.real)) {
-      ++nonfinite;
+      ++out_.nonfinite;
       return;
     }
-    max_abs_error = error > max_abs_error ? error : max_abs_error;
+    out_.max_abs_error = error > out_.max_abs_error ? error : out_.max_abs_error;
     if (e.real != 0) {
       const double relative = error / magnitude(e.real);
-      max_rel_error = relative > max_rel_error ? relative : max_rel_error;
+      out_.max_rel_error = relative > out_.max_rel_error ? relative : out_.max_rel_error;
       sums_[kRelative] += relative;
-      ++relatives;
+      ++relatives_;
     }
     const double es = e.real * scales_.expected;
     const double as = a.real * scales_.actual;
-    // Down-scaled before the subtraction, which could overflow; up-scaled after it.
+    // Scaled down before the subtraction, which could overflow; scaled up after it.
     const double scaled_error = scales_.error < 1
                                     ? magnitude(a.real * scales_.error - e.real * scales_.error)
                                     : error * scales_.error;
@@ -271,42 +294,14 @@ class Judge {
     sums_[kActual2] += as * as;
     sums_[kDot] += es * as;
     if (++pending_ == kBlock) {
-      flush();
+      add(sums_);
+      pending_ = 0;
     }
   }
 
-  void flush() {
-    for (int i = 0; i < kStatistics; ++i) {
-      // Knuth's TwoSum: sum + lost is exactly total + block.
-      const double block = sums_[i];
-      const double sum = totals_[i] + block;
-      const double part = sum - totals_[i];
-      lost_[i] += (totals_[i] - (sum - part)) + (block - part);
-      totals_[i] = sum;
-      sums_[i] = 0;
-    }
-    pending_ = 0;
-  }
-
-  // After flush().
-  double total(Statistic which) const {
-    return is_finite(totals_[which]) ? totals_[which] + lost_[which] : totals_[which];
-  }
-
-  size_t numel = 0;
-  size_t mismatches = 0;
-  size_t nonfinite = 0;
-  size_t relatives = 0;  // elements that have a relative error
-  size_t first_mismatch = 0;
-  Number first_expected;
-  Number first_actual;
-  double max_abs_error = 0;
-  double max_rel_error = 0;
-
- private:
   // `error` is |actual - expected|; it means nothing when one of them is not finite.
   bool close(const Element& e, const Element& a, double& error) const {
-    const double allowed = atol_ + rtol_ * magnitude(e.real);
+    const double allowed = out_.atol + out_.rtol * magnitude(e.real);
     if (kind_ == Number::Kind::kDouble) {
       error = magnitude(a.real - e.real);
       if (is_nan(e.real) || is_nan(a.real)) {
@@ -325,57 +320,182 @@ class Judge {
            (allowed >= 0 && difference <= static_cast<uint64_t>(allowed));
   }
 
+  void found(uint64_t index, const Element& e, const Element& a) {
+    out_.first_mismatch = index;
+    out_.first_expected = to_number(kind_, e);
+    out_.first_actual = to_number(kind_, a);
+  }
+
+  // Adds a block's sums to the totals, and makes them zero.
+  void add(double (&block)[kSums]) {
+    for (size_t i = 0; i < kSums; ++i) {
+      // Knuth's TwoSum: sum + lost is exactly total + block.
+      const double sum = totals_[i] + block[i];
+      const double part = sum - totals_[i];
+      lost_[i] += (totals_[i] - (sum - part)) + (block[i] - part);
+      totals_[i] = sum;
+      block[i] = 0;
+    }
+  }
+
+#if !BPTE_CORE_SMALL
+  // Adds a block of pairs that is known to be all finite, none of it padding.
+  void add(internal::BlockResult& block, size_t count) {
+    add(block.sums);
+    out_.numel += count;
+    out_.mismatches += block.mismatches;
+    out_.max_abs_error =
+        block.max_absolute > out_.max_abs_error ? block.max_absolute : out_.max_abs_error;
+    out_.max_rel_error =
+        block.max_relative > out_.max_rel_error ? block.max_relative : out_.max_rel_error;
+    relatives_ += block.relatives;
+  }
+#endif
+
+  // The sums are complete from here on.
+  void finish() {
+    add(sums_);
+  }
+  double total(internal::Sum which) const {
+    return is_finite(totals_[which]) ? totals_[which] + lost_[which] : totals_[which];
+  }
+  size_t relatives() const {
+    return relatives_;
+  }
+  Number::Kind kind() const {
+    return kind_;
+  }
+  uint64_t mismatches() const {
+    return out_.mismatches;
+  }
+
+ private:
   ScalarType type_;
   Number::Kind kind_;
   NanPolicy policy_;
-  double rtol_;
-  double atol_;
-  Scales scales_;
-  double sums_[kStatistics] = {};
-  double totals_[kStatistics] = {};
-  double lost_[kStatistics] = {};
-  uint32_t pending_ = 0;
+  const Scales& scales_;
+  Comparison& out_;
+  size_t relatives_ = 0;
+  size_t pending_ = 0;
+  double sums_[kSums] = {};
+  double totals_[kSums] = {};
+  double lost_[kSums] = {};
 };
 
-void visit(const Walk& walk, const uint8_t* expected, const uint8_t* actual, Judge& judge) {
-  size_t index[kMaxRank] = {};
-  size_t expected_offset = 0;
-  size_t actual_offset = 0;
-  for (;;) {
-    const Loop& inner = walk.loops[0];
-    size_t e = expected_offset;
-    size_t a = actual_offset;
-    for (size_t i = 0; i < inner.size; ++i) {
+void judge_elements(const uint8_t* expected, const uint8_t* actual, Walk& walk, Judge& judge) {
+  visit(walk, [&](size_t e, size_t a, const Loop& row) {
+    for (size_t i = 0; i < row.size; ++i) {
       judge.element(expected + e, actual + a);
-      e += inner.expected_stride;
-      a += inner.actual_stride;
+      e += row.strides[0];
+      a += row.strides[1];
     }
-    size_t d = 1;
-    for (; d < walk.depth; ++d) {
-      const Loop& loop = walk.loops[d];
-      expected_offset += loop.expected_stride;
-      actual_offset += loop.actual_stride;
-      if (++index[d] < loop.size) {
-        break;
-      }
-      expected_offset -= loop.expected_stride * loop.size;
-      actual_offset -= loop.actual_stride * loop.size;
-      index[d] = 0;
-    }
-    if (d == walk.depth) {
-      return;
-    }
-  }
+    return true;
+  });
 }
 
-// What to multiply by in another pass, given a sum of squares that may have left the range of a
-// double at either end. After it no sum of up to 2^70 squares does, and none is zero wrongly.
-double better_scale(double sum_of_squares) {
-  if (!is_finite(sum_of_squares)) {
-    return kScaleDown;
+#if !BPTE_CORE_SMALL
+
+// A block on its way to the kernels.
+class Block {
+ public:
+  Block(ScalarType type, double rtol, double atol, Judge& judge)
+      : kernels_(internal::block_kernels()), type_(type), rtol_(rtol), atol_(atol), judge_(judge) {}
+
+  void row(const uint8_t* expected, const uint8_t* actual, const Loop& row) {
+    for (size_t done = 0; done < row.size;) {
+      const size_t count = row.size - done < kBlock - filled_ ? row.size - done : kBlock - filled_;
+      kernels_.gather(type_, expected + done * row.strides[0], row.strides[0], count,
+                      expected_ + filled_);
+      kernels_.gather(type_, actual + done * row.strides[1], row.strides[1], count,
+                      actual_ + filled_);
+      done += count;
+      filled_ += count;
+      if (filled_ == kBlock) {
+        flush();
+      }
+    }
   }
-  return sum_of_squares < kTooSmall ? kScaleUp : 1;
+
+  void flush() {
+    const size_t count = filled_;
+    while (filled_ % 4 != 0) {
+      expected_[filled_] = actual_[filled_] = 0;
+      ++filled_;
+    }
+    internal::BlockResult result;
+    kernels_.judge(expected_, actual_, filled_, rtol_, atol_, result);
+    filled_ = 0;
+    const bool finite =
+        is_finite(result.sums[kError2] + result.sums[kExpected2] + result.sums[kActual2]);
+    if (finite && (result.mismatches == 0 || judge_.mismatches() != 0)) {
+      judge_.add(result, count);
+      return;
+    }
+    // A NaN or an infinity, or the first mismatch, which must be found.
+    const bool integers = judge_.kind() != Number::Kind::kDouble;
+    for (size_t i = 0; i < count; ++i) {
+      const double e = expected_[i];
+      const double a = actual_[i];
+      judge_.pair({e, integers ? static_cast<uint64_t>(static_cast<int64_t>(e)) : 0},
+                  {a, integers ? static_cast<uint64_t>(static_cast<int64_t>(a)) : 0});
+    }
+  }
+
+ private:
+  const internal::BlockKernels& kernels_;
+  ScalarType type_;
+  double rtol_;
+  double atol_;
+  Judge& judge_;
+  size_t filled_ = 0;
+  alignas(32) double expected_[kBlock];
+  alignas(32) double actual_[kBlock];
+};
+
+void judge_blocks(const TensorView& expected, const TensorView& actual, size_t element_bytes,
+                  size_t numel, Walk& walk, Judge& judge, Comparison& out) {
+  Block block(expected.scalar_type, out.rtol, out.atol, judge);
+  const uint8_t* const expected_data = expected.data.data();
+  const uint8_t* const actual_data = actual.data.data();
+  const bool same_order =
+      expected.dim_order.empty() || std::memcmp(expected.dim_order.data(), actual.dim_order.data(),
+                                                expected.dim_order.size()) == 0;
+  if (!same_order || walk.first == walk.last) {
+    visit(walk, [&](size_t e, size_t a, const Loop& row) {
+      block.row(expected_data + e, actual_data + a, row);
+      return true;
+    });
+    block.flush();
+    return;
+  }
+  // In the order of memory, which is not the logical one: what was found first may not be.
+  block.row(expected_data, actual_data, {numel, {element_bytes, element_bytes}, 0});
+  block.flush();
+  if (judge.mismatches() == 0) {
+    return;
+  }
+  uint64_t index = 0;
+  visit(walk, [&](size_t e, size_t a, const Loop& row) {
+    for (size_t i = 0; i < row.size; ++i, ++index) {
+      const Element x = load(expected.scalar_type, expected_data + e + i * row.strides[0]);
+      const Element y = load(expected.scalar_type, actual_data + a + i * row.strides[1]);
+      double error;
+      if (!judge.close(x, y, error)) {
+        judge.found(index, x, y);
+        return false;
+      }
+    }
+    return true;
+  });
 }
+
+// What the kernels can judge.
+bool suits_blocks(ScalarType type, const Scales& scales, double rtol, double atol) {
+  return type != ScalarType::kLong && type != ScalarType::kUInt64 && scales.expected == 1 &&
+         scales.actual == 1 && scales.error == 1 && rtol >= 0 && is_finite(rtol) && atol >= 0;
+}
+
+#endif
 
 // log2 of a finite number of at least 2^-1000, within some 1e-15: exponent and fraction from the
 // bits, the fraction's logarithm by the series of atanh. Spares the targets libm's.
@@ -412,12 +532,11 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
     return;
   }
   out.reason = Reason::kShape;
-  size_t expected_strides[kMaxRank];
-  size_t actual_strides[kMaxRank];
+  Walk walk;
   size_t numel = 0;
   size_t actual_numel = 0;
-  if (!measure(expected, element_bytes, expected_strides, numel) ||
-      !measure(actual, element_bytes, actual_strides, actual_numel) ||
+  if (!measure(expected, element_bytes, 0, walk, numel) ||
+      !measure(actual, element_bytes, 1, walk, actual_numel) ||
       expected.sizes.size() != actual.sizes.size()) {
     return;
   }
@@ -426,44 +545,39 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
       return;
     }
   }
+  merge(expected.sizes.size(), element_bytes, walk);
 
   const Tolerance fallback = default_tolerance(expected.scalar_type);
   out.rtol = is_nan(tolerance.rtol) ? fallback.rtol : tolerance.rtol;
   out.atol = is_nan(tolerance.atol) ? fallback.atol : tolerance.atol;
 
-  Walk walk;
-  plan(expected.sizes, element_bytes, expected_strides, actual_strides, walk);
   Scales scales;
   for (bool again = false;; again = true) {
-    Judge judge(expected.scalar_type, out.rtol, out.atol, tolerance.nan_policy, scales);
+    Judge judge(expected.scalar_type, tolerance, scales, out);
     if (numel != 0) {
-      visit(walk, expected.data.data(), actual.data.data(), judge);
+#if !BPTE_CORE_SMALL
+      if (suits_blocks(expected.scalar_type, scales, out.rtol, out.atol)) {
+        judge_blocks(expected, actual, element_bytes, numel, walk, judge, out);
+      } else
+#endif
+        judge_elements(expected.data.data(), actual.data.data(), walk, judge);
     }
-    judge.flush();
+    judge.finish();
     const double error2 = judge.total(kError2);
     const double expected2 = judge.total(kExpected2);
     const double actual2 = judge.total(kActual2);
     if (!again && expected.scalar_type == ScalarType::kDouble) {
-      const Scales better = {better_scale(expected2), better_scale(actual2), better_scale(error2)};
-      if (better.expected != 1 || better.actual != 1 || better.error != 1) {
-        scales = better;
+      scales = {better_scale(expected2), better_scale(actual2), better_scale(error2)};
+      if (scales.expected != 1 || scales.actual != 1 || scales.error != 1) {
         continue;
       }
     }
 
-    const double finite = static_cast<double>(judge.numel - judge.nonfinite);
+    const double finite = static_cast<double>(out.numel - out.nonfinite);
+    const double relatives = static_cast<double>(judge.relatives());
     out.reason = Reason::kNone;
-    out.numel = judge.numel;
-    out.mismatches = judge.mismatches;
-    out.nonfinite = judge.nonfinite;
-    out.first_mismatch = judge.first_mismatch;
-    out.first_expected = judge.first_expected;
-    out.first_actual = judge.first_actual;
-    out.max_abs_error = judge.max_abs_error;
     out.mean_abs_error = finite == 0 ? 0 : judge.total(kAbsolute) / finite / scales.error;
-    out.max_rel_error = judge.max_rel_error;
-    out.mean_rel_error =
-        judge.relatives == 0 ? 0 : judge.total(kRelative) / static_cast<double>(judge.relatives);
+    out.mean_rel_error = relatives == 0 ? 0 : judge.total(kRelative) / relatives;
     out.sqnr_db = kInfinity;
     if (error2 != 0) {
       const double octaves = log2_of(expected2) - log2_of(error2) -

@@ -20,3 +20,13 @@
 #ifndef BPTE_CORE_CHECKSUMS
 #define BPTE_CORE_CHECKSUMS 1
 #endif
+
+/// Small tables and no fast paths, for targets with little flash: same results, in more time.
+/// Unless said, as the compiler is told to optimise.
+#ifndef BPTE_CORE_SMALL
+#ifdef __OPTIMIZE_SIZE__
+#define BPTE_CORE_SMALL 1
+#else
+#define BPTE_CORE_SMALL 0
+#endif
+#endif

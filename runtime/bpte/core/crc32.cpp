@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/core/config.h>
 #include <bpte/core/crc32.h>
 
-// Two variants of one function. Where flash is short (BPTE_CORE_SMALL, or a compiler told to
-// optimise for size) a table of 16 words and two look-ups a byte; elsewhere slicing: 16 tables, one
-// step for 16 bytes (Kounavis and Berry, "A Systematic Approach to Building High Performance
-// Software-Based CRC Generators", 2005).
-#if !defined(BPTE_CORE_SMALL) && defined(__OPTIMIZE_SIZE__)
-#define BPTE_CORE_SMALL 1
-#endif
+// Two variants of one function. Where flash is short (BPTE_CORE_SMALL) a table of 16 words and two
+// look-ups a byte; elsewhere slicing: 16 tables, one step for 16 bytes (Kounavis and Berry, "A
+// Systematic Approach to Building High Performance Software-Based CRC Generators", 2005).
 
 namespace bpte {
 
