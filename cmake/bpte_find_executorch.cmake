@@ -10,7 +10,7 @@
 # Looked for where find_package(executorch) looks, CMAKE_PREFIX_PATH first; a host build then asks Python (BPTE_PYTHON, an
 # active or local virtual environment, python3) where its executorch lies, without importing it.
 #
-# Sets BPTE_EXECUTORCH_RUNTIME: targets that give headers and runtime, no operators.
+# Sets BPTE_EXECUTORCH_RUNTIME: targets that give headers and runtime, no operators; empty when none was found.
 # Sets BPTE_EXECUTORCH_KERNELS: every operator library and delegate that this ExecuTorch has and a host program wants.
 # Sets BPTE_EXECUTORCH_DIR: for a later find_package(executorch); BPTE_EXECUTORCH_VERSION: where it tells one.
 
@@ -46,6 +46,13 @@ print(list(s.submodule_search_locations)[0] if s and s.submodule_search_location
   set(${out} "" PARENT_SCOPE)
 endfunction()
 
+# What to do when there is none, for an error message.
+set(BPTE_EXECUTORCH_ADVICE
+    "ExecuTorch was not found. Either `pip install executorch` (>= 1.5.1; CMake must be >= 3.28) into the Python named by \
+-DBPTE_PYTHON=..., or give an installed ExecuTorch's folder with -DCMAKE_PREFIX_PATH=..., or build without this engine: \
+-DBPTE_ENGINE_EXECUTORCH=OFF")
+
+# A macro: find_package() is to define its variables where it is called.
 macro(bpte_find_executorch)
   if(NOT TARGET executorch::runtime AND NOT TARGET executorch)
     find_package(executorch CONFIG QUIET)
@@ -82,11 +89,5 @@ macro(bpte_find_executorch)
         list(APPEND BPTE_EXECUTORCH_KERNELS ${_bpte_target})
       endif()
     endforeach()
-  else()
-    message(
-      FATAL_ERROR
-        "ExecuTorch was not found. Either `pip install executorch` (>= 1.5.1; CMake must be >= 3.28) into the Python named by "
-        "-DBPTE_PYTHON=..., or give an installed ExecuTorch's folder with -DCMAKE_PREFIX_PATH=..., or build without this "
-        "engine: -DBPTE_ENGINE_EXECUTORCH=OFF")
   endif()
 endmacro()

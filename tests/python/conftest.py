@@ -13,7 +13,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import bpte
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,3 +62,18 @@ def bpte_runner() -> Path:
     if runner is None:
         pytest.skip("bpte-run is not built (cmake --build --preset host)")
     return runner
+
+
+@pytest.fixture(scope="session")
+def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The committed demo model (examples/demo) and its three cases: needs no torch."""
+    demo = ROOT / "examples" / "demo"
+    arrays = np.load(demo / "mlp.npz")
+    cases = [
+        bpte.MethodTestCase(inputs=[arrays[f"in{i}"]], expected_outputs=[arrays[f"out{i}"]])
+        for i in range(3)
+    ]
+    path = tmp_path_factory.mktemp("demo") / "mlp.bpte"
+    suite = bpte.MethodTestSuite(method_name="forward", test_cases=cases)
+    bpte.BundledProgram(demo / "mlp.pte", [suite]).save(path)
+    return path

@@ -13,18 +13,20 @@
 #include <bpte/engine/executorch/log_capture.h>
 #endif
 #if BPTE_HAVE_REFERENCE
-#include <bpte/engine/reference/host_engine.h>
+#include <bpte/engine/reference/reference_engine.h>
+#include <sys/mman.h>
 #endif
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <limits>
 #include <new>
+#include <utility>
 
 namespace {
 
@@ -204,6 +206,21 @@ size_t largest_case(const bpte::Bundle& bundle) {
   return static_cast<size_t>(largest);
 }
 
+#if BPTE_HAVE_REFERENCE
+// More than any program that the reference engine is meant for: addresses only, the system gives
+// memory page by page as it is used.
+constexpr size_t kPlannedLimit = size_t{1} << 30;
+constexpr size_t kTablesLimit = size_t{1} << 26;
+constexpr size_t kProgramLimit = size_t{1} << 30;
+
+bpte::Span<uint8_t> reserve(size_t size) {
+  void* const address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) return {};
+  return {static_cast<uint8_t*>(address), size};
+}
+#endif
+
 int finish(bpte::Outcome outcome) {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     std::fprintf(stderr, "bpte-run: the report could not be written\n");
@@ -234,7 +251,9 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, const bpte::RunO
 #endif
 #if BPTE_HAVE_REFERENCE
   if (std::strcmp(arguments.engine, "reference") == 0) {
-    bpte::HostReferenceEngine engine;
+    const bpte::ReferenceMemory memory = {reserve(kPlannedLimit), reserve(kTablesLimit),
+                                          reserve(kProgramLimit)};
+    bpte::ReferenceEngine engine(memory);
     return finish(bpte::run_bundle(bundle, engine, output, clock, options));
   }
 #endif
