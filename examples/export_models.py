@@ -258,7 +258,7 @@ def bundle(example: Example, name: str) -> bpte.BundledProgram:
     """The program with a suite for each method; expected outputs come from eager PyTorch."""
     suites = []
     for method, cases in example.inputs.items():
-        names = example.case_names.get(method, [None] * len(cases))
+        names = example.case_names.get(method, [""] * len(cases))
         suites.append(
             bpte.MethodTestSuite(
                 method_name=method,

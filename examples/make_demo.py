@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Makes examples/demo: a small exported model with its test data, committed so that the demo needs no torch.
+"""Makes examples/demo: a small exported model and its test data.
+
+They are committed, so that the demo needs no torch.
 
     python examples/make_demo.py
 """
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from export_models import mlp, outputs_of
 
 DEMO = Path(__file__).parent / "demo"

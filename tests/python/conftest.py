@@ -7,6 +7,8 @@ one, BPTE_RUNNER a runner.
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import subprocess
 import sys
@@ -77,3 +79,26 @@ def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     suite = bpte.MethodTestSuite(method_name="forward", test_cases=cases)
     bpte.BundledProgram(demo / "mlp.pte", [suite]).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def example_models() -> Path:
+    """The folder with what examples/export_models.py makes: NAME.pte and NAME.bpte.
+
+    Exported once for a state of the script and kept in build/examples: exporting takes longer
+    than the tests that use it. Skips where torch or executorch is missing.
+    """
+    pytest.importorskip("torch", reason="exporting the example models needs torch")
+    pytest.importorskip("executorch.exir", reason="exporting the example models needs executorch")
+    script = ROOT / "examples" / "export_models.py"
+    folder = ROOT / "build" / "examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = folder / "made-from.sha256"
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers share the folder
+        if not stamp.exists() or stamp.read_text() != digest:
+            environment = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
+            subprocess.run([sys.executable, script, folder], check=True, env=environment)
+            stamp.write_text(digest)
+    return folder

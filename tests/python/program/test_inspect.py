@@ -12,6 +12,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+
 from bpte.program import ProgramError, inspect
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "program"
