@@ -34,7 +34,7 @@ def program(board: Board, engine: str | None, operators_from: tuple[Path, ...] =
         if not path.is_file():
             raise BuildError(f"${variable}: {named}: no such file")
         return path
-    if board.kind == "host" and (installed := shutil.which(board.build.artifact)):
+    if board.kind == "host" and (installed := shutil.which(Path(board.build.artifact).name)):
         return Path(installed)
     for tool, advice in board.build.needs.items():
         if shutil.which(tool) is None:
@@ -140,7 +140,7 @@ def _build(root: Path, board: Board, engine: str | None, operators_from: tuple[P
             _JOBS,
         ]
         _call(compile_, log, f"{board.name}'s program could not be built")
-    for path in (build_folder / board.build.artifact, *build_folder.rglob(board.build.artifact)):
-        if path.is_file():
-            return path
-    raise BuildError(f"the build of {board.name} made no {board.build.artifact} (log: {log})")
+    path = build_folder / board.build.artifact
+    if not path.is_file():
+        raise BuildError(f"the build of {board.name} made no {board.build.artifact} (log: {log})")
+    return path

@@ -15,6 +15,7 @@ import re
 import selectors
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -30,8 +31,8 @@ from .protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
 
 #: What the firmware's fault handler prints (boards/cortex-m/fault.cpp).
 FAULT_PREFIX = "bpte-fault: "
-#: What the runner prints in front of a complaint about its arguments.
-USAGE_PREFIX = "bpte: usage: "
+#: What a firmware and the host runner print in front of a complaint about their arguments.
+USAGE_PREFIXES = ("bpte: usage: ", "bpte-run: ")
 #: How long a process may take to exit after its end record.
 SETTLE_SECONDS = 10.0
 _KEPT_STDERR = 64 * 1024
@@ -282,10 +283,13 @@ def _arguments(board: Board, request: Request, load_address: int | None) -> list
         words += ["--method", request.method]
     if request.case is not None:
         words += ["--case", str(request.case)]
-    if request.rtol is not None:
-        words += ["--rtol", repr(request.rtol)]
-    if request.atol is not None:
-        words += ["--atol", repr(request.atol)]
+    for name, value in (("--rtol", request.rtol), ("--atol", request.atol)):
+        if value is None:
+            continue
+        if board.kind == "firmware":  # has nothing that parses a decimal: the bits themselves
+            words += [name + "-bits", "0x" + struct.pack(">d", value).hex()]
+        else:
+            words += [name, repr(value)]
     if board.kind == "host" and request.engine is not None:
         words += ["--engine", request.engine]
     return [_encode(word) for word in words] if board.kind == "firmware" else words
@@ -454,9 +458,9 @@ def _judge(
     if status is not None and status < 0:
         return State.DIED, f"{Path(executable).name} was {_exit(status)}; {_progress(transcript)}"
     if transcript.begin is None and status:
-        usage = _prefixed(process, USAGE_PREFIX)
-        if status == Outcome.USAGE and usage:
-            return State.USAGE, usage
+        for prefix in USAGE_PREFIXES:
+            if status == Outcome.USAGE and (usage := _prefixed(process, prefix)):
+                return State.USAGE, usage
         name = Path(executable).name
         return State.NOT_STARTED, f"did not start: {name}: {_exit(status)}{tail}"
     if transcript.violation is not None or transcript.end is None:

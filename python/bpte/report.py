@@ -14,6 +14,7 @@ from .protocol import Case, FirstMismatch, Number, Output, Verdict
 
 _COLOURS = {"pass": "32", "fail": "31", "error": "31", "unjudged": "33"}
 _SHOWN_FAILURES = 20
+MEMORY_PREFIX = "bpte-memory: "
 
 
 def printable(text: str) -> str:
@@ -130,6 +131,14 @@ def failures(run: Run) -> list[str]:
     return lines
 
 
+def _memory(run: Run) -> str:
+    """What a firmware said of its memory (boards/cortex-m/firmware.cpp), or nothing."""
+    for line in run.transcript.other_lines:
+        if line.startswith(MEMORY_PREFIX):
+            return "memory in bytes: " + printable(line.removeprefix(MEMORY_PREFIX))
+    return ""
+
+
 def table(run: Run, colour: bool = False) -> str:
     """For a terminal. Ends without a newline."""
     lines: list[str] = []
@@ -158,6 +167,8 @@ def table(run: Run, colour: bool = False) -> str:
             for case in cases
         ]
         lines += ["", *_columns(rows, colour)]
+    if memory := _memory(run):
+        lines += ["", memory]
     details = failures(run)
     if details:
         lines += ["", *details[:_SHOWN_FAILURES]]

@@ -18,6 +18,7 @@ from importlib import import_module
 VERBS = {
     "pack": "put a program and its test cases into a bundle",
     "inspect": "show what a bundle (or a .pte) holds",
+    "run": "run every test case of a bundle and judge its outputs",
     "check": "verify every rule of the format, checksums included",
     "extract": "take the program out of a bundle, byte for byte",
     "convert": "turn a BP08 bundle into BP09, or back",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`bpte run`: every case of a bundle, on this machine or on a board, and the verdict."""
+"""Runs every test case of a bundle, on this machine or on a board, and judges its outputs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pathlib import Path
 
 from .. import launcher, report
 from ..protocol import Outcome
-
-HELP = "run every test case of a bundle and judge its outputs"
 
 EPILOG = """\
 examples:
@@ -55,10 +53,10 @@ def _address(text: str) -> int:
     return value
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments on a parser of its own."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = HELP[0].upper() + HELP[1:] + "."
+    parser.description = __doc__
     parser.epilog = EPILOG
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the bundle")
     parser.add_argument("--method", metavar="M", help="only this method's suite")
@@ -165,7 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """The verb as a program of its own: python -m bpte.cli.run."""
     parser = argparse.ArgumentParser(prog="bpte run")
-    add_arguments(parser)
+    configure(parser)
     return run(parser.parse_args(argv))
 
 
