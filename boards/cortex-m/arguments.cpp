@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "arguments.h"
+
+#include <cstring>
+
+namespace bpte_board {
+namespace {
+
+int digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool decode(char* word) {
+  char* to = word;
+  for (const char* from = word; *from != '\0'; ++from) {
+    if (*from != '%') {
+      *to++ = *from;
+      continue;
+    }
+    const int high = digit(from[1]);
+    const int low = high < 0 ? -1 : digit(from[2]);
+    if (low < 0) return false;
+    *to++ = static_cast<char>(high * 16 + low);
+    from += 2;
+  }
+  *to = '\0';
+  return true;
+}
+
+bool number(const char* text, uint64_t& value, uint64_t limit) {
+  uint64_t base = 10;
+  if (text[0] == '0' && text[1] == 'x') {
+    base = 16;
+    text += 2;
+  }
+  if (*text == '\0') return false;
+  value = 0;
+  for (; *text != '\0'; ++text) {
+    const int d = digit(*text);
+    if (d < 0 || static_cast<uint64_t>(d) >= base) return false;
+    if (value > (limit - static_cast<uint64_t>(d)) / base) return false;
+    value = value * base + static_cast<uint64_t>(d);
+  }
+  return true;
+}
+
+char* next_word(char*& at) {
+  while (*at == ' ') ++at;
+  if (*at == '\0') return nullptr;
+  char* const word = at;
+  while (*at != ' ' && *at != '\0') ++at;
+  if (*at == ' ') *at++ = '\0';
+  return word;
+}
+
+}  // namespace
+
+const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
+  char* at = line.data();
+  next_word(at);  // the program's name
+  while (char* const option = next_word(at)) {
+    char* const value = next_word(at);
+    if (value == nullptr) return "an option without its value";
+    if (!decode(value)) return "a percent sign without two digits";
+    const auto is = [option](const char* name) { return std::strcmp(option, name) == 0; };
+    uint64_t n = 0;
+    if (is("--file")) {
+      arguments.file = value;
+    } else if (is("--method")) {
+      arguments.run.method = {value, std::strlen(value)};
+    } else if (is("--console")) {
+      arguments.semihosting_console = std::strcmp(value, "semihosting") == 0;
+      if (!arguments.semihosting_console && std::strcmp(value, "uart") != 0)
+        return "no such console";
+    } else if (is("--rtol-bits") || is("--atol-bits")) {
+      if (!number(value, n, UINT64_MAX)) return "a tolerance that is no number";
+      std::memcpy(is("--rtol-bits") ? &arguments.run.rtol : &arguments.run.atol, &n, sizeof(n));
+    } else if (!number(value, n, UINT32_MAX)) {
+      return "a value that is no number below 2^32";
+    } else if (is("--at")) {
+      arguments.has_address = true;
+      arguments.address = static_cast<uint32_t>(n);
+    } else if (is("--size")) {
+      arguments.has_size = true;
+      arguments.size = static_cast<uint32_t>(n);
+    } else if (is("--case")) {
+      arguments.run.test_case = static_cast<uint32_t>(n);
+    } else {
+      return "an unknown option";
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace bpte_board

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/span.h>
+#include <bpte/runner/runner.h>
+
+#include <cstdint>
+
+namespace bpte_board {
+
+/// What the firmware is asked to do. The command line's words are separated by spaces and
+/// percent-encoded:
+///   --at ADDRESS        the bundle lies there, in hexadecimal
+///   --size BYTES        and is that long; else its header says so
+///   --file PATH         read it from the host instead, case by case
+///   --method M  --case N
+///   --rtol-bits X  --atol-bits X   tolerances, a double's 64 bits in hexadecimal: exact, and
+///                       nothing to parse
+///   --console uart|semihosting
+struct Arguments {
+  bool has_address = false;
+  uint32_t address = 0;
+  bool has_size = false;
+  uint32_t size = 0;
+  const char* file = nullptr;
+  bool semihosting_console = false;
+  bpte::RunOptions run;
+};
+
+/// Reads `line` (NUL-terminated; the first word is the program's name), decoding it in place:
+/// `arguments` points into it. Returns nullptr, or what is wrong.
+const char* parse_arguments(bpte::Span<char> line, Arguments& arguments);
+
+}  // namespace bpte_board

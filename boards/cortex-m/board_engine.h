@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/span.h>
+#include <bpte/engine/engine.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bpte_board {
+
+/// What an engine took, at most, in bytes.
+struct EngineMemory {
+  size_t planned = 0;  ///< the program's own memory plan: what it needs wherever it runs
+  size_t other = 0;    ///< everything else: the engine's structures and scratch
+};
+
+/// What an engine may use; it outlives the engine.
+struct EngineSpans {
+  bpte::Span<uint8_t> planned;  ///< for the programs' memory plans
+  bpte::Span<uint8_t> program;  ///< for a program that is read from a file
+  bpte::Span<uint8_t> other;    ///< for everything else
+};
+
+/// The engine that the firmware was built with. Once.
+bpte::Engine& make_engine(const EngineSpans& spans);
+
+/// So far.
+EngineMemory engine_memory();
+
+}  // namespace bpte_board

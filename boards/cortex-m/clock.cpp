@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "clock.h"
+
+#include "fault.h"
+
+namespace bpte_board {
+namespace {
+
+volatile uint32_t& reg(uintptr_t address) {
+  return *reinterpret_cast<volatile uint32_t*>(address);
+}
+
+constexpr uintptr_t kSysTickControl = 0xE000E010;
+constexpr uintptr_t kSysTickReload = 0xE000E014;
+constexpr uintptr_t kSysTickValue = 0xE000E018;
+constexpr uintptr_t kIcsr = 0xE000ED04;
+constexpr uintptr_t kDemcr = 0xE000EDFC;
+constexpr uintptr_t kDwtControl = 0xE0001000;
+constexpr uintptr_t kDwtCycles = 0xE0001004;
+
+constexpr uint32_t kTraceEnable = 1u << 24;
+constexpr uint32_t kCycleCounterEnable = 1;
+constexpr uint32_t kSysTickRun = 7;  // enabled, interrupt, processor clock
+constexpr uint32_t kSysTickPending = 1u << 26;
+constexpr uint32_t kSysTickMax = 0xFFFFFF;
+
+// SysTick wraps every 2^24 ticks; its interrupt counts them, and sees the cycle counter often
+// enough to count its wraps as well.
+volatile uint32_t wraps = 0;
+volatile uint32_t cycles_high = 0;
+volatile uint32_t cycles_last = 0;
+
+void note_cycles() {
+  const uint32_t cycles = reg(kDwtCycles);
+  if (cycles < cycles_last) cycles_high = cycles_high + 1;
+  cycles_last = cycles;
+}
+
+class InterruptsOff {
+ public:
+  InterruptsOff() { asm volatile("mrs %0, primask\n cpsid i" : "=r"(before_)::"memory"); }
+  ~InterruptsOff() { asm volatile("msr primask, %0" ::"r"(before_) : "memory"); }
+  InterruptsOff(const InterruptsOff&) = delete;
+  InterruptsOff& operator=(const InterruptsOff&) = delete;
+
+ private:
+  uint32_t before_;
+};
+
+}  // namespace
+
+extern "C" void clock_interrupt() {
+  wraps = wraps + 1;
+  note_cycles();
+}
+
+void BoardClock::start() {
+  uint32_t control = 0;
+  reg(kDemcr) = reg(kDemcr) | kTraceEnable;
+  if (probe_read(kDwtControl, control)) {
+    reg(kDwtControl) = control | kCycleCounterEnable;
+    const uint32_t before = reg(kDwtCycles);
+    for (int i = 0; i < 64; ++i) asm volatile("nop");
+    cycles_ = reg(kDwtCycles) != before;
+  }
+  reg(kSysTickReload) = kSysTickMax;
+  reg(kSysTickValue) = 0;
+  reg(kSysTickControl) = kSysTickRun;
+}
+
+uint64_t BoardClock::now() {
+  const InterruptsOff guard;
+  if (cycles_) {
+    note_cycles();
+    return (static_cast<uint64_t>(cycles_high) << 32) | cycles_last;
+  }
+  uint32_t value = reg(kSysTickValue);
+  uint32_t seen = wraps;
+  if ((reg(kIcsr) & kSysTickPending) != 0) {  // it wrapped, and the interrupt has yet to count it
+    value = reg(kSysTickValue);
+    ++seen;
+  }
+  const uint64_t ticks = (static_cast<uint64_t>(seen) << 24) + (kSysTickMax - value);
+  return ticks * 1000 / (BPTE_BOARD_CLOCK_HZ / 1'000'000);
+}
+
+const char* BoardClock::unit() const {
+  return cycles_ ? "cycles" : "ns";
+}
+
+}  // namespace bpte_board

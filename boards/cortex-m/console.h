@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/runner/runner.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bpte_board {
+
+/// The UART of Arm's CMSDK (DDI0479, 4.3), which all MPS2, MPS3 and Corstone boards have. A board
+/// with another one replaces uart.cpp.
+class Uart final : public bpte::Output {
+ public:
+  void write(const char* data, size_t size) override;
+};
+
+/// Where everything goes that the firmware says: the UART, or the debugger's console after
+/// use_semihosting_console().
+bpte::Output& console();
+void use_semihosting_console();
+
+/// Ends the program: the simulation with this exit status, or, where nothing answers, sleeps for
+/// ever.
+[[noreturn]] void stop(int status);
+
+/// A short line put together without printf and without heap; what does not fit is cut.
+class Text {
+ public:
+  Text& put(const char* text);
+  Text& put_hex(uint32_t value);  ///< 0x and 8 digits
+  Text& put_decimal(uint32_t value);
+  const char* data() const { return buffer_; }
+  size_t size() const { return size_; }
+
+ private:
+  char buffer_[320];
+  size_t size_ = 0;
+};
+
+}  // namespace bpte_board

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/engine/reference/reference_engine.h>
+
+#include <new>
+
+#include "board_engine.h"
+
+namespace bpte_board {
+namespace {
+
+alignas(bpte::ReferenceEngine) uint8_t storage[sizeof(bpte::ReferenceEngine)];
+bpte::ReferenceEngine* engine = nullptr;
+
+}  // namespace
+
+bpte::Engine& make_engine(const EngineSpans& spans) {
+  bpte::ReferenceMemory memory;
+  memory.planned = spans.planned;
+  memory.tables = spans.other;
+  memory.program = spans.program;
+  engine = new (storage) bpte::ReferenceEngine(memory);
+  return *engine;
+}
+
+EngineMemory engine_memory() {
+  if (engine == nullptr) return {};
+  return {engine->planned_bytes(), engine->table_bytes()};
+}
+
+}  // namespace bpte_board

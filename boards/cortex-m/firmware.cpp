@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Runs whatever bundle it is given, every suite and case, and reports by the result protocol. The
+// bundle is read from the host (--file), lies where --at says, is linked in (bpte_add_bundle), or
+// lies at the board's load address, in this order.
+
+#include <bpte/core/bundle.h>
+#include <bpte/runner/runner.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "arguments.h"
+#include "board_engine.h"
+#include "clock.h"
+#include "console.h"
+#include "semihosting.h"
+
+extern "C" {
+// From firmware.ld.
+extern uint8_t __data_start[], __bss_end[], __stack_limit[], __stack_top[];
+extern uint8_t __arena_start[], __arena_end[], __ram_free_start[], __ram_free_end[];
+// From bpte_add_bundle(), if it was used.
+extern const uint8_t bpte_bundle[] __attribute__((weak));
+extern const uint8_t bpte_bundle_end[] __attribute__((weak));
+}
+
+namespace bpte_board {
+namespace {
+
+constexpr int kUsage = 2;
+constexpr size_t kScratchSize = 4096;
+constexpr size_t kBufferAlignment = 16;  // what the core asks of its buffers
+
+using Bytes = bpte::Span<uint8_t>;
+
+int usage(const char* why, const char* what = "") {
+  Text text;
+  text.put("bpte: usage: ").put(why).put(what).put("\n");
+  console().write(text.data(), text.size());
+  return kUsage;
+}
+
+/// Gives out the front of a buffer.
+Bytes take(Bytes& from, size_t size) {
+  const uintptr_t start = reinterpret_cast<uintptr_t>(from.data());
+  const size_t padding = static_cast<size_t>(-start & (kBufferAlignment - 1));
+  if (padding > from.size() || size > from.size() - padding) return {};
+  const Bytes taken = from.subspan(padding, size);
+  from = from.subspan(padding + size, from.size() - padding - size);
+  return taken;
+}
+
+/// The bytes of a bundle in memory: as many as are known to be there.
+bpte::Span<const uint8_t> bytes_at(const Arguments& arguments) {
+  if (!arguments.has_address && bpte_bundle != nullptr) {
+    return {bpte_bundle, static_cast<size_t>(bpte_bundle_end - bpte_bundle)};
+  }
+  const uint32_t address = arguments.has_address ? arguments.address : BPTE_BOARD_LOAD_ADDRESS;
+  const auto* const start = reinterpret_cast<const uint8_t*>(address);
+  if (arguments.has_size) return {start, arguments.size};
+  // Nobody said how much was loaded: the header knows, and what cannot be there is cut off.
+  const uint64_t end = uint64_t{BPTE_BOARD_BUNDLE_ORIGIN} + BPTE_BOARD_BUNDLE_LENGTH;
+  size_t room = bpte::kHeaderProbeSize;
+  if (address >= BPTE_BOARD_BUNDLE_ORIGIN && address < end) {
+    room = static_cast<size_t>(end - address);
+  }
+  const size_t probe = room < bpte::kHeaderProbeSize ? room : bpte::kHeaderProbeSize;
+  const bpte::Result<bpte::Header> header = bpte::Header::parse({start, probe});
+  if (!header.ok()) return {start, probe};  // opening it says what is wrong
+  return {start, header->file_size < room ? static_cast<size_t>(header->file_size) : room};
+}
+
+/// The largest payload of any case.
+size_t largest_payload(const bpte::Bundle& bundle) {
+  uint64_t largest = 0;
+  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
+    const bpte::Result<bpte::TestSuite> suite = bundle.suite(i);
+    for (uint32_t k = 0; suite.ok() && k < suite->case_count(); ++k) {
+      const bpte::Result<bpte::TestCase> test_case = suite->test_case(k);
+      if (test_case.ok() && test_case->payload().size > largest) {
+        largest = test_case->payload().size;
+      }
+    }
+  }
+  return largest < SIZE_MAX ? static_cast<size_t>(largest) : SIZE_MAX;
+}
+
+/// Whether what the command line asks for exists at all.
+bool asked_for_exists(const bpte::Bundle& bundle, const bpte::RunOptions& options) {
+  bool method_found = false;
+  bool case_found = false;
+  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
+    const bpte::Result<bpte::TestSuite> suite = bundle.suite(i);
+    if (!suite.ok()) continue;
+    if (options.method.size != 0 && !(suite->method_name() == options.method)) continue;
+    method_found = true;
+    if (options.test_case == bpte::kNoIndex || options.test_case < suite->case_count()) {
+      case_found = true;
+    }
+  }
+  if (options.method.size != 0 && !method_found) {
+    usage("the bundle has no suite for method ", options.method.data);
+    return false;
+  }
+  if (options.test_case != bpte::kNoIndex && !case_found) {
+    usage("no suite has a case of this index");
+    return false;
+  }
+  return true;
+}
+
+/// How much of the stack was ever used: reset filled it with a pattern.
+uint32_t stack_used() {
+  const auto* at = reinterpret_cast<const uint32_t*>(__stack_limit);
+  while (at < reinterpret_cast<const uint32_t*>(__stack_top) && *at == 0xA5A5A5A5) ++at;
+  return static_cast<uint32_t>(__stack_top - reinterpret_cast<const uint8_t*>(at));
+}
+
+void report_memory(size_t buffers) {
+  const EngineMemory engine = engine_memory();
+  const auto fixed = static_cast<uint32_t>(__bss_end - __data_start);
+  const auto stack = static_cast<uint32_t>(__stack_top - __stack_limit);
+  Text text;
+  text.put("bpte-memory: static=").put_decimal(fixed);
+  text.put(" stack=").put_decimal(stack).put(" stack_used=").put_decimal(stack_used());
+  text.put(" engine=").put_decimal(static_cast<uint32_t>(engine.other));
+  text.put(" buffers=").put_decimal(static_cast<uint32_t>(buffers));
+  text.put(" planned=").put_decimal(static_cast<uint32_t>(engine.planned)).put("\n");
+  console().write(text.data(), text.size());
+}
+
+BoardClock board_clock;
+SemihostingFile bundle_file;
+char command_line[512];
+
+Bytes between(uint8_t* start, uint8_t* end) {
+  return {start, static_cast<size_t>(end - start)};
+}
+
+int run(const bpte::Result<bpte::Bundle>& bundle, const bpte::RunOptions& options,
+        Bytes program = {}, size_t buffers = 0) {
+  if (!bundle.ok()) return static_cast<int>(report_fault(bundle.fault(), console(), options));
+  if (!asked_for_exists(*bundle, options)) return kUsage;
+  EngineSpans spans;
+  spans.planned = between(__arena_start, __arena_end);
+  spans.other = between(__ram_free_start, __ram_free_end);
+  spans.program = program;
+  const bpte::Outcome outcome =
+      run_bundle(*bundle, make_engine(spans), console(), board_clock, options);
+  report_memory(buffers);
+  return static_cast<int>(outcome);
+}
+
+int run_from_memory(const Arguments& arguments) {
+  return run(bpte::Bundle::open(bytes_at(arguments)), arguments.run);
+}
+
+int run_from_file(Arguments& arguments) {
+  bpte::RunOptions& options = arguments.run;
+  if (!bundle_file.open(arguments.file)) {
+    bpte::Fault fault;
+    fault.error = bpte::Error::kReadFailed;
+    return static_cast<int>(report_fault(fault, console(), options));
+  }
+  // Where a bundle in memory would lie there is room for what is read of this one.
+  Bytes room(reinterpret_cast<uint8_t*>(BPTE_BOARD_BUNDLE_ORIGIN), BPTE_BOARD_BUNDLE_LENGTH);
+  const bpte::Result<bpte::Bundle> bundle = bpte::Bundle::open(bundle_file, room);
+  const size_t before = room.size();
+  if (bundle.ok()) {
+    // All of it was offered for the metadata; the header says how much that took.
+    const bpte::Header& header = bundle->header();
+    const uint64_t metadata =
+        header.format == bpte::Format::kBP09 ? header.metadata_size : bundle_file.size();
+    take(room, static_cast<size_t>(metadata));
+    options.case_buffer = take(room, largest_payload(*bundle));
+    options.scratch = take(room, kScratchSize);
+  }
+  return run(bundle, options, room, before - room.size());
+}
+
+}  // namespace
+}  // namespace bpte_board
+
+int main() {
+  using namespace bpte_board;
+  board_clock.start();
+  Arguments arguments;
+  arguments.run.target = BPTE_BOARD_NAME;
+  if (semihosting_command_line(command_line)) {
+    const char* const wrong = parse_arguments(command_line, arguments);
+    if (arguments.semihosting_console) use_semihosting_console();
+    if (wrong != nullptr) return usage(wrong);
+  }
+  return arguments.file != nullptr ? run_from_file(arguments) : run_from_memory(arguments);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "console.h"
+
+// CMSDK APB UART (DDI0479, 4.3): DATA, STATE, CTRL, INTSTATUS, BAUDDIV.
+
+namespace bpte_board {
+namespace {
+
+struct Registers {
+  volatile uint32_t data, state, control, interrupt, baud_divider;
+};
+constexpr uint32_t kTransmitFull = 1;
+constexpr uint32_t kTransmitEnable = 1;
+// The least the UART takes; simulators do not care, a board's terminal is told its clock / 16.
+constexpr uint32_t kBaudDivider = 16;
+// "Must not block for ever": a UART that never drains loses characters instead.
+constexpr uint32_t kPatience = 10'000'000;
+
+Registers& registers() {
+  return *reinterpret_cast<Registers*>(BPTE_BOARD_UART);
+}
+
+}  // namespace
+
+void Uart::write(const char* data, size_t size) {
+  Registers& uart = registers();
+  if (uart.control != kTransmitEnable) {
+    uart.baud_divider = kBaudDivider;
+    uart.control = kTransmitEnable;
+  }
+  for (size_t i = 0; i < size; ++i) {
+    for (uint32_t tries = 0; (uart.state & kTransmitFull) != 0; ++tries) {
+      if (tries == kPatience) return;
+    }
+    uart.data = static_cast<uint8_t>(data[i]);
+  }
+}
+
+}  // namespace bpte_board
