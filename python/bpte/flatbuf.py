@@ -11,15 +11,16 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 _U16 = struct.Struct("<H").unpack_from
 _I32 = struct.Struct("<i").unpack_from
 _U32 = struct.Struct("<I").unpack_from
 
-_MAX_FIELDS = 16  # more than any table of the schema has; what lies behind is a later version's
+_MAX_FIELDS = 7  # as many as any table of the schema has; what lies behind is a later version's
 
-MAX_TABLES = 1_000_000
-"""Tables visited before a file counts as malformed: FlatBuffers' own verifier stops there too."""
+_STEPS_PER_BYTE = 64
+_MAX_STEPS = 1 << 25
 
 
 class Malformed(Exception):
@@ -33,34 +34,44 @@ class Malformed(Exception):
 
 class Reader:
     """Checked access to a FlatBuffer that begins at byte 0 of ``data``. Every method raises
-    ``Malformed`` rather than reading where it must not."""
+    ``Malformed`` rather than reading where it must not.
 
-    __slots__ = ("_tables", "_vtables", "data", "size")
+    It refuses what FlatBuffers' own verifier refuses: positions outside the buffer or misaligned,
+    offsets of zero or of 2^31 and more, odd vtables, unterminated strings.
+    """
+
+    __slots__ = ("_steps", "_vtables", "data", "size")
 
     def __init__(self, data: bytes | mmap.mmap, size: int) -> None:
         self.data = data
         self.size = size
-        self._tables = 0
+        self._steps = min(size * _STEPS_PER_BYTE, _MAX_STEPS)
         self._vtables: dict[int, tuple[int, ...]] = {}
+
+    def charge(self, at: int, steps: int) -> None:
+        """Counts work against what the size allows. Tables may be shared, so that a walk over all
+        that is reachable can take far longer than the file is long: one made for it would hang its
+        reader."""
+        self._steps -= steps
+        if self._steps < 0:
+            raise Malformed(at, "its tables are shared beyond what a reader can follow")
 
     def root(self) -> int:
         return self._follow(0)
 
-    def fields(self, table: int) -> Sequence[int]:
-        """Offset of each field of the table at ``table``, in the schema's order; 0 when absent."""
-        self._tables += 1
-        if self._tables > MAX_TABLES:
-            raise Malformed(table, f"more than {MAX_TABLES} tables")
+    def fields(self, table: int) -> list[int]:
+        """Offset of each field of the table at ``table``, in the schema's order, as many as any
+        table has; 0 when absent."""
         if table & 3 or table + 4 > self.size:
             raise Malformed(table, "a table is misaligned or leaves the metadata")
-        vtable = table - _I32(self.data, table)[0]
+        vtable: int = table - _I32(self.data, table)[0]
         slots = self._vtables.get(vtable)
         if slots is None:
             slots = self._vtables[vtable] = self._read_vtable(vtable)
         return [table + slot if slot else 0 for slot in slots]
 
     def _read_vtable(self, vtable: int) -> tuple[int, ...]:
-        if vtable < 0 or vtable & 1 or vtable + 4 > self.size:
+        if vtable < 0 or vtable & 1 or vtable + 2 > self.size:
             raise Malformed(max(vtable, 0), "a vtable is misaligned or leaves the metadata")
         size = _U16(self.data, vtable)[0]
         if size & 1 or vtable + size > self.size:
@@ -69,11 +80,20 @@ class Reader:
         slots: tuple[int, ...] = struct.unpack_from(f"<{count}H", self.data, vtable + 4)
         return (*slots, *[0] * (_MAX_FIELDS - count))
 
-    def scalar(self, unpacker: struct.Struct, field: int, alignment: int) -> int:
-        """The scalar or struct at ``field`` lies inside and is aligned; gives ``field`` back."""
+    def scalar(self, field: int, unpacker: struct.Struct, default: Any) -> Any:
+        """The scalar at ``field``; ``default`` when that is 0, which stands for absent."""
+        if not field:
+            return default
+        size = unpacker.size
+        if field & (size - 1) or field + size > self.size:
+            raise Malformed(field, "a field is misaligned or leaves the metadata")
+        return unpacker.unpack_from(self.data, field)[0]
+
+    def struct(self, field: int, unpacker: struct.Struct, alignment: int) -> tuple[int, ...]:
+        """The struct at ``field``."""
         if field & (alignment - 1) or field + unpacker.size > self.size:
             raise Malformed(field, "a field is misaligned or leaves the metadata")
-        return field
+        return unpacker.unpack_from(self.data, field)
 
     def _follow(self, field: int) -> int:
         if field & 3 or field + 4 > self.size:
@@ -101,13 +121,11 @@ class Reader:
             raise Malformed(vector, "a vector's elements are misaligned")
         return first, count
 
-    def tables(self, field: int) -> list[int]:
-        """The tables of the vector of tables that ``field`` leads to."""
+    def elements(self, field: int) -> range:
+        """Where the offsets in the vector of tables lie that ``field`` leads to; ``table`` follows
+        each."""
         first, count = self.vector(field, 4, 4)
-        if self._tables + count > MAX_TABLES:
-            raise Malformed(first - 4, f"more than {MAX_TABLES} tables")
-        follow = self._follow
-        return [follow(first + 4 * index) for index in range(count)]
+        return range(first, first + 4 * count, 4)
 
     def string(self, field: int) -> tuple[int, int]:
         """(offset of the first byte, length without the NUL) of a string."""

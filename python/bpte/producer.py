@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from bpte import header, layout, metadata, transfer
+from bpte import encode, header, layout, metadata, transfer
 from bpte.atomic import AtomicFile
 from bpte.checksum import crc32
 from bpte.metadata import Case, Segment, Suite, Tensor
@@ -293,7 +293,7 @@ class _Bp09:
             named[key] = len(wanted)
             wanted.append((source.size, payload_alignment))
         blank = [Segment(0, size, alignment, 0) for size, alignment in wanted]
-        self.encoded = metadata.encode(plain, blank, 0, named, strings)
+        self.encoded = encode.encode(plain, blank, 0, named, strings)
         self.alignments = [alignment for _, alignment in wanted]
         self.plan = layout.plan(len(self.encoded.buffer), wanted)
         if self.plan.metadata_size > layout.MAX_FLATBUFFER:
@@ -358,7 +358,7 @@ class _Bp09:
             zip(plan.segments, self.alignments, crcs, strict=True)
         ):
             segment = Segment(extent.offset, extent.size, alignment, crc)
-            metadata.fill_in_segment(self.encoded, index, segment)
+            encode.fill_in_segment(self.encoded, index, segment)
         header.seal(self.encoded.buffer, plan)
         transfer.write_all(fd, self.encoded.buffer, 0)
         return plan.file_size, base + plan.segments[0].offset
@@ -436,7 +436,7 @@ class _Bp08:
             )
             for suite in suites
         ]
-        self.encoded = metadata.encode_bp08(
+        self.encoded = encode.encode_bp08(
             plain, program.size, alignment or layout.MIN_PROGRAM_ALIGNMENT
         )
         if self.encoded.file_size > layout.MAX_FLATBUFFER:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpte import header as _header
 from bpte import layout, metadata, transfer
+from bpte.decode import decode
 from bpte.flatbuf import Reader
 from bpte.metadata import Segment, Tensor, Value
 from bpte.rules import NOWHERE, BundleError, Place, Rule
@@ -107,13 +108,18 @@ class Bundle:
         self._map = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ)
         if self.header.format == "bp08":
             if size > layout.MAX_FLATBUFFER:
-                raise BundleError(Rule.OVERFLOW, value=size, expected=layout.MAX_FLATBUFFER)
+                raise BundleError(
+                    Rule.METADATA_MALFORMED,
+                    value=size,
+                    expected=f"at most {layout.MAX_FLATBUFFER} bytes",
+                    detail="a BP08 file beyond 2 GiB",
+                )
             reader = Reader(self._map, size)
         else:
             raw = self._map[: self.header.metadata_size]
             _header.check_metadata_crc(self.header, raw)
             reader = Reader(raw, len(raw))
-        self._metadata = metadata.decode(reader, self.header)
+        self._metadata = decode(reader, self.header)
         self.suites = [TestSuite(self, suite) for suite in self._metadata.suites]
 
     def close(self) -> None:

@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Metadata out of a file that nobody vouches for: every rule of schema/README.md that it can break,
+in one walk, in the order in which the C++ core looks at them."""
+
+from __future__ import annotations
+
+import struct
+
+from bpte import layout
+from bpte.flatbuf import Malformed, Reader
+from bpte.header import Header
+from bpte.layout import Extent
+from bpte.metadata import MAX_RANK, SCHEMA_VERSION, Case, Metadata, Segment, Suite, Tensor, Value
+from bpte.rules import NOWHERE, BundleError, Place, Rule
+from bpte.scalar_type import ELEMENT_SIZE
+from bpte.tolerance import NanPolicy, Tolerance
+
+_BYTE = struct.Struct("<b")
+_U8 = struct.Struct("<B")
+_U32 = struct.Struct("<I")
+_I64 = struct.Struct("<q")
+_F64 = struct.Struct("<d")
+_PAYLOAD = struct.Struct("<QQI4x")
+_SEGMENT = struct.Struct("<QQII")
+_SIZES = [struct.Struct(f"<{rank}i") for rank in range(MAX_RANK + 1)]
+
+_TENSOR, _INT, _BOOL, _DOUBLE = 1, 2, 3, 4  # ValueUnion
+
+_U64 = (1 << 64) - 1
+_STEPS_PER_TABLE = 8
+
+_Run = tuple[int, int]  # offset of the first element, count
+
+
+def decode(reader: Reader, header: Header) -> Metadata:
+    """Reads and checks the metadata. Raises ``BundleError``."""
+    walk = _Walk(reader, header)
+    try:
+        return walk.root()
+    except Malformed as malformed:
+        raise BundleError(
+            Rule.METADATA_MALFORMED,
+            place=walk.place,
+            offset=malformed.offset,
+            detail=malformed.what,
+        ) from None
+
+
+class _Walk:
+    def __init__(self, reader: Reader, header: Header) -> None:
+        self.reader = reader
+        self.header = header
+        self.bp08 = header.format == "bp08"
+        self.place = NOWHERE
+        self.segments: list[Segment] = []
+
+    def fault(
+        self,
+        rule: Rule,
+        at: int,
+        value: object = None,
+        expected: object = None,
+        detail: str | None = None,
+    ) -> BundleError:
+        return BundleError(
+            rule, place=self.place, offset=at, value=value, expected=expected, detail=detail
+        )
+
+    def root(self) -> Metadata:
+        reader = self.reader
+        at = reader.root()
+        version, suites, program, segments, program_segment, named_data, strings = reader.fields(at)
+        found: int = reader.scalar(version, _U32, 0)
+        if found != SCHEMA_VERSION:
+            raise self.fault(Rule.SCHEMA_VERSION, at, found, SCHEMA_VERSION)
+        if not self.bp08:
+            self._read_segments(at, segments)
+        number, extent = self._program(at, program, program_segment)
+        if not suites:
+            raise self.fault(Rule.SUITES_MISSING, at)
+        read_suites = self._suites(reader.elements(suites))
+        self.place = NOWHERE
+        return Metadata(
+            read_suites,
+            self.segments,
+            number,
+            extent,
+            {} if self.bp08 else self._named_data(named_data),
+            self._strings(strings),
+        )
+
+    def _read_segments(self, root: int, field: int) -> None:
+        first, count = self.reader.vector(field, _SEGMENT.size, 8) if field else (0, 0)
+        if not count:
+            raise self.fault(Rule.SEGMENTS_MISSING, root)
+        header = self.header
+        end = 0
+        for index in range(count):
+            at = first + index * _SEGMENT.size
+            segment = Segment._make(_SEGMENT.unpack_from(self.reader.data, at))
+            self.place = Place(segment=index)
+            offset, size, alignment, _ = segment
+            if (
+                not layout.is_power_of_two(alignment)
+                or alignment > header.base_alignment
+                or offset % alignment
+            ):
+                raise self.fault(
+                    Rule.SEGMENT_ALIGNMENT,
+                    at,
+                    f"alignment {alignment}, offset {offset}",
+                    f"a power of two up to {header.base_alignment}, kept by the offset",
+                )
+            if offset < end:
+                raise self.fault(Rule.SEGMENT_ORDER, at, offset, end)
+            if offset != layout.align_up(end, alignment):
+                raise self.fault(Rule.SEGMENT_GAP, at, offset, layout.align_up(end, alignment))
+            end = offset + size
+            if end > _U64:
+                raise self.fault(Rule.OVERFLOW, at, size, _U64 - offset)
+            if end > header.segment_data_size:
+                raise self.fault(Rule.SEGMENT_BOUNDS, at, end, header.segment_data_size)
+            self.segments.append(segment)
+        if end != header.segment_data_size:
+            raise self.fault(Rule.SEGMENT_BOUNDS, first, end, header.segment_data_size)
+        self.place = NOWHERE
+
+    def _program(self, root: int, inline: int, field: int) -> tuple[int | None, Extent]:
+        run = self.reader.vector(inline, 1, 1) if inline else None
+        if self.bp08:
+            if run is None or run[1] == 0:
+                raise self.fault(Rule.PROGRAM_MISSING, root)
+            return None, Extent(*run)
+        if run is not None:
+            raise self.fault(Rule.PROGRAM_INLINE, run[0], run[1])
+        index: int = self.reader.scalar(field, _U32, 0)
+        if index >= len(self.segments):
+            raise self.fault(Rule.PROGRAM_MISSING, root, index, f"fewer than {len(self.segments)}")
+        segment = self.segments[index]
+        self.place = Place(segment=index)
+        if segment.size == 0:
+            raise self.fault(Rule.PROGRAM_MISSING, root, 0, 1)
+        if segment.alignment < layout.MIN_PROGRAM_ALIGNMENT:
+            raise self.fault(
+                Rule.PROGRAM_ALIGNMENT, root, segment.alignment, layout.MIN_PROGRAM_ALIGNMENT
+            )
+        self.place = NOWHERE
+        return index, Extent(self.header.segment_base_offset + segment.offset, segment.size)
+
+    def _text(self, run: _Run) -> str:
+        first, count = run
+        self.reader.charge(first, count)
+        data = self.reader.data[first : first + count]
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            at = error.start
+            raise self.fault(Rule.TEXT_ENCODING, first + at, f"byte {data[at]:#04x}") from None
+        if "\0" in text:
+            raise self.fault(Rule.TEXT_ENCODING, first + data.index(0), "NUL")
+        return text
+
+    def _suites(self, elements: range) -> list[Suite]:
+        reader = self.reader
+        suites: list[Suite] = []
+        methods: set[str] = set()
+        for index, element in enumerate(elements):
+            self.place = Place(index)
+            table = reader.table(element)
+            reader.charge(table, _STEPS_PER_TABLE)
+            name, cases, tolerances = reader.fields(table)[:3]
+            run = reader.string(name) if name else (0, 0)
+            if not run[1]:
+                raise self.fault(Rule.METHOD_NAME_MISSING, table)
+            method = self._text(run)
+            if method in methods:
+                raise self.fault(Rule.DUPLICATE_SUITE, run[0], method)
+            methods.add(method)
+            if not cases:
+                raise self.fault(Rule.CASES_MISSING, table)
+            case_elements = reader.elements(cases)
+            inherited = self._tolerances(tolerances)
+            test_cases = []
+            for number, case in enumerate(case_elements):
+                self.place = Place(index, number)
+                test_cases.append(self._case(reader.table(case), len(inherited)))
+            suites.append(Suite(method, test_cases, inherited))
+        return suites
+
+    def _tolerances(self, field: int) -> list[Tolerance]:
+        if not field:
+            return []
+        reader = self.reader
+        tolerances = []
+        for element in reader.elements(field):
+            table = reader.table(element)
+            reader.charge(table, _STEPS_PER_TABLE)
+            rtol, atol, share, sqnr, cosine, policy, not_compared = reader.fields(table)
+            numbers: list[float | None] = [
+                reader.scalar(at, _F64, None) for at in (rtol, atol, share, sqnr, cosine)
+            ]
+            number: int = reader.scalar(policy, _BYTE, 0)
+            ignored = reader.scalar(not_compared, _U8, 0) != 0
+            try:
+                tolerances.append(
+                    Tolerance(
+                        numbers[0],
+                        numbers[1],
+                        0.0 if numbers[2] is None else numbers[2],
+                        numbers[3],
+                        numbers[4],
+                        NanPolicy(number),
+                        ignored,
+                    )
+                )
+            except ValueError as error:
+                raise self.fault(Rule.TOLERANCE_VALUE, table, detail=str(error)) from None
+        return tolerances
+
+    def _case(self, table: int, inherited: int) -> Case:
+        reader = self.reader
+        reader.charge(table, _STEPS_PER_TABLE)
+        inputs, outputs, name, tolerances = reader.fields(table)[:4]
+        if not inputs:
+            raise self.fault(Rule.INPUTS_MISSING, table)
+        input_elements = reader.elements(inputs)
+        if not outputs:
+            raise self.fault(Rule.OUTPUTS_MISSING, table)
+        output_elements = reader.elements(outputs)
+        text = self._text(reader.string(name)) if name else ""
+        own = self._tolerances(tolerances)
+        count = len(own) or inherited
+        if count > 1 and count != len(output_elements):
+            raise self.fault(
+                Rule.TOLERANCE_COUNT, table, count, f"none, one or {len(output_elements)}"
+            )
+        segment: int | None = None
+        sides: list[list[Value]] = []
+        place = self.place
+        for side, elements in (("input", input_elements), ("output", output_elements)):
+            values: list[Value] = []
+            for index, element in enumerate(elements):
+                try:
+                    value = self._value(reader.table(element), segment)
+                except (BundleError, Malformed) as error:
+                    self.place = place._replace(**{side: index})
+                    if isinstance(error, BundleError):
+                        error.place = self.place
+                    raise
+                if isinstance(value, Tensor):
+                    segment = value.segment
+                values.append(value)
+            sides.append(values)
+        return Case(text, sides[0], sides[1], own, segment)
+
+    def _value(self, at: int, case_segment: int | None) -> Value:
+        reader = self.reader
+        reader.charge(at, _STEPS_PER_TABLE)
+        kind_field, field = reader.fields(at)[:2]
+        kind: int = reader.scalar(kind_field, _U8, 0)
+        table = reader.table(field) if field else 0
+        if not _TENSOR <= kind <= _DOUBLE or not table:
+            raise self.fault(Rule.VALUE_MISSING, at, f"type {kind}")
+        if kind == _TENSOR:
+            return self._tensor(table, case_segment)
+        content = reader.fields(table)[0]
+        if kind == _INT:
+            integer: int = reader.scalar(content, _I64, 0)
+            return integer
+        if kind == _BOOL:
+            return bool(reader.scalar(content, _U8, 0) != 0)
+        double: float = reader.scalar(content, _F64, 0.0)
+        return double
+
+    def _tensor(self, at: int, case_segment: int | None) -> Tensor:
+        reader = self.reader
+        memory = reader.data
+        scalar_field, sizes_field, data_field, order_field, payload_field = reader.fields(at)[:5]
+        scalar_type: int = reader.scalar(scalar_field, _BYTE, 0)
+        sizes_run = reader.vector(sizes_field, 4, 4) if sizes_field else None
+        order_run = reader.vector(order_field, 1, 1) if order_field else None
+        data = reader.vector(data_field, 1, layout.PAYLOAD_ALIGNMENT) if data_field else None
+        payload = reader.struct(payload_field, _PAYLOAD, 8) if payload_field else None
+        element_size = ELEMENT_SIZE.get(scalar_type)
+        if element_size is None:
+            raise self.fault(Rule.SCALAR_TYPE, at, scalar_type)
+        if sizes_run is None:
+            raise self.fault(Rule.SIZES_MISSING, at)
+        first, rank = sizes_run
+        if rank > MAX_RANK:
+            raise self.fault(Rule.RANK, first, rank, MAX_RANK)
+        sizes: tuple[int, ...] = _SIZES[rank].unpack_from(memory, first)
+        count = element_size
+        for size in sizes:
+            if size < 0:
+                raise self.fault(Rule.NEGATIVE_SIZE, first, size)
+            count *= size
+        if order_run is None:
+            raise self.fault(Rule.DIM_ORDER_MISSING, at)
+        first, length = order_run
+        if length != rank:
+            raise self.fault(Rule.DIM_ORDER, first, f"{length} entries", rank)
+        dim_order = tuple(memory[first : first + length])
+        if sorted(dim_order) != list(range(rank)):
+            raise self.fault(
+                Rule.DIM_ORDER, first, list(dim_order), f"a permutation of 0..{rank - 1}"
+            )
+        if count > _U64:
+            raise self.fault(Rule.OVERFLOW, at, f"{count} bytes", _U64)
+        if self.bp08:
+            if data is None and count:
+                raise self.fault(Rule.PAYLOAD_MISSING, at, expected=f"{count} bytes")
+            first, size = data or (at, 0)
+            if size != count:
+                raise self.fault(Rule.PAYLOAD_SIZE, first, size, count)
+            return Tensor(scalar_type, sizes, dim_order, None, first, size)
+        if data is not None:
+            raise self.fault(Rule.PAYLOAD_INLINE, data[0], data[1])
+        if payload is None:
+            raise self.fault(Rule.PAYLOAD_MISSING, at)
+        offset, size, segment = payload
+        if segment >= len(self.segments):
+            raise self.fault(Rule.PAYLOAD_SEGMENT, at, segment, f"fewer than {len(self.segments)}")
+        if case_segment is not None and segment != case_segment:
+            raise self.fault(Rule.PAYLOAD_SEGMENT, at, segment, case_segment)
+        _, segment_size, alignment, _ = self.segments[segment]
+        if offset % layout.PAYLOAD_ALIGNMENT or alignment < layout.PAYLOAD_ALIGNMENT:
+            raise self.fault(
+                Rule.PAYLOAD_ALIGNMENT,
+                at,
+                f"offset {offset} in a segment aligned to {alignment}",
+                f"multiples of {layout.PAYLOAD_ALIGNMENT}",
+            )
+        if offset + size > _U64:
+            raise self.fault(Rule.OVERFLOW, at, size, _U64 - offset)
+        if offset + size > segment_size:
+            raise self.fault(Rule.PAYLOAD_BOUNDS, at, offset + size, segment_size)
+        if size != count:
+            raise self.fault(Rule.PAYLOAD_SIZE, at, size, count)
+        return Tensor(scalar_type, sizes, dim_order, segment, offset, size)
+
+    def _entries(self, field: int, rule: Rule) -> list[tuple[int, str, int]]:
+        """(offset, key, offset of the other field) of tables that begin with a key."""
+        reader = self.reader
+        entries: list[tuple[int, str, int]] = []
+        keys: set[str] = set()
+        for element in reader.elements(field) if field else ():
+            table = reader.table(element)
+            reader.charge(table, _STEPS_PER_TABLE)
+            key_field, other = reader.fields(table)[:2]
+            run = reader.string(key_field) if key_field else None
+            if run is None or (run[1] == 0 and rule is Rule.NAMED_DATA):
+                raise self.fault(rule, table, detail="an entry without a key")
+            key = self._text(run)
+            if key in keys:
+                raise self.fault(rule, run[0], key, detail="a key used twice")
+            keys.add(key)
+            entries.append((table, key, other))
+        return entries
+
+    def _named_data(self, field: int) -> dict[str, int]:
+        named: dict[str, int] = {}
+        for at, key, other in self._entries(field, Rule.NAMED_DATA):
+            segment: int = self.reader.scalar(other, _U32, 0)
+            if segment >= len(self.segments):
+                raise self.fault(
+                    Rule.NAMED_DATA,
+                    at,
+                    segment,
+                    f"fewer than {len(self.segments)}",
+                    f"{key!r} names no segment",
+                )
+            named[key] = segment
+        return named
+
+    def _strings(self, field: int) -> dict[str, str]:
+        strings: dict[str, str] = {}
+        for at, key, other in self._entries(field, Rule.KEY_VALUE):
+            run = self.reader.string(other) if other else None
+            if run is None:
+                raise self.fault(Rule.KEY_VALUE, at, detail=f"{key!r} has no value")
+            strings[key] = self._text(run)
+        return strings
