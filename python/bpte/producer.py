@@ -4,8 +4,9 @@ format adds. Nothing of a program is held in memory or parsed to be written."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -122,42 +123,80 @@ class BundledProgram:
 
         Raises ``PackError``, ``OSError``, ``TypeError``.
         """
+        output = AtomicFile(path, durable=durable)
+        with (
+            self._writer(
+                format, alignment, payload_alignment, fit, drop, output.refuse_if_same
+            ) as writer,
+            output,
+        ):
+            file_size, program_offset = writer.write(output.fd, progress)
+            output.commit()
+        return Saved(
+            Path(path), format, file_size, writer.program.size, program_offset, writer.notes
+        )
+
+    def to_bytes(
+        self,
+        *,
+        format: str = "bp09",
+        alignment: int | None = None,
+        payload_alignment: int = layout.PAYLOAD_ALIGNMENT,
+        fit: str = "strict",
+        drop: bool = False,
+    ) -> bytes:
+        """The bundle in memory: for small ones. See ``save``."""
+        import tempfile
+
+        with (
+            self._writer(format, alignment, payload_alignment, fit, drop) as writer,
+            tempfile.TemporaryFile() as file,
+        ):
+            writer.write(file.fileno(), None)
+            return file.read()
+
+    def check(self, *, format: str = "bp09", fit: str = "strict", drop: bool = False) -> list[str]:
+        """All that ``save`` would refuse before it writes; gives its notes."""
+        with self._writer(format, None, layout.PAYLOAD_ALIGNMENT, fit, drop) as writer:
+            return writer.notes
+
+    @contextlib.contextmanager
+    def _writer(
+        self,
+        format: str,
+        alignment: int | None,
+        payload_alignment: int,
+        fit: str,
+        drop: bool,
+        refuse_if_same: Callable[[os.stat_result, str], None] | None = None,
+    ) -> Iterator[_Bp08 | _Bp09]:
+        """What writes this bundle, when all that can be said against it has been looked at."""
+        from bpte import fit as fitting
+
         if format not in FORMATS:
             raise PackError(f"unknown format {format!r}, there are {', '.join(FORMATS)}")
         _check_alignment("alignment", alignment, layout.MIN_PROGRAM_ALIGNMENT)
         _check_alignment("payload_alignment", payload_alignment, layout.PAYLOAD_ALIGNMENT)
-        output = AtomicFile(path, durable=durable)
-        notes: list[str] = []
-        program = program_source(self.program)
-        extra: dict[str, ProgramSource] = {}
-        try:
+        with contextlib.ExitStack() as sources:
+            program = program_source(self.program)
+            sources.callback(program.close)
+            extra: dict[str, ProgramSource] = {}
+            for key, data in self.named_data.items():
+                source = extra[_text("a key of named data", key)] = program_source(data)
+                sources.callback(source.close)
             if program.size == 0:
                 raise PackError(f"{program.name} is empty")
-            for key, data in self.named_data.items():
-                extra[_text("a key of named data", key)] = program_source(data)
             for source in (program, *extra.values()):
-                if (status := source.status()) is not None:
-                    output.refuse_if_same(status, source.name)
+                if refuse_if_same and (status := source.status()) is not None:
+                    refuse_if_same(status, source.name)
             suites = _normalise(self.method_test_suites)
             strings = _strings(self.metadata)
-            from bpte import fit as fitting
-
-            suites, fit_notes = fitting.fit(program, suites, fit)
-            notes += fit_notes
-            writer: _Bp08 | _Bp09
+            suites, notes = fitting.fit(program, suites, fit)
             if format == "bp08":
                 notes += _dropped(suites, self.named_data, self.metadata, drop)
-                writer = _Bp08(suites, program, alignment)
+                yield _Bp08(suites, program, notes, alignment)
             else:
-                writer = _Bp09(suites, program, extra, strings, alignment, payload_alignment)
-            with output:
-                done = writer.write(output.fd, progress)
-                output.commit()
-        finally:
-            program.close()
-            for source in extra.values():
-                source.close()
-        return Saved(Path(path), format, done[0], program.size, done[1], notes)
+                yield _Bp09(suites, program, notes, extra, strings, alignment, payload_alignment)
 
 
 class PackedCase(NamedTuple):
@@ -272,12 +311,14 @@ class _Bp09:
         self,
         suites: list[PackedSuite],
         program: ProgramSource,
+        notes: list[str],
         extra: dict[str, ProgramSource],
         strings: dict[str, str],
         alignment: int | None,
         payload_alignment: int,
     ) -> None:
         self.program = program
+        self.notes = notes
         self.extra = extra
         program_alignment = alignment or layout.program_alignment(program.size)
         wanted = [(program.size, program_alignment)]
@@ -415,9 +456,14 @@ class _Bp08:
     them, so that it streams like BP09."""
 
     def __init__(
-        self, suites: list[PackedSuite], program: ProgramSource, alignment: int | None
+        self,
+        suites: list[PackedSuite],
+        program: ProgramSource,
+        notes: list[str],
+        alignment: int | None,
     ) -> None:
         self.program = program
+        self.notes = notes
         self.tensors: list[TensorData] = []
         plain = [
             Suite(

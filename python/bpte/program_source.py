@@ -61,6 +61,8 @@ class FileProgram:
             os.close(self._fd)
             raise
         self.size = self._before.st_size - offset if size is None else size
+        self.is_whole = offset == 0 and self.size == self._before.st_size
+        """The file is the program and nothing else."""
 
     def head(self, count: int) -> bytes:
         return os.pread(self._fd, min(count, self.size), self._offset)
@@ -89,14 +91,14 @@ class BytesProgram:
     name = "the program"
 
     def __init__(self, data: Buffer) -> None:
-        self._view = memoryview(data).cast("B")
-        self.size = len(self._view)
+        self.view = memoryview(data).cast("B")
+        self.size = len(self.view)
 
     def head(self, count: int) -> bytes:
-        return bytes(self._view[:count])
+        return bytes(self.view[:count])
 
     def copy_to(self, fd: int, offset: int, progress: Progress | None) -> int:
-        return transfer.write_blocks(fd, offset, [self._view], progress)[1]
+        return transfer.write_blocks(fd, offset, [self.view], progress)[1]
 
     def status(self) -> None:
         return None

@@ -7,7 +7,10 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bpte.program import MethodInfo
 
 PROBE_SIZE = 64
 
@@ -48,6 +51,40 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         "identifier": first[4:8].decode("ascii", "replace"),
         "file_size": size,
         "header": extended_header(first),
-        "text": [],
-        "note": "",
+        **_contents(path),
+    }
+
+
+def _contents(path: str | os.PathLike[str]) -> dict[str, Any]:
+    from bpte.program import ProgramError, inspect
+
+    try:
+        info = inspect(path)
+    except ProgramError as error:
+        return {"error": str(error)}
+    return {
+        "version": info.version,
+        "methods": [_method(method) for method in info.methods],
+        "segments": [
+            {"offset": segment.offset, "size": segment.size, "use": segment.use}
+            for segment in info.segments
+        ],
+        "constants": info.constants,
+        "constants_size": info.constants_size,
+        "named_data": info.named_data,
+        "unknown_fields": info.unknown_fields,
+    }
+
+
+def _method(method: MethodInfo) -> dict[str, Any]:
+    from bpte.fit import value_text
+
+    return {
+        "name": method.name,
+        "inputs": [value_text(value) for value in method.inputs],
+        "outputs": [value_text(value) for value in method.outputs],
+        "operators": list(method.operators),
+        "delegates": [{"id": d.id, "size": d.size} for d in method.delegates],
+        "planned_memory": list(method.non_const_buffer_sizes),
+        "instructions": method.instructions,
     }

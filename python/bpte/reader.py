@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpte import header as _header
 from bpte import layout, metadata, transfer
+from bpte.checksum import crc32
 from bpte.decode import decode
 from bpte.flatbuf import Reader
 from bpte.metadata import Segment, Tensor, Value
@@ -21,6 +22,8 @@ from bpte.tolerance import Tolerance
 from bpte.transfer import Progress
 
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
     from bpte.values import TensorData
 
 _PROBE = 128
@@ -93,7 +96,7 @@ class Bundle:
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._map: mmap.mmap | bytes = b""
         try:
-            self._open()
+            self._read(os.fstat(self._fd).st_size)
         except BundleError as error:
             error.path = str(self.path)
             self.close()
@@ -102,10 +105,22 @@ class Bundle:
             self.close()
             raise
 
-    def _open(self) -> None:
-        size = os.fstat(self._fd).st_size
-        self.header = _header.parse(os.pread(self._fd, _PROBE, 0), size)
-        self._map = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ)
+    @classmethod
+    def from_bytes(cls, data: Buffer) -> Bundle:
+        """A bundle in memory. Raises ``BundleError``."""
+        bundle = cls.__new__(cls)
+        bundle.path = Path("bytes")
+        bundle._fd = -1
+        bundle._map = bytes(data)
+        bundle._read(len(bundle._map))
+        return bundle
+
+    def _read(self, size: int) -> None:
+        in_file = self._fd >= 0
+        probe = os.pread(self._fd, _PROBE, 0) if in_file else self._map[:_PROBE]
+        self.header = _header.parse(probe, size)
+        if in_file:
+            self._map = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ)
         if self.header.format == "bp08":
             if size > layout.MAX_FLATBUFFER:
                 raise BundleError(
@@ -258,7 +273,10 @@ class Bundle:
                 extent = self._extent(segment)
                 place = Place(segment=index)
                 self._check_padding(end, extent.offset, place)
-                crc = transfer.crc_of_file(self._fd, extent.offset, extent.size, step)
+                if self._fd >= 0:
+                    crc = transfer.crc_of_file(self._fd, *extent, step)
+                else:
+                    crc = crc32(self._view(extent))
                 self.check_crc(index, crc)
                 end = extent.end
         except transfer.SourceError as error:
@@ -280,7 +298,7 @@ class Bundle:
             )
 
     def _check_padding(self, start: int, end: int, place: Place) -> None:
-        data = os.pread(self._fd, end - start, start)
+        data = os.pread(self._fd, end - start, start) if self._fd >= 0 else self._map[start:end]
         for index, byte in enumerate(data):
             if byte:
                 raise BundleError(
@@ -304,11 +322,15 @@ class Bundle:
         from bpte.atomic import AtomicFile
 
         output = AtomicFile(path, durable=durable)
-        output.refuse_if_same(os.fstat(self._fd), str(self.path))
+        if self._fd >= 0:
+            output.refuse_if_same(os.fstat(self._fd), str(self.path))
         extent = self._metadata.program
         step = progress(extent.size) if progress else None
         with output:
-            crc = transfer.copy_file(self._fd, extent.offset, extent.size, output.fd, 0, step)
+            if self._fd >= 0:
+                crc = transfer.copy_file(self._fd, *extent, output.fd, 0, step)
+            else:
+                _, crc = transfer.write_blocks(output.fd, 0, [self._view(extent)], step)
             if self._metadata.program_segment is not None:
                 self.check_crc(self._metadata.program_segment, crc)
             output.commit()

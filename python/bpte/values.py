@@ -45,7 +45,7 @@ class TensorData:
     """A dense tensor to be stored: its facts, and its bytes in the memory order of ``dim_order``,
     block by block, so that none of it need be copied as a whole."""
 
-    __slots__ = ("_blocks", "dim_order", "scalar_type", "size", "sizes", "strides")
+    __slots__ = ("_again", "_blocks", "dim_order", "scalar_type", "size", "sizes")
 
     def __init__(
         self,
@@ -53,13 +53,17 @@ class TensorData:
         sizes: Sequence[int],
         dim_order: Sequence[int],
         blocks: Callable[[], Iterator[Buffer]],
+        again: Callable[[Sequence[int]], TensorData] | None = None,
     ) -> None:
+        """``again`` makes the same tensor in another order, where that needs no copy of the
+        whole."""
         self.scalar_type = ScalarType(scalar_type)
         self.sizes = tuple(sizes)
         self.dim_order = tuple(dim_order)
         self.size = math.prod(self.sizes) * ELEMENT_SIZE[scalar_type]
         """Bytes."""
         self._blocks = blocks
+        self._again = again
 
     def blocks(self) -> Iterator[Buffer]:
         return self._blocks()
@@ -86,12 +90,14 @@ class TensorData:
         wide = [d for d in self.dim_order if self.sizes[d] != 1]
         if self.size and wide != [d for d in dim_order if self.sizes[d] != 1]:
             return None
-        return TensorData(self.scalar_type, self.sizes, dim_order, self._blocks)
+        return TensorData(self.scalar_type, self.sizes, dim_order, self._blocks, self._again)
 
     def reordered(self, dim_order: Sequence[int]) -> TensorData:
-        """The same tensor with its bytes in another order. Needs numpy; copies in blocks."""
+        """The same tensor with its bytes in another order."""
         same = self.stated_as(dim_order)
-        return same if same is not None else from_numpy(self.array(), dim_order)
+        if same is not None:
+            return same
+        return self._again(dim_order) if self._again else from_numpy(self.array(), dim_order)
 
     def array(self) -> Any:
         """A numpy array of it, with its logical shape (bfloat16: see ``numpy_dtype``)."""
@@ -210,7 +216,9 @@ def from_numpy(array: Any, dim_order: Sequence[int] | None = None) -> TensorData
             block = np.ascontiguousarray(block, dtype=little)
             yield block.reshape(-1).view(np.uint8).data
 
-    return TensorData(scalar_type, array.shape, dim_order, blocks)
+    return TensorData(
+        scalar_type, array.shape, dim_order, blocks, lambda order: from_numpy(array, order)
+    )
 
 
 def _row_blocks(array: Any) -> Iterator[Any]:
@@ -228,7 +236,7 @@ def _row_blocks(array: Any) -> Iterator[Any]:
         yield array[at : at + step]
 
 
-def _from_torch(tensor: Any) -> TensorData:
+def _from_torch(tensor: Any, dim_order: Sequence[int] | None = None) -> TensorData:
     torch = sys.modules["torch"]
     name = str(tensor.dtype).removeprefix("torch.")
     scalar_type = from_name(name)
@@ -238,21 +246,26 @@ def _from_torch(tensor: Any) -> TensorData:
         raise PackError(f"tensors of layout {tensor.layout} cannot be bundled")
     if tensor.dim() > MAX_RANK:
         raise PackError(f"{tensor.dim()} dimensions, at most {MAX_RANK} can be bundled")
-    dim_order = memory_order(tensor.shape, tensor.stride())
-    dense = dim_order is not None
     if dim_order is None:
-        dim_order = tuple(range(tensor.dim()))
+        dim_order = memory_order(tensor.shape, tensor.stride()) or tuple(range(tensor.dim()))
+    order = tuple(dim_order)
 
     def blocks() -> Iterator[Buffer]:
-        laid_out = tensor.detach().resolve_neg().permute(dim_order)
-        pieces = [laid_out] if dense else _torch_row_blocks(laid_out)
+        laid_out = tensor.detach().resolve_neg().permute(order)
+        pieces = [laid_out] if laid_out.is_contiguous() else _torch_row_blocks(laid_out)
         for piece in pieces:
             flat = piece.contiguous().view(-1)
             step = max(1, _CHUNK // max(1, flat.element_size()))
             for at in range(0, flat.numel(), step):
                 yield flat[at : at + step].cpu().view(torch.uint8).numpy().data
 
-    return TensorData(scalar_type, tuple(tensor.shape), dim_order, blocks)
+    return TensorData(
+        scalar_type,
+        tuple(tensor.shape),
+        order,
+        blocks,
+        lambda order: _from_torch(tensor, order),
+    )
 
 
 def _torch_row_blocks(tensor: Any) -> Iterator[Any]:

@@ -210,7 +210,31 @@ def _program_text(facts: dict[str, Any]) -> str:
             f"  program data {header['program_size']} bytes, segments from "
             f"{header['segment_base_offset']}, {header['segment_data_size']} bytes"
         )
-    lines += facts["text"]
-    if facts["note"]:
-        lines.append(f"  {facts['note']}")
+    if "error" in facts:
+        lines.append(f"  nothing more can be told: {facts['error']}")
+        return "\n".join(lines)
+    lines.append(
+        f"  schema version {facts['version']}, {facts['constants']} constants in "
+        f"{_output.size(facts['constants_size'])}"
+    )
+    for key, segment in facts["named_data"].items():
+        lines.append(f"  named data {key!r} in segment {segment}")
+    if facts["unknown_fields"]:
+        lines.append("  written for a newer schema: something is left out here")
+    if facts["segments"]:
+        rows = [
+            (i, s["offset"], s["size"], s["use"] or "-") for i, s in enumerate(facts["segments"])
+        ]
+        lines += ["", _output.table(("segment", "offset", "bytes", "holds"), rows, "rrrl")]
+    for method in facts["methods"]:
+        lines += [
+            "",
+            f"method {_output.bold(method['name'])}, {method['instructions']} instructions, "
+            f"planned memory {method['planned_memory'][1:]}",
+            f"  inputs    {', '.join(method['inputs']) or 'none'}",
+            f"  outputs   {', '.join(method['outputs']) or 'none'}",
+            f"  operators {', '.join(method['operators']) or 'none'}",
+        ]
+        for delegate in method["delegates"]:
+            lines.append(f"  delegate  {delegate['id']}, {_output.size(delegate['size'])}")
     return "\n".join(lines)
