@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from bpte.program import _accelerator, _check, _header, _reader, _writer
@@ -19,12 +20,14 @@ def encode(
     alignments: dict[str, int],
     *,
     header_bytes: int = 0,
+    header: Callable[[int], bytes] | None = None,
     native: bool | None = None,
 ) -> bytes:
     """The FlatBuffer of ``root``, an object of the binding's root class.
 
-    ``alignments`` are those of ``Binding.alignments``. ``header_bytes`` zeros are left between
-    the file identifier and the rest; a multiple of every alignment in force. ``native`` chooses
+    ``alignments`` are those of ``Binding.alignments``. ``header_bytes``, a multiple of every
+    alignment in force, are put between the file identifier and the rest: what ``header`` makes of
+    the length of the result, and zeros. ``native`` chooses
     a path; None takes the accelerator if it is there. Raises ProgramError, naming the place, for
     an object that cannot be written without loss.
     """
@@ -38,6 +41,8 @@ def encode(
                 "constants and delegate data belong into segments"
             )
         start = struct.pack("<I", header_bytes + total - distance) + identifier
+        if header is not None:
+            start += header(header_bytes + total)
         return start + bytes(header_bytes + total - size - len(start))
 
     write = _accelerator.encode if _use_native(native) else _writer.encode

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""ExecuTorch's own ``to_executorch()`` and ``save`` on this serializer."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import sys
+import threading
+from collections.abc import Callable
+from types import ModuleType, TracebackType
+from typing import Any
+
+from bpte.program import _bind, _pte, _schema, _serialize
+
+TESTED = ("1.5.1",)
+"""The versions of executorch that this was tested with, and will touch."""
+
+
+class UnsupportedExecuTorchError(RuntimeError):
+    """The installed executorch is not one that the drop-in was tested with."""
+
+
+class Patch:
+    """An active patch; ``undo`` it, or use it as a context manager."""
+
+    def __init__(self) -> None:
+        self._active = True
+
+    def undo(self) -> None:
+        """Restores executorch. Patches count: the last one undone restores. Idempotent."""
+        if self._active:
+            self._active = False
+            _release()
+
+    def __enter__(self) -> Patch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.undo()
+
+
+def patch_executorch() -> Patch:
+    """From now on, executorch serializes and deserializes programs with this package.
+
+    One call is enough; ``with patch_executorch():`` limits it to a block. Raises
+    UnsupportedExecuTorchError, and changes nothing, for a version that is not in ``TESTED`` or a
+    schema that is not the one of that version, and ImportError without executorch.
+    """
+    with _LOCK:
+        if not _PATCHED:
+            _check_version()
+            _apply()
+        _PATCHED.append(None)
+    return Patch()
+
+
+_LOCK = threading.Lock()
+_PATCHED: list[None] = []  # one entry per patch that is active
+_REPLACED: list[tuple[ModuleType, str, Any]] = []  # what to put back, and where
+
+
+def _check_version() -> None:
+    try:
+        version = importlib.metadata.version("executorch")
+    except importlib.metadata.PackageNotFoundError:
+        raise ImportError("executorch is not installed") from None
+    if version.partition("+")[0] not in TESTED:
+        raise UnsupportedExecuTorchError(
+            f"executorch {version} has not been tested with bpte.program's drop-in (tested: "
+            f"{', '.join(TESTED)}); call bpte.program.serialize_pte yourself, or install one of "
+            "these"
+        )
+    if _schema.installed() != _schema.packaged():
+        raise UnsupportedExecuTorchError(
+            f"the program.fbs of the installed executorch {version} is not that of the release"
+        )
+    _bind.executorch()  # Refuses dataclasses that do not fit the schema.
+
+
+def _apply() -> None:
+    program = importlib.import_module("executorch.exir._serialize._program")
+    direct = importlib.import_module("executorch.exir._serialize._flatbuffer_program")
+    replacements = {
+        id(function): (function, _only_while_patched(function, ours))
+        for function, ours in (
+            (program.serialize_pte_binary, _serialize_pte_binary),
+            (program.deserialize_pte_binary, _deserialize_pte_binary),
+            (direct._program_to_flatbuffer, _program_to_flatbuffer),
+            (direct._flatbuffer_to_program, _flatbuffer_to_program),
+        )
+    }
+    # Modules import these functions by name, so that each holds its own reference.
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, ModuleType) or name.partition(".")[0] != "executorch":
+            continue
+        for attribute, value in list(vars(module).items()):
+            found = replacements.get(id(value))
+            if found is not None and found[0] is value:
+                _REPLACED.append((module, attribute, value))
+                setattr(module, attribute, found[1])
+
+
+def _release() -> None:
+    with _LOCK:
+        _PATCHED.pop()
+        if _PATCHED:
+            return
+        while _REPLACED:
+            module, attribute, original = _REPLACED.pop()
+            setattr(module, attribute, original)
+
+
+def _only_while_patched(original: Callable[..., Any], ours: Callable[..., Any]) -> Any:
+    """A module that is imported meanwhile keeps this function for good; it goes by the state."""
+
+    @functools.wraps(original)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return (ours if _PATCHED else original)(*args, **kwargs)
+
+    return function
+
+
+def _serialize_pte_binary(
+    pte_file: Any,
+    *,
+    extract_delegate_segments: bool = False,
+    segment_alignment: int = 128,
+    constant_tensor_alignment: int | None = None,
+    delegate_alignment: int | None = None,
+) -> Any:
+    data = _pte.serialize_pte(
+        pte_file,
+        extract_delegate_segments=extract_delegate_segments,
+        segment_alignment=segment_alignment,
+        constant_tensor_alignment=constant_tensor_alignment,
+        delegate_alignment=delegate_alignment,
+    )
+    cord = importlib.import_module("executorch.exir._serialize._cord").Cord()
+    for chunk in data.chunks:
+        cord.append(bytes(chunk) if isinstance(chunk, memoryview) else chunk)
+    return cord
+
+
+def _deserialize_pte_binary(program_data: bytes) -> Any:
+    return _pte.deserialize_pte(program_data)
+
+
+def _program_to_flatbuffer(
+    program: Any,
+    *,
+    constant_tensor_alignment: int | None = None,
+    delegate_alignment: int | None = None,
+) -> Any:
+    alignments = _bind.executorch().alignments(constant_tensor_alignment, delegate_alignment)
+    data = _serialize.serialize(
+        program,
+        constant_tensor_alignment=constant_tensor_alignment,
+        delegate_alignment=delegate_alignment,
+    )
+    flatbuffer = importlib.import_module("executorch.exir._serialize._flatbuffer")
+    return flatbuffer._FlatbufferResult(data=data, max_alignment=max(alignments.values()))
+
+
+def _flatbuffer_to_program(program_data: bytes) -> Any:
+    return _serialize.deserialize(program_data)
