@@ -26,7 +26,7 @@ ConfigValue = Any
 MethodInputType = Sequence[ConfigValue]
 MethodOutputType = Sequence[ConfigValue]
 
-DataContainer = list[Any] | tuple[Any, ...] | dict[Any, Any]
+DataContainer = list | tuple | dict  # type: ignore[type-arg]
 
 
 class MethodTestCase(_MethodTestCase):
