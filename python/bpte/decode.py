@@ -192,7 +192,7 @@ class _Walk:
             return []
         reader = self.reader
         tolerances = []
-        for element in reader.elements(field):
+        for index, element in enumerate(reader.elements(field)):
             table = reader.table(element)
             reader.charge(table, _STEPS_PER_TABLE)
             rtol, atol, share, sqnr, cosine, policy, not_compared = reader.fields(table)
@@ -214,6 +214,7 @@ class _Walk:
                     )
                 )
             except ValueError as error:
+                self.place = self.place._replace(output=index)
                 raise self.fault(Rule.TOLERANCE_VALUE, table, detail=str(error)) from None
         return tolerances
 
@@ -236,14 +237,13 @@ class _Walk:
             )
         segment: int | None = None
         sides: list[list[Value]] = []
-        place = self.place
         for side, elements in (("input", input_elements), ("output", output_elements)):
             values: list[Value] = []
             for index, element in enumerate(elements):
                 try:
                     value = self._value(reader.table(element), segment)
                 except (BundleError, Malformed) as error:
-                    self.place = place._replace(**{side: index})
+                    self.place = self.place._replace(**{side: index})
                     if isinstance(error, BundleError):
                         error.place = self.place
                     raise
@@ -319,6 +319,8 @@ class _Walk:
         if payload is None:
             raise self.fault(Rule.PAYLOAD_MISSING, at)
         offset, size, segment = payload
+        place = self.place
+        self.place = place._replace(segment=segment)
         if segment >= len(self.segments):
             raise self.fault(Rule.PAYLOAD_SEGMENT, at, segment, f"fewer than {len(self.segments)}")
         if case_segment is not None and segment != case_segment:
@@ -337,6 +339,7 @@ class _Walk:
             raise self.fault(Rule.PAYLOAD_BOUNDS, at, offset + size, segment_size)
         if size != count:
             raise self.fault(Rule.PAYLOAD_SIZE, at, size, count)
+        self.place = place
         return Tensor(scalar_type, sizes, dim_order, segment, offset, size)
 
     def _entries(self, field: int, rule: Rule) -> list[tuple[int, str, int]]:

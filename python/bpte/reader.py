@@ -90,13 +90,16 @@ class Bundle:
     lives; the file must not be shortened meanwhile.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Raises ``OSError``, and ``BundleError`` when the file breaks a rule."""
+    def __init__(self, path: str | os.PathLike[str], *, verify: bool = False) -> None:
+        """``verify``: checksums and padding too, see there. Raises ``OSError``, and ``BundleError``
+        when the file breaks a rule."""
         self.path = Path(path)
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._map: mmap.mmap | bytes = b""
         try:
             self._read(os.fstat(self._fd).st_size)
+            if verify:
+                self.verify()
         except BundleError as error:
             error.path = str(self.path)
             self.close()
@@ -211,7 +214,8 @@ class Bundle:
         raise BundleError(Rule.NO_SUCH_ITEM, value=method_name, path=str(self.path))
 
     def value(self, value: Value) -> Any:
-        """A numpy array that is a view into the file, or the scalar itself."""
+        """A numpy array that is a view into the file, or the scalar itself. Raises ``BundleError``
+        (overflow) for a tensor without elements whose other sizes are beyond what numpy holds."""
         if not isinstance(value, Tensor):
             return value
         import numpy as np
@@ -228,7 +232,13 @@ class Bundle:
             extent.offset if extent.size else 0,
         )
         shape = [value.sizes[d] for d in value.dim_order]
-        return flat.reshape(shape).transpose(inverse(value.dim_order))
+        try:
+            flat = flat.reshape(shape)
+        except ValueError as error:  # no elements, but sizes whose product numpy cannot hold
+            raise BundleError(
+                Rule.OVERFLOW, value=list(value.sizes), detail=str(error), path=str(self.path)
+            ) from None
+        return flat.transpose(inverse(value.dim_order))
 
     def tensor_data(self, value: Tensor) -> TensorData:
         """The tensor exactly as it is stored, for another bundle to store."""
@@ -336,6 +346,6 @@ class Bundle:
             output.commit()
 
 
-def open_bundle(path: str | os.PathLike[str]) -> Bundle:
+def open_bundle(path: str | os.PathLike[str], *, verify: bool = False) -> Bundle:
     """Opens a bundle: ``with bpte.open("model.bpte") as bundle: ...``. See ``Bundle``."""
-    return Bundle(path)
+    return Bundle(path, verify=verify)
