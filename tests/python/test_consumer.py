@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A project of somebody else's builds on an installed bpte, and on its sources (tests/cpp/consumer)."""
+"""A project of somebody else's builds on an installed bpte, and on its sources."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from conftest import ROOT
 
 CONSUMER = ROOT / "tests" / "cpp" / "consumer"

@@ -294,6 +294,7 @@ EngineError ProgramView::check_delegates(Message& message) {
   if (!delegates) return invalid(message, "a method without a list of delegates");
   const Vector inline_data = reader_.vector(program_, program_field::kBackendDelegateData, 4, 4);
   Message missing;
+  const char* named = nullptr;
   for (uint32_t i = 0; i < delegates.count && !reader_.bad(); ++i) {
     reader_.charge(kTableSteps);
     const Position delegate = reader_.element(delegates, i);
@@ -318,7 +319,10 @@ EngineError ProgramView::check_delegates(Message& message) {
     if (reader_.bad()) break;
     const char* const name = reinterpret_cast<const char*>(reader_.pointer(id.at));
     const et::BackendInterface* const backend = et::get_backend_class(name);
-    if (backend == nullptr || !backend->is_available()) {
+    const bool available = backend != nullptr && backend->is_available();
+    // Once, though it may be the delegate of many parts.
+    if (!available && (named == nullptr || std::strcmp(named, name) != 0)) {
+      named = name;
       missing << (missing.empty() ? "" : ", ") << name
               << (backend == nullptr ? "" : " (registered, but its device is absent)");
     }
