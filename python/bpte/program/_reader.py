@@ -315,8 +315,10 @@ def _layout(table: BoundTable, vtable: bytes, at: int) -> _Layout:
         if offset == 0:
             return -1
         width = SIZES[code]
-        if offset < 4 or offset + width > inline or offset % min(width, 4):
-            raise _Fault(f"its vtable at byte {at} puts slot {slot} at {offset} of {inline} bytes")
+        # Not held against the table's stated size: FlatBuffers' Python builder (seen: 25.2.10) lets
+        # tables of different sizes share a vtable, and its verifiers in other languages accept that.
+        if offset < 4 or offset % min(width, 4):
+            raise _Fault(f"its vtable at byte {at} puts slot {slot} at {offset}")
         if width == 8:
             phases.add(-offset & 7)
         parts.append((offset, code))
@@ -357,7 +359,7 @@ def _layout(table: BoundTable, vtable: bytes, at: int) -> _Layout:
     unpack, rank = _unpacker(parts)
     rank.append(-1)  # What is absent stays so.
     return _Layout(
-        inline,
+        max([inline, *(offset + SIZES[code] for offset, code in parts)]),
         phases.pop() if phases else -1,
         unpack,
         [(rank[entry[0]], entry[1]) for entry in scalars],
