@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/tensor_view.h>
+#include <bpte/engine/executorch/log_capture.h>
 #include <bpte/engine/executorch/program_check.h>
 #include <executorch/runtime/backend/interface.h>
 #include <executorch/runtime/core/evalue.h>
@@ -319,12 +320,18 @@ EngineError ProgramView::check_delegates(Message& message) {
     if (reader_.bad()) break;
     const char* const name = reinterpret_cast<const char*>(reader_.pointer(id.at));
     const et::BackendInterface* const backend = et::get_backend_class(name);
-    const bool available = backend != nullptr && backend->is_available();
+    Message reason;  // what the backend itself logs, for instance that its NPU does not answer
+    bool available = false;
+    if (backend != nullptr) {
+      const LogCapture capture(reason);
+      available = backend->is_available();
+    }
     // Once, though it may be the delegate of many parts.
     if (!available && (named == nullptr || std::strcmp(named, name) != 0)) {
       named = name;
-      missing << (missing.empty() ? "" : ", ") << name
-              << (backend == nullptr ? "" : " (registered, but its device is absent)");
+      missing << (missing.empty() ? "" : ", ") << name;
+      if (backend != nullptr && reason.empty()) reason << "registered, but its device is absent";
+      if (!reason.empty()) missing << " (" << reason.c_str() << ")";
     }
   }
   if (!missing.empty()) {
