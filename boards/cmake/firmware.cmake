@@ -2,12 +2,17 @@
 #
 # bpte_firmware(target): makes an executable a firmware of the board: start-up, faults, console, linker script.
 
-if(NOT BPTE_BOARD_STACK_SIZE)
-  if(BPTE_BOARD_ENGINE STREQUAL "executorch")
-    set(BPTE_BOARD_STACK_SIZE 32768)
-  else()
-    set(BPTE_BOARD_STACK_SIZE 8192)
-  endif()
+if(BPTE_BOARD_ENGINE STREQUAL "executorch")
+  set(_stack_size 16384)
+  set(_heap_size 16384)
+  set(_large ON) # its operators are larger than a tightly coupled memory
+else()
+  set(_stack_size 8192)
+  set(_heap_size 0)
+  set(_large OFF)
+endif()
+if(BPTE_BOARD_STACK_SIZE)
+  set(_stack_size ${BPTE_BOARD_STACK_SIZE})
 endif()
 
 set(_cortex_m "${CMAKE_CURRENT_LIST_DIR}/../cortex-m")
@@ -18,6 +23,7 @@ add_library(bpte_board OBJECT
   ${_cortex_m}/fault.cpp
   ${_cortex_m}/semihosting.cpp
   ${_cortex_m}/startup.cpp
+  ${_cortex_m}/system_calls.c
   ${_cortex_m}/uart.cpp
 )
 target_include_directories(bpte_board PUBLIC ${_cortex_m} ${BPTE_ROOT}/runtime)
@@ -34,11 +40,6 @@ target_link_libraries(bpte_board PRIVATE bpte_warnings)
 # The start-up runs before there is a memory to copy to: no call to memcpy or memset may be made of its loops.
 set_source_files_properties(${_cortex_m}/startup.cpp PROPERTIES COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
 
-if(BPTE_BOARD_ENGINE STREQUAL "executorch" AND NOT BPTE_BOARD_PROGRAMS)
-  set(_large ON)  # with every operator it is larger than a tightly coupled memory
-else()
-  set(_large OFF)
-endif()
 bpte_write_memory_script("${CMAKE_CURRENT_BINARY_DIR}/memory.ld" ${_large})
 set(_memory_folder "${CMAKE_CURRENT_BINARY_DIR}")
 
@@ -48,7 +49,8 @@ function(bpte_firmware target)
     -nostartfiles
     -L${_memory_folder}
     -T${_cortex_m}/firmware.ld
-    LINKER:--defsym=__stack_size=${BPTE_BOARD_STACK_SIZE}
+    LINKER:--defsym=__stack_size=${_stack_size}
+    LINKER:--defsym=__heap_size=${_heap_size}
     LINKER:--gc-sections
     LINKER:--print-memory-usage
     LINKER:-Map=$<TARGET_FILE_DIR:${target}>/${target}.map

@@ -175,6 +175,15 @@ __attribute__((naked)) void fault_entry() {
       ".ltorg                 \n");
 }
 
+// Where the C library ends up that wants to end the program.
+[[noreturn]] void bpte_board_abort() {
+  Text text;
+  text.put("\nbpte-fault: abort() lr=");
+  text.put_hex(reinterpret_cast<uintptr_t>(__builtin_return_address(0))).put("\n");
+  console().write(text.data(), text.size());
+  stop(kFaultStatus);
+}
+
 }  // extern "C"
 
 void enable_faults() {
