@@ -315,8 +315,8 @@ def _layout(table: BoundTable, vtable: bytes, at: int) -> _Layout:
         if offset == 0:
             return -1
         width = SIZES[code]
-        # Not held against the table's stated size: FlatBuffers' Python builder (seen: 25.2.10) lets
-        # tables of different sizes share a vtable, and its verifiers in other languages accept that.
+        # Not held against the table's stated size: FlatBuffers' Python builder (seen: 25.2.10)
+        # lets tables of different sizes share a vtable, and other languages' verifiers accept it.
         if offset < 4 or offset % min(width, 4):
             raise _Fault(f"its vtable at byte {at} puts slot {slot} at {offset}")
         if width == 8:
