@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/bundle.h>
 #include <bpte/core/crc32.h>
-#include <bpte/core/internal/checksum.h>
 #include <bpte/core/internal/metadata.h>
 #include <bpte/core/internal/open.h>
 
@@ -16,28 +15,17 @@ using internal::Vector;
 
 namespace {
 
-Text to_text(const Reader& reader, const Vector& string) {
-  return {reinterpret_cast<const char*>(reader.pointer(string.at)), string.count};
-}
-
-Vector tables(Reader& reader, Position table, unsigned index) {
-  return reader.vector(table, index, 4, 4);
-}
-
-Vector segments(Reader& reader, Position root) {
-  return reader.vector(root, schema::kProgramSegments, schema::kSegmentSize, schema::kSegmentAlign);
+Vector segment_table(Reader& reader, Position root) {
+  return reader.vector(root, schema::kProgramSegments, schema::kSegment);
 }
 
 #if BPTE_CORE_BP08
-uint32_t lowest_bit(uint64_t value) {
-  const uint64_t bit = value & (~value + 1);
-  return bit > 0x80000000u || bit == 0 ? 0x80000000u : static_cast<uint32_t>(bit);
+// Of an address: the largest power of two that divides it, as far as 32 bits hold it.
+uint32_t alignment_of(uintptr_t address) {
+  const uint32_t low = static_cast<uint32_t>(address);
+  return low != 0 ? low & (~low + 1) : 0x80000000u;
 }
 #endif
-
-Fault no_such_item(uint64_t index, uint64_t count) {
-  return internal::make_fault(Error::kNoSuchItem, 0, index, count);
-}
 
 }  // namespace
 
@@ -49,94 +37,109 @@ bool operator==(const Text& a, const char* b) {
   return a == Text{b, std::strlen(b)};
 }
 
+// --- Bundle ---
+
 Result<Bundle> Bundle::open(Span<const uint8_t> file, const OpenOptions& options) {
-  const Result<Header> parsed = Header::parse(file);
-  if (!parsed.ok()) {
-    return parsed.fault();
-  }
-  Bundle bundle;
-  bundle.header_ = parsed.get();
+  Result<Bundle> result;
+  Bundle& bundle = *result;
   Header& header = bundle.header_;
+  Fault& fault = result.fault();
+  if (!internal::parse_header(file, header, fault)) {
+    return result;
+  }
 #if BPTE_CORE_BP08
   if (header.format == Format::kBP08) {
     header.file_size = header.metadata_size = file.size();
   }
 #endif
-  const Status size = internal::check_file_size(header, file.size());
-  if (!size.ok()) {
-    return size.fault();
+  if (internal::check_file_size(header, file.size(), fault) &&
+      internal::check_alignment(file.data(), header.base_alignment, fault)) {
+    bundle.file_ = file.data();
+    bundle.adopt(file.subspan(0, static_cast<size_t>(header.metadata_size)), options, {}, fault);
   }
-  const uintptr_t address = reinterpret_cast<uintptr_t>(file.data());
-  if (address % header.base_alignment != 0) {
-    return internal::make_fault(Error::kMisalignedBase, 0, address, header.base_alignment);
-  }
-  bundle.file_ = file.data();
-  bundle.metadata_ = file.subspan(0, static_cast<size_t>(header.metadata_size));
-  const Status checked = bundle.check(options, {});
-  if (!checked.ok()) {
-    return checked.fault();
-  }
-  return bundle;
+  return result;
 }
 
-Status Bundle::check(const OpenOptions& options, Span<uint8_t> scratch) {
-  const Status metadata = internal::check_metadata_bytes(header_, metadata_);
-  if (!metadata.ok()) {
-    return metadata;
+bool Bundle::adopt(Span<const uint8_t> metadata, const OpenOptions& options, Span<uint8_t> scratch,
+                   Fault& fault) {
+#if BPTE_CORE_CHECKSUMS
+  if (bp09() && !internal::check_metadata_crc(header_, metadata, fault)) {
+    return false;
   }
-  root_ = Reader(metadata_).root();
+#endif
+  if (!internal::check_metadata(header_, metadata, fault)) {
+    return false;
+  }
+  metadata_ = metadata;
+  root_ = Reader(metadata).root();
   if (!options.verify_checksums) {
-    return Status();
+    return true;
   }
 #if BPTE_CORE_CHECKSUMS
-  return verify_checksums(scratch);
+  if (verify_all(scratch, fault)) {
+    return true;
+  }
 #else
   (void)scratch;
-  return internal::make_fault(Error::kUnknownFeature, 0, 0, 0);
+  internal::refuse(fault, Error::kUnknownFeature, 0);
 #endif
+  metadata_ = {};  // a bundle that is refused gives nothing
+  return false;
 }
 
 const Header& Bundle::header() const {
   return header_;
 }
 
-uint32_t Bundle::suite_count() const {
+uint32_t Bundle::count(Position table, unsigned field) const {
+  return Reader(metadata_).vector(table, field, flatbuffer::kOffset).count;
+}
+
+Position Bundle::entry(Position table, unsigned field, uint32_t index, Fault& fault) const {
   Reader reader(metadata_);
-  return tables(reader, root_, schema::kProgramSuites).count;
+  const Vector entries = reader.vector(table, field, flatbuffer::kOffset);
+  if (index >= entries.count) {
+    internal::refuse(fault, Error::kNoSuchItem, 0, index, entries.count);
+    return 0;
+  }
+  return reader.element(entries, index);
+}
+
+Text Bundle::text(Position table, unsigned field) const {
+  Reader reader(metadata_);
+  const Vector string = reader.string(table, field);
+  return {reinterpret_cast<const char*>(reader.pointer(string.at)), string.count};
+}
+
+uint32_t Bundle::suite_count() const {
+  return count(root_, schema::kProgramSuites);
 }
 
 Result<TestSuite> Bundle::suite(uint32_t index) const {
-  Reader reader(metadata_);
-  const Vector suites = tables(reader, root_, schema::kProgramSuites);
-  if (index >= suites.count) {
-    return no_such_item(index, suites.count);
-  }
-  TestSuite suite;
-  suite.bundle_ = this;
-  suite.table_ = reader.element(suites, index);
-  return suite;
+  Result<TestSuite> result;
+  result->bundle_ = this;
+  result->table_ = entry(root_, schema::kProgramSuites, index, result.fault());
+  return result;
 }
 
 Result<TestSuite> Bundle::suite_for(Text method_name) const {
-  const uint32_t count = suite_count();
-  for (uint32_t i = 0; i < count; ++i) {
-    const Result<TestSuite> found = suite(i);
-    if (found.ok() && found->method_name() == method_name) {
-      return found;
-    }
+  uint32_t index = 0;
+  Result<TestSuite> found = suite(0);
+  while (found.ok() && !(found->method_name() == method_name)) {
+    found = suite(++index);
   }
-  return no_such_item(count, count);
+  return found;
 }
 
 SegmentInfo Bundle::program_info() const {
   Reader reader(metadata_);
 #if BPTE_CORE_BP08
-  if (header_.format == Format::kBP08) {
-    const Vector program = reader.vector(root_, schema::kProgramProgram, 1, 1);
+  if (!bp09()) {
+    const Vector program = reader.vector(root_, schema::kProgramProgram, flatbuffer::kByte);
     SegmentInfo info;
     info.file_offset = program.at;
     info.size = program.count;
-    info.alignment = lowest_bit(program.at | reinterpret_cast<uintptr_t>(metadata_.data()));
+    info.alignment = alignment_of(reinterpret_cast<uintptr_t>(reader.pointer(program.at)));
     return info;
   }
 #endif
@@ -153,204 +156,199 @@ Span<const uint8_t> Bundle::program() const {
 
 Result<Span<const uint8_t>> Bundle::case_payload(const TestCase& test_case, Span<uint8_t> buffer,
                                                  bool verify) const {
+  Result<Span<const uint8_t>> result;
+  Fault& fault = result.fault();
   const uint32_t index = test_case.payload_segment();
   if (index == kNoIndex) {
-    return Span<const uint8_t>();
+    return result;
   }
   const SegmentInfo info = segment(index).get();
+#if BPTE_CORE_DATA_SOURCE
   if (file_ == nullptr) {
     if (buffer.size() < info.size) {
-      return internal::make_fault(Error::kBufferTooSmall, info.file_offset, buffer.size(),
-                                  info.size);
+      internal::refuse_with(fault, Error::kBufferTooSmall, info.file_offset, buffer.size(),
+                            info.size);
+      return result;
     }
-    const uintptr_t address = reinterpret_cast<uintptr_t>(buffer.data());
-    if (address % schema::kPayloadAlignment != 0) {
-      return internal::make_fault(Error::kMisalignedBase, 0, address, schema::kPayloadAlignment);
+    if (!internal::check_alignment(buffer.data(), schema::kPayloadAlignment, fault)) {
+      return result;
     }
   }
+#endif
   Span<const uint8_t> bytes;
-  Status status = load(info.file_offset, info.size, buffer, &bytes);
-  if (status.ok() && verify) {
+  if (!load(info.file_offset, info.size, buffer, bytes, fault)) {
+    return result;
+  }
+  if (verify) {
 #if BPTE_CORE_CHECKSUMS
-    status = internal::check_segment_crc(index, info, crc32(bytes));
+    // What was read, not what another reading might give.
+    if (!internal::check_segment_crc(index, info, crc32(bytes), fault)) {
+      return result;
+    }
 #else
-    status = internal::make_fault(Error::kUnknownFeature, 0, 0, 0);
+    internal::refuse(fault, Error::kUnknownFeature, 0);
+    return result;
 #endif
   }
-  if (!status.ok()) {
-    return status.fault();
-  }
-  return bytes;
+  *result = bytes;
+  return result;
 }
 
 uint32_t Bundle::segment_count() const {
-#if BPTE_CORE_BP08
-  if (header_.format == Format::kBP08) {
+  if (!bp09()) {
     return 0;
   }
-#endif
   Reader reader(metadata_);
-  return segments(reader, root_).count;
+  return segment_table(reader, root_).count;
 }
 
 Result<SegmentInfo> Bundle::segment(uint32_t index) const {
+  Result<SegmentInfo> result;
   const uint32_t count = segment_count();
   if (index >= count) {
-    return no_such_item(index, count);
+    internal::refuse(result.fault(), Error::kNoSuchItem, 0, index, count);
+    return result;
   }
   Reader reader(metadata_);
-  SegmentInfo info = internal::load_segment(reader, segments(reader, root_), index);
-  info.file_offset += header_.segment_base_offset;
-  return info;
+  *result = internal::load_segment(reader, segment_table(reader, root_), index);
+  result->file_offset += header_.segment_base_offset;
+  return result;
 }
 
 Status Bundle::read(uint64_t file_offset, Span<uint8_t> buffer) const {
+  Status status;
+  read_into(file_offset, buffer, status.fault());
+  return status;
+}
+
+bool Bundle::read_into(uint64_t file_offset, Span<uint8_t> buffer, Fault& fault) const {
   if (file_offset > header_.file_size || buffer.size() > header_.file_size - file_offset) {
-    return internal::make_fault(Error::kReadFailed, file_offset, buffer.size(), header_.file_size);
+    return internal::refuse(fault, Error::kReadFailed, file_offset, buffer.size(),
+                            header_.file_size);
   }
   if (buffer.empty()) {
-    return Status();
+    return true;
   }
 #if BPTE_CORE_DATA_SOURCE
   if (file_ == nullptr) {
-    if (source_ == nullptr || !source_->read(file_offset, buffer)) {
-      return internal::make_fault(Error::kReadFailed, file_offset, buffer.size(), 0);
-    }
-    return Status();
+    return (source_ != nullptr && source_->read(file_offset, buffer)) ||
+           internal::refuse(fault, Error::kReadFailed, file_offset, buffer.size(), 0);
   }
 #endif
   std::memcpy(buffer.data(), file_ + file_offset, buffer.size());
-  return Status();
+  return true;
 }
 
-Status Bundle::load(uint64_t file_offset, uint64_t size, Span<uint8_t> scratch,
-                    Span<const uint8_t>* bytes) const {
+bool Bundle::load(uint64_t file_offset, uint64_t size, Span<uint8_t> scratch,
+                  Span<const uint8_t>& bytes, Fault& fault) const {
 #if BPTE_CORE_DATA_SOURCE
   if (file_ == nullptr) {
     const Span<uint8_t> part =
         scratch.subspan(0, scratch.size() < size ? scratch.size() : static_cast<size_t>(size));
+    bytes = part;
     if (part.empty() && size != 0) {
-      return internal::make_fault(Error::kBufferTooSmall, file_offset, 0, 1);
+      return internal::refuse_with(fault, Error::kBufferTooSmall, file_offset, 0, 1);
     }
-    *bytes = part;
-    return read(file_offset, part);
+    return read_into(file_offset, part, fault);
   }
 #endif
   (void)scratch;
-  *bytes = {file_ + file_offset, static_cast<size_t>(size)};
-  return Status();
+  (void)fault;
+  bytes = {file_ + file_offset, static_cast<size_t>(size)};
+  return true;
 }
 
 uint32_t Bundle::named_data_count() const {
-#if BPTE_CORE_BP08
-  if (header_.format == Format::kBP08) {
-    return 0;
-  }
-#endif
-  Reader reader(metadata_);
-  return tables(reader, root_, schema::kProgramNamedData).count;
+  return bp09() ? count(root_, schema::kProgramNamedData) : 0;
 }
 
-Result<Text> Bundle::entry_text(unsigned entries, uint32_t index, unsigned field) const {
-  Reader reader(metadata_);
-  const Vector found = tables(reader, root_, entries);
-  if (index >= found.count) {
-    return no_such_item(index, found.count);
-  }
-  return to_text(reader, reader.string(reader.element(found, index), field));
+Position Bundle::named_data_entry(uint32_t index, Fault& fault) const {
+  // BP08 has no segments to name.
+  return entry(bp09() ? root_ : 0, schema::kProgramNamedData, index, fault);
 }
 
 Result<Text> Bundle::named_data_key(uint32_t index) const {
-  if (index >= named_data_count()) {
-    return no_such_item(index, named_data_count());
-  }
-  return entry_text(schema::kProgramNamedData, index, schema::kNamedDataKey);
+  Result<Text> result;
+  const Position table = named_data_entry(index, result.fault());
+  *result = text(table, schema::kNamedDataKey);
+  return result;
 }
 
 Result<SegmentInfo> Bundle::named_data_segment(uint32_t index) const {
-  if (index >= named_data_count()) {
-    return no_such_item(index, named_data_count());
-  }
-  Reader reader(metadata_);
-  const Position entry = reader.element(tables(reader, root_, schema::kProgramNamedData), index);
-  return segment(reader.scalar<uint32_t>(entry, schema::kNamedDataSegment, 0));
+  Result<SegmentInfo> result;
+  const Position table = named_data_entry(index, result.fault());
+  return table == 0
+             ? result
+             : segment(Reader(metadata_).scalar<uint32_t>(table, schema::kNamedDataSegment, 0));
 }
 
 uint32_t Bundle::metadata_count() const {
-  Reader reader(metadata_);
-  return tables(reader, root_, schema::kProgramMetadata).count;
+  return count(root_, schema::kProgramMetadata);
+}
+
+Result<Text> Bundle::metadata_text(uint32_t index, unsigned field) const {
+  Result<Text> result;
+  *result = text(entry(root_, schema::kProgramMetadata, index, result.fault()), field);
+  return result;
 }
 
 Result<Text> Bundle::metadata_key(uint32_t index) const {
-  return entry_text(schema::kProgramMetadata, index, schema::kKeyValueKey);
+  return metadata_text(index, schema::kKeyValueKey);
 }
 
 Result<Text> Bundle::metadata_value(uint32_t index) const {
-  return entry_text(schema::kProgramMetadata, index, schema::kKeyValueValue);
+  return metadata_text(index, schema::kKeyValueValue);
 }
 
 // --- TestSuite ---
 
 Text TestSuite::method_name() const {
-  Reader reader(bundle_->metadata_);
-  return to_text(reader, reader.string(table_, schema::kSuiteMethodName));
+  return bundle_->text(table_, schema::kSuiteMethodName);
 }
 
 uint32_t TestSuite::case_count() const {
-  Reader reader(bundle_->metadata_);
-  return tables(reader, table_, schema::kSuiteTestCases).count;
+  return bundle_->count(table_, schema::kSuiteTestCases);
 }
 
 Result<TestCase> TestSuite::test_case(uint32_t index) const {
-  Reader reader(bundle_->metadata_);
-  const Vector cases = tables(reader, table_, schema::kSuiteTestCases);
-  if (index >= cases.count) {
-    return no_such_item(index, cases.count);
-  }
-  TestCase test_case;
-  test_case.bundle_ = bundle_;
-  test_case.table_ = reader.element(cases, index);
-  test_case.suite_table_ = table_;
-  return test_case;
+  Result<TestCase> result;
+  result->bundle_ = bundle_;
+  result->table_ = bundle_->entry(table_, schema::kSuiteTestCases, index, result.fault());
+  result->suite_table_ = table_;
+  return result;
 }
 
 // --- TestCase ---
 
 Text TestCase::name() const {
-  Reader reader(bundle_->metadata_);
-  return to_text(reader, reader.string(table_, schema::kCaseName));
+  return bundle_->text(table_, schema::kCaseName);
 }
 
 uint32_t TestCase::input_count() const {
-  Reader reader(bundle_->metadata_);
-  return tables(reader, table_, schema::kCaseInputs).count;
+  return bundle_->count(table_, schema::kCaseInputs);
 }
 
 uint32_t TestCase::output_count() const {
-  Reader reader(bundle_->metadata_);
-  return tables(reader, table_, schema::kCaseExpectedOutputs).count;
+  return bundle_->count(table_, schema::kCaseExpectedOutputs);
 }
 
 // That of the first tensor: opening saw to it that the others' is the same.
 uint32_t TestCase::payload_segment() const {
-#if BPTE_CORE_BP08
-  if (bundle_->header_.format == Format::kBP08) {
+  if (!bundle_->bp09()) {
     return kNoIndex;
   }
-#endif
   Reader reader(bundle_->metadata_);
   constexpr unsigned kFields[] = {schema::kCaseInputs, schema::kCaseExpectedOutputs};
   for (const unsigned field : kFields) {
-    const Vector values = tables(reader, table_, field);
+    const Vector values = reader.vector(table_, field, flatbuffer::kOffset);
     for (uint32_t i = 0; i < values.count; ++i) {
       const Position value = reader.element(values, i);
       if (reader.scalar<uint8_t>(value, schema::kValueType, 0) !=
           static_cast<uint8_t>(ValueKind::kTensor)) {
         continue;
       }
-      const Position payload =
-          reader.field(reader.table(value, schema::kValueTable), schema::kTensorPayload,
-                       schema::kPayloadRefSize, schema::kPayloadRefAlign);
+      const Position payload = reader.field(reader.table(value, schema::kValueTable),
+                                            schema::kTensorPayload, schema::kPayloadRef);
       return reader.load<uint32_t>(payload + schema::kPayloadRefAtSegment);
     }
   }
@@ -370,67 +368,56 @@ Result<Value> TestCase::expected_output(uint32_t index, Span<const uint8_t> payl
   return value(schema::kCaseExpectedOutputs, index, payload_bytes);
 }
 
-Result<Value> TestCase::value(unsigned values, uint32_t index,
+Result<Value> TestCase::value(unsigned field, uint32_t index,
                               Span<const uint8_t> payload_bytes) const {
+  Result<Value> result;
+  Value& value = *result;
+  const Position entry = bundle_->entry(table_, field, index, result.fault());
   Reader reader(bundle_->metadata_);
-  const Vector vector = tables(reader, table_, values);
-  if (index >= vector.count) {
-    return no_such_item(index, vector.count);
-  }
-  const Position entry = reader.element(vector, index);
   const Position table = reader.table(entry, schema::kValueTable);
-  Value value;
   value.kind = static_cast<ValueKind>(reader.scalar<uint8_t>(entry, schema::kValueType, 0));
-  switch (value.kind) {
-    case ValueKind::kNone:
-      break;
-    case ValueKind::kInt:
-      value.int_value = reader.scalar<int64_t>(table, schema::kIntVal, 0);
-      break;
-    case ValueKind::kBool:
-      value.bool_value = reader.scalar<uint8_t>(table, schema::kBoolVal, 0) != 0;
-      break;
-    case ValueKind::kDouble:
-      value.double_value = reader.scalar<double>(table, schema::kDoubleVal, 0);
-      break;
-    case ValueKind::kTensor: {
-      const TensorFields fields = internal::read_tensor(reader, table);
-      TensorView& tensor = value.tensor;
-      tensor.scalar_type = fields.scalar_type;
-      // Opening found both aligned: the vector of int32 within the metadata, that in memory.
-      tensor.sizes = {reinterpret_cast<const int32_t*>(reader.pointer(fields.sizes.at)),
-                      fields.sizes.count};
-      tensor.dim_order = {reader.pointer(fields.dim_order.at), fields.dim_order.count};
-#if BPTE_CORE_BP08
-      if (bundle_->header_.format == Format::kBP08) {
-        tensor.data = {reader.pointer(fields.data.at), fields.data.count};
-        break;
-      }
-#endif
-      const uint64_t offset = reader.load<uint64_t>(fields.payload);
-      const uint64_t size = reader.load<uint64_t>(fields.payload + schema::kPayloadRefAtSize);
-      if (size > payload_bytes.size() || offset > payload_bytes.size() - size) {
-        return internal::make_fault(Error::kBufferTooSmall, fields.payload, payload_bytes.size(),
-                                    offset + size);
-      }
-      tensor.data = payload_bytes.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
-      break;
+  if (value.kind == ValueKind::kInt) {
+    value.int_value = reader.scalar<int64_t>(table, schema::kIntVal, 0);
+  } else if (value.kind == ValueKind::kBool) {
+    value.bool_value = reader.scalar<uint8_t>(table, schema::kBoolVal, 0) != 0;
+  } else if (value.kind == ValueKind::kDouble) {
+    value.double_value = reader.scalar<double>(table, schema::kDoubleVal, 0);
+  } else if (value.kind == ValueKind::kTensor) {
+    const TensorFields fields = internal::read_tensor(reader, table);
+    TensorView& tensor = value.tensor;
+    tensor.scalar_type = fields.scalar_type;
+    // Opening found both aligned: the vector of int32 within the metadata, that in memory.
+    tensor.sizes = {reinterpret_cast<const int32_t*>(reader.pointer(fields.sizes.at)),
+                    fields.sizes.count};
+    tensor.dim_order = {reader.pointer(fields.dim_order.at), fields.dim_order.count};
+    if (!bundle_->bp09()) {
+      tensor.data = {reader.pointer(fields.data.at), fields.data.count};
+      return result;
     }
+    const uint64_t offset = reader.load<uint64_t>(fields.payload);
+    const uint64_t size = reader.load<uint64_t>(fields.payload + schema::kPayloadRefAtSize);
+    if (size > payload_bytes.size() || offset > payload_bytes.size() - size) {
+      internal::refuse_with(result.fault(), Error::kBufferTooSmall, fields.payload,
+                            payload_bytes.size(), offset + size);
+      return result;
+    }
+    tensor.data = payload_bytes.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
   }
-  return value;
+  return result;
 }
 
 Tolerance TestCase::tolerance(uint32_t output_index) const {
   Reader reader(bundle_->metadata_);
-  Vector entries = tables(reader, table_, schema::kCaseTolerances);
+  Vector entries = reader.vector(table_, schema::kCaseTolerances, flatbuffer::kOffset);
   if (entries.count == 0) {
-    entries = tables(reader, suite_table_, schema::kSuiteTolerances);
+    entries = reader.vector(suite_table_, schema::kSuiteTolerances, flatbuffer::kOffset);
   }
   const uint32_t index = entries.count == 1 ? 0 : output_index;
-  if (index >= entries.count) {
-    return Tolerance();
+  Tolerance tolerance;
+  if (index < entries.count) {
+    internal::read_tolerance(reader, reader.element(entries, index), tolerance);
   }
-  return internal::read_tolerance(reader, reader.element(entries, index)).tolerance;
+  return tolerance;
 }
 
 }  // namespace bpte

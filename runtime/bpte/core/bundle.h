@@ -85,7 +85,7 @@ class TestCase {
  private:
   friend class Bundle;
   friend class TestSuite;
-  Result<Value> value(unsigned values, uint32_t index, Span<const uint8_t> payload_bytes) const;
+  Result<Value> value(unsigned field, uint32_t index, Span<const uint8_t> payload_bytes) const;
   uint32_t payload_segment() const;  // kNoIndex when it has none
 
   const Bundle* bundle_ = nullptr;
@@ -167,16 +167,31 @@ class Bundle {
   friend class TestCase;
   friend class TestSuite;
 
-  // The checks that the two ways in share; `scratch` as for verify_checksums().
-  Status check(const OpenOptions& options, Span<uint8_t> scratch);
+  static bool open_source(DataSource& source, Span<uint8_t> buffer, const OpenOptions& options,
+                          Bundle& bundle, Fault& fault);
+  // What the two ways in share; `scratch` as for verify_checksums(). As all functions that take a
+  // Fault: true, or false with the fault filled in.
+  bool adopt(Span<const uint8_t> metadata, const OpenOptions& options, Span<uint8_t> scratch,
+             Fault& fault);
   // The next bytes of [offset, offset + size): all of them in place, or as many as `scratch` takes.
-  Status load(uint64_t file_offset, uint64_t size, Span<uint8_t> scratch,
-              Span<const uint8_t>* bytes) const;
-  Result<Text> entry_text(unsigned entries, uint32_t index, unsigned field) const;
+  bool load(uint64_t file_offset, uint64_t size, Span<uint8_t> scratch, Span<const uint8_t>& bytes,
+            Fault& fault) const;
+  bool read_into(uint64_t file_offset, Span<uint8_t> buffer, Fault& fault) const;
 #if BPTE_CORE_CHECKSUMS
-  Status verify(uint32_t index, const SegmentInfo& segment, Span<uint8_t> scratch) const;
-  Status verify_padding(uint64_t from, uint64_t to, Span<uint8_t> scratch) const;
+  bool scan(uint64_t from, uint64_t to, Span<uint8_t> scratch, bool zeros, uint32_t& crc,
+            Fault& fault) const;
+  bool verify(uint32_t index, Span<uint8_t> scratch, Fault& fault) const;
+  bool verify_all(Span<uint8_t> scratch, Fault& fault) const;
 #endif
+  // Of a vector of tables in the metadata.
+  uint32_t count(uint32_t table, unsigned field) const;
+  uint32_t entry(uint32_t table, unsigned field, uint32_t index, Fault& fault) const;
+  uint32_t named_data_entry(uint32_t index, Fault& fault) const;
+  Text text(uint32_t table, unsigned field) const;
+  Result<Text> metadata_text(uint32_t index, unsigned field) const;
+  bool bp09() const {
+    return !BPTE_CORE_BP08 || header_.format == Format::kBP09;
+  }
 
   Header header_;
   Span<const uint8_t> metadata_;   // the FlatBuffer; checked

@@ -4,6 +4,7 @@
 
 #include <bpte/core/config.h>
 #include <bpte/core/internal/metadata.h>
+#include <bpte/core/internal/open.h>
 #include <bpte/core/internal/text.h>
 
 #include <cstring>
@@ -21,14 +22,14 @@ bool is_power_of_two(uint32_t value) {
 
 class Walk {
  public:
-  Walk(const Header& header, Span<const uint8_t> metadata) : header_(header), reader_(metadata) {}
+  Walk(const Header& header, Span<const uint8_t> metadata, Fault& fault)
+      : header_(header), reader_(metadata), fault_(fault) {
+    reader_.limit_work();
+  }
 
-  Status run() {
+  bool run() {
     // A rule of FlatBuffers broken after the last look at bad() counts as well.
-    if (root() && (!reader_.bad() || fail(Error::kMetadataMalformed, 0, 0, 0))) {
-      return Status();
-    }
-    return fault_;
+    return root() && (!reader_.bad() || fail(Error::kMetadataMalformed, 0));
   }
 
  private:
@@ -41,17 +42,26 @@ class Walk {
   }
 
   // Always false. What looks wrong because the FlatBuffer is broken is told as that.
-  bool fail(Error error, Position at, uint64_t value, uint64_t expected) {
+  bool fail(Error error, Position at) {
+    if (reader_.bad()) {
+      error = Error::kMetadataMalformed;
+      at = reader_.bad_at();
+      fault_.value = 0;
+      fault_.expected = 0;
+    }
     fault_.error = error;
     fault_.offset = at;
+    return false;
+  }
+  bool fail(Error error, Position at, uint64_t value, uint64_t expected) {
+#if BPTE_CORE_SMALL
+    (void)value;
+    (void)expected;
+#else
     fault_.value = value;
     fault_.expected = expected;
-    if (reader_.bad()) {
-      fault_.error = Error::kMetadataMalformed;
-      fault_.offset = reader_.bad_at();
-      fault_.value = fault_.expected = 0;
-    }
-    return false;
+#endif
+    return fail(error, at);
   }
 
   bool root();
@@ -66,13 +76,18 @@ class Walk {
   bool text(const Vector& text);
   bool entries(const Vector& entries, unsigned key_index, Error error);
   uint32_t first_like(const Vector& tables, uint32_t index, unsigned field, const Vector& text);
+  // A table of a vector of them, whose reading is charged.
+  Position element(const Vector& tables, uint32_t index) {
+    reader_.charge(kStepsPerTable);
+    return reader_.element(tables, index);
+  }
   Vector tables(Position table, unsigned index) {
-    return reader_.vector(table, index, 4, 4);
+    return reader_.vector(table, index, flatbuffer::kOffset);
   }
 
   const Header& header_;
   Reader reader_;
-  Fault fault_;
+  Fault& fault_;
   Position root_ = 0;
   Vector segments_;
   uint32_t case_segment_ = kNoIndex;  // where the payloads of the case at hand lie
@@ -92,7 +107,7 @@ bool Walk::root() {
   }
   const Vector suites = tables(root_, schema::kProgramSuites);
   if (!suites) {
-    return fail(Error::kSuitesMissing, root_, 0, 0);
+    return fail(Error::kSuitesMissing, root_);
   }
   for (uint32_t i = 0; i < suites.count; ++i) {
     if (!suite(suites, i)) {
@@ -106,7 +121,7 @@ bool Walk::root() {
       return false;
     }
     for (uint32_t i = 0; i < named.count; ++i) {
-      const Position entry = reader_.element(named, i);
+      const Position entry = element(named, i);
       const uint32_t segment = reader_.scalar<uint32_t>(entry, schema::kNamedDataSegment, 0);
       if (segment >= segments_.count) {
         return fail(Error::kNamedData, entry, segment, segments_.count);
@@ -118,10 +133,10 @@ bool Walk::root() {
     return false;
   }
   for (uint32_t i = 0; i < metadata.count; ++i) {
-    const Position entry = reader_.element(metadata, i);
+    const Position entry = element(metadata, i);
     const Vector value = reader_.string(entry, schema::kKeyValueValue);
     if (!value) {
-      return fail(Error::kKeyValue, entry, 0, 0);
+      return fail(Error::kKeyValue, entry);
     }
     if (!text(value)) {
       return false;
@@ -131,10 +146,9 @@ bool Walk::root() {
 }
 
 bool Walk::segments() {
-  segments_ =
-      reader_.vector(root_, schema::kProgramSegments, schema::kSegmentSize, schema::kSegmentAlign);
+  segments_ = reader_.vector(root_, schema::kProgramSegments, schema::kSegment);
   if (segments_.count == 0) {
-    return fail(Error::kSegmentsMissing, root_, 0, 0);
+    return fail(Error::kSegmentsMissing, root_);
   }
   uint64_t end = 0;
   for (uint32_t i = 0; i < segments_.count; ++i) {
@@ -171,10 +185,10 @@ bool Walk::segments() {
 }
 
 bool Walk::program() {
-  const Vector inline_program = reader_.vector(root_, schema::kProgramProgram, 1, 1);
+  const Vector inline_program = reader_.vector(root_, schema::kProgramProgram, flatbuffer::kByte);
 #if BPTE_CORE_BP08
   if (!bp09()) {
-    return inline_program.count != 0 || fail(Error::kProgramMissing, root_, 0, 0);
+    return inline_program.count != 0 || fail(Error::kProgramMissing, root_);
   }
 #endif
   if (inline_program) {
@@ -199,11 +213,10 @@ bool Walk::program() {
 bool Walk::suite(const Vector& suites, uint32_t index) {
   fault_ = Fault();
   fault_.suite = index;
-  const Position suite = reader_.element(suites, index);
-  reader_.charge(kStepsPerTable);
+  const Position suite = element(suites, index);
   const Vector name = reader_.string(suite, schema::kSuiteMethodName);
   if (name.count == 0) {
-    return fail(Error::kMethodNameMissing, suite, 0, 0);
+    return fail(Error::kMethodNameMissing, suite);
   }
   if (!text(name)) {
     return false;
@@ -214,7 +227,7 @@ bool Walk::suite(const Vector& suites, uint32_t index) {
   }
   const Vector cases = tables(suite, schema::kSuiteTestCases);
   if (!cases) {
-    return fail(Error::kCasesMissing, suite, 0, 0);
+    return fail(Error::kCasesMissing, suite);
   }
   const Vector inherited = tables(suite, schema::kSuiteTolerances);
   if (!tolerances(inherited)) {
@@ -222,7 +235,7 @@ bool Walk::suite(const Vector& suites, uint32_t index) {
   }
   for (uint32_t i = 0; i < cases.count; ++i) {
     fault_.test_case = i;
-    if (!test_case(inherited, reader_.element(cases, i))) {
+    if (!test_case(inherited, element(cases, i))) {
       return false;
     }
   }
@@ -230,15 +243,14 @@ bool Walk::suite(const Vector& suites, uint32_t index) {
 }
 
 bool Walk::test_case(const Vector& inherited, Position test_case) {
-  reader_.charge(kStepsPerTable);
   case_segment_ = kNoIndex;
   const Vector inputs = tables(test_case, schema::kCaseInputs);
   if (!inputs) {
-    return fail(Error::kInputsMissing, test_case, 0, 0);
+    return fail(Error::kInputsMissing, test_case);
   }
   const Vector outputs = tables(test_case, schema::kCaseExpectedOutputs);
   if (!outputs) {
-    return fail(Error::kOutputsMissing, test_case, 0, 0);
+    return fail(Error::kOutputsMissing, test_case);
   }
   if (!text(reader_.string(test_case, schema::kCaseName))) {
     return false;
@@ -257,8 +269,7 @@ bool Walk::test_case(const Vector& inherited, Position test_case) {
 bool Walk::values(const Vector& values, uint32_t* index) {
   for (uint32_t i = 0; i < values.count; ++i) {
     *index = i;
-    const Position value = reader_.element(values, i);
-    reader_.charge(kStepsPerTable);
+    const Position value = element(values, i);
     const uint8_t kind = reader_.scalar<uint8_t>(value, schema::kValueType, 0);
     const Position table = reader_.table(value, schema::kValueTable);
     if (kind == 0 || kind > static_cast<uint8_t>(ValueKind::kDouble) || table == 0) {
@@ -271,10 +282,10 @@ bool Walk::values(const Vector& values, uint32_t* index) {
     } else {
       // Int, Bool and Double have one field each, the first.
       const uint32_t size = kind == static_cast<uint8_t>(ValueKind::kBool) ? 1 : 8;
-      reader_.field(table, schema::kIntVal, size, size);
+      reader_.field(table, schema::kIntVal, flatbuffer::shape(size, size));
     }
     if (reader_.bad()) {
-      return fail(Error::kMetadataMalformed, 0, 0, 0);
+      return fail(Error::kMetadataMalformed, 0);
     }
   }
   *index = kNoIndex;
@@ -289,7 +300,7 @@ bool Walk::tensor(Position table) {
     return fail(Error::kScalarType, table, static_cast<uint8_t>(fields.scalar_type), 0);
   }
   if (!fields.sizes) {
-    return fail(Error::kSizesMissing, table, 0, 0);
+    return fail(Error::kSizesMissing, table);
   }
   if (rank > kMaxRank) {
     return fail(Error::kRank, fields.sizes.at, rank, kMaxRank);
@@ -310,7 +321,7 @@ bool Walk::tensor(Position table) {
     bytes = high << 32 | (low & 0xFFFFFFFFu);
   }
   if (!fields.dim_order) {
-    return fail(Error::kDimOrderMissing, table, 0, 0);
+    return fail(Error::kDimOrderMissing, table);
   }
   uint32_t seen = 0;
   for (uint32_t i = 0; i < fields.dim_order.count && i < rank; ++i) {
@@ -385,11 +396,11 @@ bool Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
 
 bool Walk::tolerances(const Vector& tolerances) {
   for (uint32_t i = 0; i < tolerances.count; ++i) {
-    const Position table = reader_.element(tolerances, i);
-    reader_.charge(kStepsPerTable);
-    if (!read_tolerance(reader_, table).valid || reader_.bad()) {
+    const Position table = element(tolerances, i);
+    Tolerance tolerance;
+    if (!read_tolerance(reader_, table, tolerance) || reader_.bad()) {
       fault_.output = i;
-      return fail(Error::kToleranceValue, table, 0, 0);
+      return fail(Error::kToleranceValue, table);
     }
   }
   return true;
@@ -404,11 +415,10 @@ bool Walk::text(const Vector& text) {
 // Tables that begin with a key, which is present (`error`), text, and there once.
 bool Walk::entries(const Vector& entries, unsigned key_index, Error error) {
   for (uint32_t i = 0; i < entries.count; ++i) {
-    const Position entry = reader_.element(entries, i);
-    reader_.charge(kStepsPerTable);
+    const Position entry = element(entries, i);
     const Vector key = reader_.string(entry, key_index);
     if (!key || (key.count == 0 && error == Error::kNamedData)) {
-      return fail(error, entry, 0, 0);
+      return fail(error, entry);
     }
     if (!text(key)) {
       return false;
@@ -437,8 +447,8 @@ uint32_t Walk::first_like(const Vector& tables, uint32_t index, unsigned field,
 
 }  // namespace
 
-Status check_metadata(const Header& header, Span<const uint8_t> metadata) {
-  return Walk(header, metadata).run();
+bool check_metadata(const Header& header, Span<const uint8_t> metadata, Fault& fault) {
+  return Walk(header, metadata, fault).run();
 }
 
 }  // namespace bpte::internal

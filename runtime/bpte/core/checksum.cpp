@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <bpte/core/crc32.h>
-#include <bpte/core/internal/checksum.h>
-#include <bpte/core/internal/header.h>
-
-namespace bpte {
+#include <bpte/core/config.h>
 
 #if BPTE_CORE_CHECKSUMS
 
-namespace internal {
+#include <bpte/core/crc32.h>
+#include <bpte/core/internal/header.h>
+#include <bpte/core/internal/open.h>
+
+namespace bpte {
 
 namespace {
 
@@ -25,84 +25,87 @@ bool matches(uint32_t computed, uint32_t stored) {
 
 }  // namespace
 
-Status check_metadata_crc(const Header& header, Span<const uint8_t> metadata) {
+bool internal::check_metadata_crc(const Header& header, Span<const uint8_t> metadata,
+                                  Fault& fault) {
+  // The checksum's own bytes count as zero.
   const uint8_t zeros[4] = {};
+  const size_t rest = kMetadataCrcAt + sizeof zeros;
   uint32_t computed = crc32(metadata.subspan(0, kMetadataCrcAt));
   computed = crc32(zeros, computed);
-  const size_t rest = kMetadataCrcAt + sizeof zeros;
   computed = crc32(metadata.subspan(rest, metadata.size() - rest), computed);
-  if (!matches(computed, header.metadata_crc32)) {
-    return make_fault(Error::kMetadataChecksum, kMetadataCrcAt, computed, header.metadata_crc32);
-  }
-  return Status();
+  return matches(computed, header.metadata_crc32) ||
+         refuse(fault, Error::kMetadataChecksum, kMetadataCrcAt, computed, header.metadata_crc32);
 }
 
-Status check_segment_crc(uint32_t index, const SegmentInfo& segment, uint32_t computed) {
-  if (!matches(computed, segment.crc32)) {
-    Fault fault = make_fault(Error::kSegmentChecksum, segment.file_offset, computed, segment.crc32);
-    fault.segment = index;
-    return fault;
+bool internal::check_segment_crc(uint32_t index, const SegmentInfo& segment, uint32_t computed,
+                                 Fault& fault) {
+  if (matches(computed, segment.crc32)) {
+    return true;
   }
-  return Status();
+  fault.segment = index;
+  return refuse(fault, Error::kSegmentChecksum, segment.file_offset, computed, segment.crc32);
 }
 
-}  // namespace internal
-
-Status Bundle::verify(uint32_t index, const SegmentInfo& segment, Span<uint8_t> scratch) const {
-  uint32_t computed = 0;
-  uint64_t done = 0;
-  while (done < segment.size) {
-    Span<const uint8_t> bytes;
-    const Status loaded = load(segment.file_offset + done, segment.size - done, scratch, &bytes);
-    if (!loaded.ok()) {
-      return loaded;
-    }
-    computed = crc32(bytes, computed);
-    done += bytes.size();
-  }
-  return internal::check_segment_crc(index, segment, computed);
-}
-
-Status Bundle::verify_padding(uint64_t from, uint64_t to, Span<uint8_t> scratch) const {
+// Goes over bytes [from, to) of the file: their CRC-32, or whether all are zero.
+bool Bundle::scan(uint64_t from, uint64_t to, Span<uint8_t> scratch, bool zeros, uint32_t& crc,
+                  Fault& fault) const {
   while (from < to) {
     Span<const uint8_t> bytes;
-    const Status loaded = load(from, to - from, scratch, &bytes);
-    if (!loaded.ok()) {
-      return loaded;
+    if (!load(from, to - from, scratch, bytes, fault)) {
+      return false;
     }
-    for (const uint8_t& byte : bytes) {
-      if (byte != 0) {
-        return internal::make_fault(Error::kPadding,
-                                    from + static_cast<uint64_t>(&byte - bytes.data()), byte, 0);
+    if (zeros) {
+      for (size_t i = 0; i < bytes.size(); ++i) {
+        if (bytes[i] != 0) {
+          return internal::refuse(fault, Error::kPadding, from + i, bytes[i], 0);
+        }
       }
+    } else {
+      crc = crc32(bytes, crc);
     }
     from += bytes.size();
   }
-  return Status();
+  return true;
 }
 
-Status Bundle::verify_segment(uint32_t index, Span<uint8_t> scratch) const {
-  const Result<SegmentInfo> info = segment(index);
-  return info.ok() ? verify(index, info.get(), scratch) : Status(info.fault());
+bool Bundle::verify(uint32_t index, Span<uint8_t> scratch, Fault& fault) const {
+  const SegmentInfo info = segment(index).get();
+  const uint64_t end = info.file_offset + info.size;
+  uint32_t computed = 0;
+  if (!scan(info.file_offset, end, scratch, false, computed, fault)) {
+    return false;
+  }
+  return internal::check_segment_crc(index, info, computed, fault);
 }
 
-Status Bundle::verify_checksums(Span<uint8_t> scratch) const {
+bool Bundle::verify_all(Span<uint8_t> scratch, Fault& fault) const {
   uint64_t end = header_.metadata_size;
   const uint32_t count = segment_count();
+  uint32_t unused = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const SegmentInfo info = segment(i).get();
-    Status status = verify_padding(end, info.file_offset, scratch);
-    if (status.ok()) {
-      status = verify(i, info, scratch);
-    }
-    if (!status.ok()) {
-      return status;
+    if (!scan(end, info.file_offset, scratch, true, unused, fault) || !verify(i, scratch, fault)) {
+      return false;
     }
     end = info.file_offset + info.size;
   }
-  return Status();
+  return true;
 }
 
-#endif
+Status Bundle::verify_segment(uint32_t index, Span<uint8_t> scratch) const {
+  Status status = segment(index).fault();
+  if (status.ok()) {
+    verify(index, scratch, status.fault());
+  }
+  return status;
+}
+
+Status Bundle::verify_checksums(Span<uint8_t> scratch) const {
+  Status status;
+  verify_all(scratch, status.fault());
+  return status;
+}
 
 }  // namespace bpte
+
+#endif

@@ -21,8 +21,9 @@
 #define BPTE_CORE_CHECKSUMS 1
 #endif
 
-/// Small tables and no fast paths, for targets with little flash: same results, in more time.
-/// Unless said, as the compiler is told to optimise.
+/// Small tables and no fast paths, for targets with little flash: same results, in more time. A
+/// fault names its rule and place, but of the values only those that a caller acts on (an
+/// alignment, the size that a buffer needs). Unless said, as the compiler is told to optimise.
 #ifndef BPTE_CORE_SMALL
 #ifdef __OPTIMIZE_SIZE__
 #define BPTE_CORE_SMALL 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/bundle.h>
 #include <bpte/core/config.h>
+#include <bpte/core/internal/flatbuffer.h>
 #include <bpte/core/internal/header.h>
 #include <bpte/core/internal/open.h>
 #include <bpte/core/internal/schema.h>
@@ -13,7 +14,12 @@ namespace {
 
 // Bytes from the file's start to the end of the fixed part of the header.
 constexpr size_t kFixedSize = internal::kHeaderAt + 64;
-constexpr uint64_t kMaxMetadataSize = 0x7FFFFFFF;
+
+// Four characters as they are loaded.
+constexpr uint32_t four(const char (&text)[5]) {
+  return static_cast<uint32_t>(text[0]) | static_cast<uint32_t>(text[1]) << 8 |
+         static_cast<uint32_t>(text[2]) << 16 | static_cast<uint32_t>(text[3]) << 24;
+}
 
 template <typename T>
 T load(const uint8_t* at) {
@@ -38,34 +44,30 @@ static_assert(internal::kMetadataCrcAt == internal::kHeaderAt + 48, "");
 
 }  // namespace
 
-Result<Header> Header::parse(Span<const uint8_t> first_bytes) {
+namespace internal {
+
+bool parse_header(Span<const uint8_t> first_bytes, Header& header, Fault& fault) {
   const uint8_t* const at = first_bytes.data();
   const size_t size = first_bytes.size();
   if (size < 8) {
-    return internal::make_fault(Error::kTooShort, 0, size, 8);
+    return refuse(fault, Error::kTooShort, 0, size, 8);
   }
-  if (at[4] != 'B' || at[5] != 'P') {
-    return internal::make_fault(Error::kNotABundle, 4, load<uint32_t>(at + 4), 0);
+  const uint32_t identifier = load<uint32_t>(at + 4);
+  if ((identifier & 0xFFFF) != four("BP\0\0")) {
+    return refuse(fault, Error::kNotABundle, 4, identifier, 0);
   }
-  Header header;
 #if BPTE_CORE_BP08
-  if (at[6] == '0' && at[7] == '8') {
-    if (size < internal::kSmallestBP08) {
-      return internal::make_fault(Error::kTooShort, 0, size, internal::kSmallestBP08);
-    }
+  if (identifier == four("BP08")) {
     header.format = Format::kBP08;
     header.base_alignment = schema::kPayloadAlignment;
-    return header;
+    return size >= kSmallestBP08 || refuse(fault, Error::kTooShort, 0, size, kSmallestBP08);
   }
 #endif
-  if (at[6] != '0' || at[7] != '9') {
-    return internal::make_fault(Error::kUnknownVersion, 4, load<uint32_t>(at + 4), 0);
+  if (identifier != four("BP09")) {
+    return refuse(fault, Error::kUnknownVersion, 4, identifier, 0);
   }
   if (size < kFixedSize) {
-    return internal::make_fault(Error::kTooShort, 0, size, kFixedSize);
-  }
-  if (std::memcmp(at + kAtMagic, "BH01", 4) != 0) {
-    return internal::make_fault(Error::kHeaderMagic, kAtMagic, load<uint32_t>(at + kAtMagic), 0);
+    return refuse(fault, Error::kTooShort, 0, size, kFixedSize);
   }
   header.header_length = load<uint32_t>(at + kAtHeaderLength);
   header.file_size = load<uint64_t>(at + kAtFileSize);
@@ -74,49 +76,78 @@ Result<Header> Header::parse(Span<const uint8_t> first_bytes) {
   header.segment_data_size = load<uint64_t>(at + kAtSegmentData);
   header.base_alignment = load<uint32_t>(at + kAtBaseAlignment);
   header.required_features = load<uint32_t>(at + kAtFeatures);
-  header.metadata_crc32 = load<uint32_t>(at + internal::kMetadataCrcAt);
+  header.metadata_crc32 = load<uint32_t>(at + kMetadataCrcAt);
 
-  if (header.header_length < 64 || header.header_length % 8 != 0) {
-    return internal::make_fault(Error::kHeaderLength, kAtHeaderLength, header.header_length, 64);
-  }
-  if (header.metadata_size < internal::kHeaderAt + uint64_t{header.header_length}) {
-    return internal::make_fault(Error::kHeaderLength, kAtHeaderLength, header.header_length,
-                                header.metadata_size);
-  }
-  for (unsigned i = kAtReserved; i < kFixedSize; ++i) {
-    if (at[i] != 0) {
-      return internal::make_fault(Error::kHeaderReserved, i, at[i], 0);
-    }
-  }
-  if (header.required_features != 0) {
-    return internal::make_fault(Error::kUnknownFeature, kAtFeatures, header.required_features, 0);
-  }
+  const uint32_t magic = load<uint32_t>(at + kAtMagic);
+  const uint32_t reserved = load<uint32_t>(at + kAtReserved) |
+                            load<uint32_t>(at + kAtReserved + 4) |
+                            load<uint32_t>(at + kAtReserved + 8);
+  const uint32_t length = header.header_length;
+  const uint64_t metadata_size = header.metadata_size;
+  const uint64_t base = header.segment_base_offset;
   const uint32_t alignment = header.base_alignment;
-  if (alignment < schema::kProgramAlignment || (alignment & (alignment - 1)) != 0) {
-    return internal::make_fault(Error::kBaseAlignment, kAtBaseAlignment, alignment,
-                                schema::kProgramAlignment);
+  const uint64_t end = base + header.segment_data_size;
+
+  // One violation at most is told, the first in the order of schema/README.md.
+  Error error = Error::kOk;
+  unsigned where = 0;
+  uint64_t value = 0;
+  uint64_t expected = 0;
+  if (magic != four("BH01")) {
+    error = Error::kHeaderMagic;
+    where = kAtMagic;
+    value = magic;
+  } else if (length < 64 || length % 8 != 0 || metadata_size < kHeaderAt + uint64_t{length}) {
+    error = Error::kHeaderLength;
+    where = kAtHeaderLength;
+    value = length;
+    expected = metadata_size;
+  } else if (reserved != 0) {
+    error = Error::kHeaderReserved;
+    where = kAtReserved;
+    value = reserved;
+  } else if (header.required_features != 0) {
+    error = Error::kUnknownFeature;
+    where = kAtFeatures;
+    value = header.required_features;
+  } else if (alignment < schema::kProgramAlignment || (alignment & (alignment - 1)) != 0) {
+    error = Error::kBaseAlignment;
+    where = kAtBaseAlignment;
+    value = alignment;
+    expected = schema::kProgramAlignment;
+  } else if (metadata_size > base || metadata_size > flatbuffer::kMaxSize) {
+    error = Error::kMetadataSize;
+    where = kAtMetadataSize;
+    value = metadata_size;
+    expected = base < flatbuffer::kMaxSize ? base : flatbuffer::kMaxSize;
+  } else if ((base & (alignment - 1)) != 0 || base - metadata_size >= alignment) {
+    // No sum: rounding up a size near 2^64 would wrap.
+    error = Error::kSegmentBase;
+    where = kAtSegmentBase;
+    value = base;
+    expected = alignment;
+  } else if (end < base) {
+    error = Error::kOverflow;
+    where = kAtSegmentData;
+    value = header.segment_data_size;
+    expected = ~base;
+  } else if (end != header.file_size) {
+    error = Error::kFileSize;
+    where = kAtFileSize;
+    value = header.file_size;
+    expected = end;
+  } else {
+    return true;
   }
-  if (header.metadata_size > header.segment_base_offset ||
-      header.metadata_size > kMaxMetadataSize) {
-    return internal::make_fault(
-        Error::kMetadataSize, kAtMetadataSize, header.metadata_size,
-        header.metadata_size > kMaxMetadataSize ? kMaxMetadataSize : header.segment_base_offset);
-  }
-  // No sum: rounding up a size near 2^64 would wrap.
-  if ((header.segment_base_offset & (alignment - 1)) != 0 ||
-      header.segment_base_offset - header.metadata_size >= alignment) {
-    return internal::make_fault(Error::kSegmentBase, kAtSegmentBase, header.segment_base_offset,
-                                alignment);
-  }
-  const uint64_t end = header.segment_base_offset + header.segment_data_size;
-  if (end < header.segment_data_size) {
-    return internal::make_fault(Error::kOverflow, kAtSegmentData, header.segment_data_size,
-                                ~header.segment_base_offset);
-  }
-  if (end != header.file_size) {
-    return internal::make_fault(Error::kFileSize, kAtFileSize, header.file_size, end);
-  }
-  return header;
+  return refuse(fault, error, where, value, expected);
+}
+
+}  // namespace internal
+
+Result<Header> Header::parse(Span<const uint8_t> first_bytes) {
+  Result<Header> result;
+  internal::parse_header(first_bytes, *result, result.fault());
+  return result;
 }
 
 }  // namespace bpte

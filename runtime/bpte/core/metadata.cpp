@@ -17,50 +17,34 @@ TensorFields read_tensor(Reader& reader, Position table) {
   TensorFields fields;
   fields.scalar_type =
       static_cast<ScalarType>(reader.scalar<int8_t>(table, schema::kTensorScalarType, 0));
-  fields.sizes = reader.vector(table, schema::kTensorSizes, sizeof(int32_t), alignof(int32_t));
-  fields.dim_order = reader.vector(table, schema::kTensorDimOrder, 1, 1);
-  fields.data = reader.vector(table, schema::kTensorData, 1, schema::kPayloadAlignment);
-  fields.payload = reader.field(table, schema::kTensorPayload, schema::kPayloadRefSize,
-                                schema::kPayloadRefAlign);
+  fields.sizes = reader.vector(table, schema::kTensorSizes, flatbuffer::shape(4, 4));
+  fields.dim_order = reader.vector(table, schema::kTensorDimOrder, flatbuffer::kByte);
+  fields.data =
+      reader.vector(table, schema::kTensorData, flatbuffer::shape(1, schema::kPayloadAlignment));
+  fields.payload = reader.field(table, schema::kTensorPayload, schema::kPayloadRef);
   return fields;
 }
 
-ToleranceFields read_tolerance(Reader& reader, Position table) {
-  ToleranceFields fields;
-  Tolerance& tolerance = fields.tolerance;
-  const struct {
-    unsigned index;
-    double* member;
-    bool negative_too;
-  } kNumbers[] = {
-      {schema::kToleranceRtol, &tolerance.rtol, false},
-      {schema::kToleranceAtol, &tolerance.atol, false},
-      {schema::kToleranceMaxOutlierShare, &tolerance.max_outlier_share, false},
-      {schema::kToleranceMinSqnrDb, &tolerance.min_sqnr_db, true},
-      {schema::kToleranceMinCosine, &tolerance.min_cosine, true},
-  };
-  for (const auto& number : kNumbers) {
-    const Position at = reader.field(table, number.index, sizeof(double), alignof(double));
-    if (at == 0) {
-      continue;
+bool read_tolerance(Reader& reader, Position table, Tolerance& tolerance) {
+  // The fields that are doubles come first and are numbered like this.
+  static_assert(schema::kToleranceRtol == 0 && schema::kToleranceMinCosine == 4, "");
+  double* const members[] = {&tolerance.rtol, &tolerance.atol, &tolerance.max_outlier_share,
+                             &tolerance.min_sqnr_db, &tolerance.min_cosine};
+  bool valid = true;
+  for (unsigned i = 0; i < 5; ++i) {
+    const Position at = reader.field(table, i, flatbuffer::shape(8, 8));
+    if (at != 0) {
+      const double value = reader.load<double>(at);
+      *members[i] = value;
+      // No NaN; only the floors may be negative.
+      valid = valid && (value >= 0 || (value < 0 && i >= schema::kToleranceMinSqnrDb));
     }
-    const double value = reader.load<double>(at);
-    *number.member = value;
-    // Written so that a NaN fails.
-    if (!(value >= 0) && !(number.negative_too && value < 0)) {
-      fields.valid = false;
-    }
-  }
-  if (tolerance.max_outlier_share > 1) {
-    fields.valid = false;
   }
   const uint8_t policy = reader.scalar<uint8_t>(table, schema::kToleranceNanPolicy, 0);
-  if (policy > static_cast<uint8_t>(NanPolicy::kIgnore)) {
-    fields.valid = false;
-  }
   tolerance.nan_policy = static_cast<NanPolicy>(policy);
   tolerance.not_compared = reader.scalar<uint8_t>(table, schema::kToleranceNotCompared, 0) != 0;
-  return fields;
+  return valid && tolerance.max_outlier_share <= 1 &&
+         policy <= static_cast<uint8_t>(NanPolicy::kIgnore);
 }
 
 }  // namespace bpte::internal

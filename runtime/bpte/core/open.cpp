@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <bpte/core/internal/checksum.h>
-#include <bpte/core/internal/metadata.h>
 #include <bpte/core/internal/open.h>
 
 namespace bpte::internal {
 
-Status check_file_size(const Header& header, uint64_t size) {
-  if (size == header.file_size) {
-    return Status();
-  }
-  return make_fault(size < header.file_size ? Error::kTruncated : Error::kTrailingBytes,
-                    size < header.file_size ? size : header.file_size, size, header.file_size);
+bool refuse(Fault& fault, Error error, uint64_t offset) {
+  fault.error = error;
+  fault.offset = offset;
+  return false;
 }
 
-Status check_metadata_bytes(const Header& header, Span<const uint8_t> metadata) {
-#if BPTE_CORE_CHECKSUMS
-  if (header.format == Format::kBP09) {
-    const Status status = check_metadata_crc(header, metadata);
-    if (!status.ok()) {
-      return status;
-    }
-  }
-#endif
-  return check_metadata(header, metadata);
+bool refuse_with(Fault& fault, Error error, uint64_t offset, uint64_t value, uint64_t expected) {
+  fault.error = error;
+  fault.offset = offset;
+  fault.value = value;
+  fault.expected = expected;
+  return false;
+}
+
+bool check_file_size(const Header& header, uint64_t size, Fault& fault) {
+  const uint64_t stated = header.file_size;
+  return size == stated || refuse(fault, size < stated ? Error::kTruncated : Error::kTrailingBytes,
+                                  size < stated ? size : stated, size, stated);
+}
+
+bool check_alignment(const void* data, uint32_t alignment, Fault& fault) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(data);
+  return (address & (alignment - 1)) == 0 ||
+         refuse_with(fault, Error::kMisalignedBase, 0, address, alignment);
 }
 
 }  // namespace bpte::internal

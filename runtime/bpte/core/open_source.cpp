@@ -23,81 +23,75 @@ constexpr size_t kSmallScratch = 64;
 
 Result<Bundle> Bundle::open(DataSource& source, Span<uint8_t> metadata_buffer,
                             const OpenOptions& options) {
-  using internal::make_fault;
+  Result<Bundle> result;
+  open_source(source, metadata_buffer, options, *result, result.fault());
+  return result;
+}
 
-  const uintptr_t address = reinterpret_cast<uintptr_t>(metadata_buffer.data());
-  if (address % schema::kPayloadAlignment != 0) {
-    return make_fault(Error::kMisalignedBase, 0, address, schema::kPayloadAlignment);
+bool Bundle::open_source(DataSource& source, Span<uint8_t> buffer, const OpenOptions& options,
+                         Bundle& bundle, Fault& fault) {
+  using internal::refuse;
+
+  if (!internal::check_alignment(buffer.data(), schema::kPayloadAlignment, fault)) {
+    return false;
   }
-  if (metadata_buffer.size() < kHeaderProbeSize) {
-    return make_fault(Error::kBufferTooSmall, 0, metadata_buffer.size(), kHeaderProbeSize);
+  if (buffer.size() < kHeaderProbeSize) {
+    return refuse_with(fault, Error::kBufferTooSmall, 0, buffer.size(), kHeaderProbeSize);
   }
   const uint64_t source_size = source.size();
   const bool size_known = source_size != DataSource::kUnknownSize;
   // A source that cannot tell its size holds at least a BP09 file's smallest segment base.
-  Span<uint8_t> probe = metadata_buffer.subspan(0, kHeaderProbeSize);
-  if (source_size < kHeaderProbeSize) {
-    probe = metadata_buffer.subspan(0, static_cast<size_t>(source_size));
-  }
+  const size_t probe_size =
+      source_size < kHeaderProbeSize ? static_cast<size_t>(source_size) : kHeaderProbeSize;
+  const Span<uint8_t> probe = buffer.subspan(0, probe_size);
   if (!probe.empty() && !source.read(0, probe)) {
-    return make_fault(Error::kReadFailed, 0, probe.size(), 0);
+    return refuse(fault, Error::kReadFailed, 0, probe.size(), 0);
   }
-  const Result<Header> first = Header::parse(probe);
-  if (!first.ok()) {
-    return first.fault();
-  }
-
-  Bundle bundle;
   Header& header = bundle.header_;
-  header = first.get();
-#if BPTE_CORE_BP08
-  if (header.format == Format::kBP08) {
+  if (!internal::parse_header(probe, header, fault)) {
+    return false;
+  }
+  const Header probed = header;
+  if (!bundle.bp09()) {
     // Its length stands nowhere else.
     if (!size_known) {
-      return make_fault(Error::kReadFailed, 0, 0, 0);
+      return refuse(fault, Error::kReadFailed, 0);
     }
     header.file_size = header.metadata_size = source_size;
-    bundle.file_ = metadata_buffer.data();
   }
-#endif
-  if (size_known) {
-    const Status size = internal::check_file_size(header, source_size);
-    if (!size.ok()) {
-      return size.fault();
-    }
+  if (size_known && !internal::check_file_size(header, source_size, fault)) {
+    return false;
   }
-  if (header.metadata_size > metadata_buffer.size()) {
-    return make_fault(Error::kBufferTooSmall, 0, metadata_buffer.size(), header.metadata_size);
+  if (header.metadata_size > buffer.size()) {
+    return refuse_with(fault, Error::kBufferTooSmall, 0, buffer.size(), header.metadata_size);
   }
-  const Span<uint8_t> metadata =
-      metadata_buffer.subspan(0, static_cast<size_t>(header.metadata_size));
+  const Span<uint8_t> metadata = buffer.subspan(0, static_cast<size_t>(header.metadata_size));
   if (!source.read(0, metadata)) {
-    return make_fault(Error::kReadFailed, 0, metadata.size(), 0);
+    return refuse(fault, Error::kReadFailed, 0, metadata.size(), 0);
   }
-  const Result<Header> second = Header::parse(metadata);
-  if (!second.ok() || !same(first.get(), second.get()) || source.size() != source_size) {
-    return make_fault(Error::kSourceChanged, 0, 0, 0);
+  Header again;
+  Fault ignored;
+  if (!internal::parse_header(metadata, again, ignored) || !same(probed, again) ||
+      source.size() != source_size) {
+    return refuse(fault, Error::kSourceChanged, 0);
   }
   if (!size_known) {
-    uint8_t last;
+    uint8_t last = 0;
     if (!source.read(header.file_size - 1, {&last, 1})) {
-      return make_fault(Error::kTruncated, header.file_size - 1, 0, header.file_size);
+      return refuse(fault, Error::kTruncated, header.file_size - 1, 0, header.file_size);
     }
   }
-  bundle.metadata_ = metadata;
   bundle.source_ = &source;
+  if (!bundle.bp09()) {
+    bundle.file_ = metadata.data();  // all of it is here
+  }
 
   uint8_t small[kSmallScratch];
-  Span<uint8_t> scratch =
-      metadata_buffer.subspan(metadata.size(), metadata_buffer.size() - metadata.size());
+  Span<uint8_t> scratch = buffer.subspan(metadata.size(), buffer.size() - metadata.size());
   if (scratch.size() < sizeof small) {
     scratch = small;
   }
-  const Status checked = bundle.check(options, scratch);
-  if (!checked.ok()) {
-    return checked.fault();
-  }
-  return bundle;
+  return bundle.adopt(metadata, options, scratch, fault);
 }
 
 #endif

@@ -12,6 +12,7 @@ class [[nodiscard]] Status {
   constexpr Status(const Fault& fault) : fault_(fault) {}
   constexpr bool ok() const { return fault_.error == Error::kOk; }
   constexpr const Fault& fault() const { return fault_; }
+  constexpr Fault& fault() { return fault_; }
 
  private:
   Fault fault_;
@@ -22,11 +23,13 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
+  constexpr Result() = default;
   constexpr Result(const T& value) : value_(value) {}
   constexpr Result(const Fault& fault) : fault_(fault) {}
   constexpr bool ok() const { return fault_.error == Error::kOk; }
   constexpr const Fault& fault() const { return fault_; }
-  /// Valid only when ok(); a default-made T otherwise, never undefined behaviour.
+  constexpr Fault& fault() { return fault_; }
+  /// Meaningful only when ok(); otherwise a T that is empty but safe to ask.
   constexpr const T& get() const { return value_; }
   constexpr T& get() { return value_; }
   constexpr const T* operator->() const { return &value_; }

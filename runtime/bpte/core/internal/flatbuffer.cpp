@@ -3,19 +3,6 @@
 
 namespace bpte::flatbuffer {
 
-namespace {
-constexpr uint32_t kWorkPerByte = 64;
-}  // namespace
-
-Reader::Reader(Span<const uint8_t> buffer) : data_(buffer.data()) {
-  if (buffer.size() > kMaxSize) {
-    fail(0);
-    return;
-  }
-  size_ = static_cast<uint32_t>(buffer.size());
-  work_ = uint64_t{size_} * kWorkPerByte;
-}
-
 Position Reader::fail(Position at) {
   if (!bad()) {
     bad_at_ = at;
@@ -55,7 +42,7 @@ Position Reader::root() {
   return follow(0);
 }
 
-Position Reader::field(Position table, unsigned index, uint32_t size, uint32_t align) {
+Position Reader::field(Position table, unsigned index, Shape shape) {
   if (table == 0 || bad() || !holds(table, 4, 4)) {
     return 0;
   }
@@ -80,23 +67,24 @@ Position Reader::field(Position table, unsigned index, uint32_t size, uint32_t a
   if (offset == 0) {
     return 0;
   }
-  return holds(table + offset, size, align) ? table + offset : 0;
+  return holds(table + offset, shape >> 8, shape & 0xFF) ? table + offset : 0;
 }
 
 Position Reader::table(Position table, unsigned index) {
-  const Position at = field(table, index, 4, 4);
+  const Position at = field(table, index, kOffset);
   return at != 0 ? follow(at) : 0;
 }
 
-Vector Reader::vector(Position table, unsigned index, uint32_t size, uint32_t align) {
+Vector Reader::vector(Position table, unsigned index, Shape element) {
   const Position at = this->table(table, index);
   if (at == 0 || !holds(at, 4, 4)) {
     return {};
   }
   const Vector found{at + 4, load<uint32_t>(at)};
   // holds() takes a product below 2^32: no buffer is larger than 2^31.
-  const uint64_t bytes = uint64_t{found.count} * size;
-  if (bytes > kMaxSize || !holds(found.at, static_cast<uint32_t>(bytes), bytes != 0 ? align : 1)) {
+  const uint64_t bytes = uint64_t{found.count} * (element >> 8);
+  if (bytes > kMaxSize ||
+      !holds(found.at, static_cast<uint32_t>(bytes), bytes != 0 ? element & 0xFF : 1)) {
     fail(at);
     return {};
   }
@@ -104,7 +92,7 @@ Vector Reader::vector(Position table, unsigned index, uint32_t size, uint32_t al
 }
 
 Vector Reader::string(Position table, unsigned index) {
-  const Vector found = vector(table, index, 1, 1);
+  const Vector found = vector(table, index, kByte);
   if (found) {
     const Position end = found.at + found.count;
     if (!holds(end, 1, 1) || data_[end] != 0) {

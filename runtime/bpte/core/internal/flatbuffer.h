@@ -27,6 +27,15 @@ inline constexpr uint32_t kMaxSize = 0x7FFFFFFFu;
 /// offset lies, never anything else) stands for "absent".
 using Position = uint32_t;
 
+/// Size and alignment in bytes of a scalar, struct or element, in one argument.
+using Shape = uint32_t;
+constexpr Shape shape(uint32_t size, uint32_t align) {
+  return size << 8 | align;
+}
+/// Of an offset: a table, string or vector is referred to by one.
+inline constexpr Shape kOffset = shape(4, 4);
+inline constexpr Shape kByte = shape(1, 1);
+
 /// A vector whose elements lie inside the buffer.
 struct Vector {
   Position at = 0;  ///< of the first element; 0 when absent
@@ -41,40 +50,47 @@ class Reader {
  public:
   Reader() = default;
   /// A buffer larger than kMaxSize is bad from the start.
-  explicit Reader(Span<const uint8_t> buffer);
+  explicit Reader(Span<const uint8_t> buffer)
+      : data_(buffer.data()), size_(static_cast<uint32_t>(buffer.size())) {
+    if (buffer.size() > kMaxSize) {
+      size_ = 0;
+      bad_at_ = 0;
+    }
+  }
 
   /// Whether anything read so far broke a rule of FlatBuffers, and where it was first seen.
   bool bad() const { return bad_at_ != kNone; }
   Position bad_at() const { return bad_at_; }
 
-  /// Counts `steps` of work against 64 for each byte of the buffer; past that the buffer is bad.
-  /// Tables may be shared, so a walk over all that is reachable can take far longer than the buffer
-  /// is long: a file made for it would hang its reader.
+  /// From now on charge() counts work against 64 steps for each byte of the buffer; past that the
+  /// buffer is bad. Tables may be shared, so a walk over all that is reachable can take far longer
+  /// than the buffer is long: a file made for it would hang its reader.
+  void limit_work() { work_ = uint64_t{size_} * 64; }
   void charge(uint32_t steps);
 
   /// The root table (the offset at position 0).
   Position root();
 
-  /// The field's value of `size` bytes, aligned to `align`, stored inline in the table; `index` is
-  /// the field's number in the schema, from 0. For structs and scalars.
-  Position field(Position table, unsigned index, uint32_t size, uint32_t align);
+  /// The field's value, a scalar or struct, stored inline in the table; `index` is the field's
+  /// number in the schema, from 0.
+  Position field(Position table, unsigned index, Shape shape);
 
   /// A scalar field, or `otherwise` when absent.
   template <typename T>
   T scalar(Position table, unsigned index, T otherwise) {
-    const Position at = field(table, index, sizeof(T), sizeof(T));
+    const Position at = field(table, index, shape(sizeof(T), sizeof(T)));
     return at != 0 ? load<T>(at) : otherwise;
   }
 
   /// What an offset field leads to: a table, or a union's value.
   Position table(Position table, unsigned index);
 
-  /// A vector of elements of `size` bytes that want alignment `align`.
-  Vector vector(Position table, unsigned index, uint32_t size, uint32_t align);
+  /// A vector of such elements; of tables and strings: kOffset.
+  Vector vector(Position table, unsigned index, Shape element);
   /// A string: its bytes without the NUL that must follow them.
   Vector string(Position table, unsigned index);
 
-  /// Element `index` (below count) of a vector of tables: read with size 4, align 4.
+  /// Element `index` (below count) of a vector of tables (kOffset).
   Position element(const Vector& vector, uint32_t index);
 
   /// Loads from a position that one of the calls above gave, within what it vouched for.

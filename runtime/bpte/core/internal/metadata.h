@@ -26,15 +26,7 @@ struct TensorFields {
 };
 TensorFields read_tensor(Reader& reader, Position table);
 
-/// A tolerance as the table states it. `valid`: no rule of its values is broken.
-struct ToleranceFields {
-  Tolerance tolerance;
-  bool valid = true;
-};
-ToleranceFields read_tolerance(Reader& reader, Position table);
-
-/// Checks everything that the metadata can get wrong, against itself and the header. `metadata` is
-/// the whole FlatBuffer, its checksum already verified.
-Status check_metadata(const Header& header, Span<const uint8_t> metadata);
+/// A tolerance as the table states it. Gives whether its values keep their rules.
+bool read_tolerance(Reader& reader, Position table, Tolerance& tolerance);
 
 }  // namespace bpte::internal

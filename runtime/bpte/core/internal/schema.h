@@ -4,6 +4,8 @@
 // schema/bpte.fbs as numbers: each table's fields by their index, each struct by its bytes.
 // tests/python/test_schema_numbers.py holds the two against each other.
 
+#include <bpte/core/internal/flatbuffer.h>
+
 namespace bpte::schema {
 
 enum : unsigned { kIntVal = 0 };
@@ -50,17 +52,16 @@ enum : unsigned {
 };
 
 // struct PayloadRef: offset u64, size u64, segment u32, padding.
+inline constexpr flatbuffer::Shape kPayloadRef = flatbuffer::shape(24, 8);
 enum : unsigned {
-  kPayloadRefSize = 24,
-  kPayloadRefAlign = 8,
   kPayloadRefAtSize = 8,
   kPayloadRefAtSegment = 16,
 };
 
 // struct Segment: offset u64, size u64, alignment u32, crc32 u32.
+enum : unsigned { kSegmentSize = 24 };
+inline constexpr flatbuffer::Shape kSegment = flatbuffer::shape(kSegmentSize, 8);
 enum : unsigned {
-  kSegmentSize = 24,
-  kSegmentAlign = 8,
   kSegmentAtSize = 8,
   kSegmentAtAlignment = 16,
   kSegmentAtCrc32 = 20,
