@@ -64,20 +64,25 @@ class Walk {
     return fail(error, at);
   }
 
+  void place(uint32_t suite) {
+    fault_.suite = suite;
+    fault_.test_case = kNoIndex;
+  }
+
   bool root();
   bool segments();
   bool program();
-  bool suite(const Vector& suites, uint32_t index);
-  bool test_case(const Vector& inherited, Position test_case);
-  bool values(const Vector& values, uint32_t* index);
+  bool suite(Vector suites, uint32_t index);
+  bool test_case(Vector inherited, Position test_case);
+  bool values(Vector values, uint32_t* index);
   bool tensor(Position table);
   bool payload(const TensorFields& fields, Position table, uint64_t bytes);
-  bool tolerances(const Vector& tolerances);
-  bool text(const Vector& text);
-  bool entries(const Vector& entries, unsigned key_index, Error error);
-  uint32_t first_like(const Vector& tables, uint32_t index, unsigned field, const Vector& text);
+  bool tolerances(Vector tolerances);
+  bool text(Vector text);
+  bool entries(Vector entries, unsigned key_index, Error error);
+  uint32_t first_like(Vector tables, uint32_t index, unsigned field, Vector text);
   // A table of a vector of them, whose reading is charged.
-  Position element(const Vector& tables, uint32_t index) {
+  Position element(Vector tables, uint32_t index) {
     reader_.charge(kStepsPerTable);
     return reader_.element(tables, index);
   }
@@ -114,7 +119,7 @@ bool Walk::root() {
       return false;
     }
   }
-  fault_ = Fault();
+  place(kNoIndex);
   if (bp09()) {
     const Vector named = tables(root_, schema::kProgramNamedData);
     if (!entries(named, schema::kNamedDataKey, Error::kNamedData)) {
@@ -210,9 +215,8 @@ bool Walk::program() {
   return true;
 }
 
-bool Walk::suite(const Vector& suites, uint32_t index) {
-  fault_ = Fault();
-  fault_.suite = index;
+bool Walk::suite(Vector suites, uint32_t index) {
+  place(index);
   const Position suite = element(suites, index);
   const Vector name = reader_.string(suite, schema::kSuiteMethodName);
   if (name.count == 0) {
@@ -242,7 +246,7 @@ bool Walk::suite(const Vector& suites, uint32_t index) {
   return true;
 }
 
-bool Walk::test_case(const Vector& inherited, Position test_case) {
+bool Walk::test_case(Vector inherited, Position test_case) {
   case_segment_ = kNoIndex;
   const Vector inputs = tables(test_case, schema::kCaseInputs);
   if (!inputs) {
@@ -259,14 +263,14 @@ bool Walk::test_case(const Vector& inherited, Position test_case) {
   if (!tolerances(own)) {
     return false;
   }
-  const Vector& holds = own.count != 0 ? own : inherited;
+  const Vector holds = own.count != 0 ? own : inherited;
   if (holds.count > 1 && holds.count != outputs.count) {
     return fail(Error::kToleranceCount, holds.at, holds.count, outputs.count);
   }
   return values(inputs, &fault_.input) && values(outputs, &fault_.output);
 }
 
-bool Walk::values(const Vector& values, uint32_t* index) {
+bool Walk::values(Vector values, uint32_t* index) {
   for (uint32_t i = 0; i < values.count; ++i) {
     *index = i;
     const Position value = element(values, i);
@@ -394,7 +398,7 @@ bool Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
   return true;
 }
 
-bool Walk::tolerances(const Vector& tolerances) {
+bool Walk::tolerances(Vector tolerances) {
   for (uint32_t i = 0; i < tolerances.count; ++i) {
     const Position table = element(tolerances, i);
     Tolerance tolerance;
@@ -406,14 +410,14 @@ bool Walk::tolerances(const Vector& tolerances) {
   return true;
 }
 
-bool Walk::text(const Vector& text) {
+bool Walk::text(Vector text) {
   reader_.charge(text.count);
   return reader_.bad() || is_text(reader_.pointer(text.at), text.count) ||
          fail(Error::kTextEncoding, text.at, text.count, 0);
 }
 
 // Tables that begin with a key, which is present (`error`), text, and there once.
-bool Walk::entries(const Vector& entries, unsigned key_index, Error error) {
+bool Walk::entries(Vector entries, unsigned key_index, Error error) {
   for (uint32_t i = 0; i < entries.count; ++i) {
     const Position entry = element(entries, i);
     const Vector key = reader_.string(entry, key_index);
@@ -432,8 +436,7 @@ bool Walk::entries(const Vector& entries, unsigned key_index, Error error) {
 }
 
 // The first table, up to `index`, whose string is `text`: `index` when there is none before it.
-uint32_t Walk::first_like(const Vector& tables, uint32_t index, unsigned field,
-                          const Vector& text) {
+uint32_t Walk::first_like(Vector tables, uint32_t index, unsigned field, Vector text) {
   reader_.charge(index);
   for (uint32_t i = 0; i < index && !reader_.bad(); ++i) {
     const Vector other = reader_.string(reader_.element(tables, i), field);

@@ -31,6 +31,7 @@ Result<Bundle> Bundle::open(DataSource& source, Span<uint8_t> metadata_buffer,
 bool Bundle::open_source(DataSource& source, Span<uint8_t> buffer, const OpenOptions& options,
                          Bundle& bundle, Fault& fault) {
   using internal::refuse;
+  using internal::refuse_with;
 
   if (!internal::check_alignment(buffer.data(), schema::kPayloadAlignment, fault)) {
     return false;

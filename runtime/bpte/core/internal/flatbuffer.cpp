@@ -75,35 +75,35 @@ Position Reader::table(Position table, unsigned index) {
   return at != 0 ? follow(at) : 0;
 }
 
-Vector Reader::vector(Position table, unsigned index, Shape element) {
+uint64_t Reader::find(Position table, unsigned index, Shape element) {
   const Position at = this->table(table, index);
   if (at == 0 || !holds(at, 4, 4)) {
-    return {};
+    return 0;
   }
-  const Vector found{at + 4, load<uint32_t>(at)};
+  const uint32_t count = load<uint32_t>(at);
+  const Position first = at + 4;
   // holds() takes a product below 2^32: no buffer is larger than 2^31.
-  const uint64_t bytes = uint64_t{found.count} * (element >> 8);
+  const uint64_t bytes = uint64_t{count} * (element >> 8);
   if (bytes > kMaxSize ||
-      !holds(found.at, static_cast<uint32_t>(bytes), bytes != 0 ? element & 0xFF : 1)) {
-    fail(at);
-    return {};
+      !holds(first, static_cast<uint32_t>(bytes), bytes != 0 ? element & 0xFF : 1)) {
+    return fail(at);
   }
-  return found;
+  return uint64_t{count} << 32 | first;
 }
 
-Vector Reader::string(Position table, unsigned index) {
-  const Vector found = vector(table, index, kByte);
-  if (found) {
-    const Position end = found.at + found.count;
+uint64_t Reader::find_string(Position table, unsigned index) {
+  const uint64_t found = find(table, index, kByte);
+  const Vector string = unpack(found);
+  if (string) {
+    const Position end = string.at + string.count;
     if (!holds(end, 1, 1) || data_[end] != 0) {
-      fail(found.at);
-      return {};
+      return fail(string.at);
     }
   }
   return found;
 }
 
-Position Reader::element(const Vector& vector, uint32_t index) {
+Position Reader::element(Vector vector, uint32_t index) {
   return follow(vector.at + 4 * index);
 }
 

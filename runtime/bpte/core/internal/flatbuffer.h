@@ -86,12 +86,14 @@ class Reader {
   Position table(Position table, unsigned index);
 
   /// A vector of such elements; of tables and strings: kOffset.
-  Vector vector(Position table, unsigned index, Shape element);
+  Vector vector(Position table, unsigned index, Shape element) {
+    return unpack(find(table, index, element));
+  }
   /// A string: its bytes without the NUL that must follow them.
-  Vector string(Position table, unsigned index);
+  Vector string(Position table, unsigned index) { return unpack(find_string(table, index)); }
 
   /// Element `index` (below count) of a vector of tables (kOffset).
-  Position element(const Vector& vector, uint32_t index);
+  Position element(Vector vector, uint32_t index);
 
   /// Loads from a position that one of the calls above gave, within what it vouched for.
   template <typename T>
@@ -105,6 +107,12 @@ class Reader {
  private:
   static constexpr uint32_t kNone = 0xFFFFFFFFu;
 
+  // A Vector as one number, count above position: ABIs return that in registers.
+  static Vector unpack(uint64_t packed) {
+    return {static_cast<Position>(packed), static_cast<uint32_t>(packed >> 32)};
+  }
+  uint64_t find(Position table, unsigned index, Shape element);
+  uint64_t find_string(Position table, unsigned index);
   bool holds(Position at, uint32_t size, uint32_t align);
   Position follow(Position at);
   Position fail(Position at);
