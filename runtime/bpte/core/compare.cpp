@@ -571,8 +571,10 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
     const double expected2 = judge.total(kExpected2);
     const double actual2 = judge.total(kActual2);
     if (!again && expected.scalar_type == ScalarType::kDouble) {
-      if (choose(scales.expected, expected2) | choose(scales.actual, actual2) |
-          choose(scales.error, error2)) {
+      bool rescaled = choose(scales.expected, expected2);
+      rescaled = choose(scales.actual, actual2) || rescaled;
+      rescaled = choose(scales.error, error2) || rescaled;
+      if (rescaled) {
         continue;
       }
     }

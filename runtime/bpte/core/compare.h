@@ -69,7 +69,8 @@ struct Number {
 /// Verdict and evidence of one output. Statistics are over logical elements, in double, whatever
 /// the dtype; integers are subtracted exactly before. Pairs with a NaN or an infinity on either
 /// side are left out of the error, SQNR and cosine statistics and counted in `nonfinite`. An error
-/// that a double cannot hold is +inf.
+/// that a double cannot hold is +inf, relatively too, and so is the mean of relative errors whose
+/// sum it cannot hold.
 ///
 /// For kKind, kDtype and kShape no element was looked at: the counts are 0 and the statistics NaN.
 /// That holds for a `not_compared` output as well; its reason is one of these or kNone.
