@@ -6,16 +6,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from bpte import layout
 from bpte.metadata import Tensor
 from bpte.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
-from bpte.program_source import FileProgram
+from bpte.program_source import FileRun
 from bpte.reader import Bundle
 from bpte.transfer import Progress
 
 
 def unbundle(bundle: Bundle) -> BundledProgram:
     """What could be saved as this bundle again. It reads from the bundle's file when it is saved,
-    so the bundle must stay open, and is saved once."""
+    so the bundle must stay open."""
 
     def value(stored: object) -> object:
         return bundle.tensor_data(stored) if isinstance(stored, Tensor) else stored
@@ -37,10 +38,10 @@ def unbundle(bundle: Bundle) -> BundledProgram:
         for suite in bundle.suites
     ]
     named = {
-        key: FileProgram(bundle.path, *bundle.segment_extent(segment))
+        key: FileRun(bundle.path, *bundle.segment_extent(segment))
         for key, segment in bundle.named_data_segments.items()
     }
-    program = FileProgram(bundle.path, *bundle.program_extent)
+    program = FileRun(bundle.path, *bundle.program_extent)
     return BundledProgram(program, suites, named_data=named, metadata=bundle.metadata)
 
 
@@ -50,6 +51,7 @@ def convert(
     *,
     format: str = "bp09",
     alignment: int | None = None,
+    payload_alignment: int = layout.PAYLOAD_ALIGNMENT,
     drop: bool = False,
     durable: bool = True,
     progress: Callable[[int], Progress] | None = None,
@@ -63,6 +65,7 @@ def convert(
             target,
             format=format,
             alignment=alignment,
+            payload_alignment=payload_alignment,
             fit="skip",
             drop=drop,
             durable=durable,

@@ -131,7 +131,9 @@ def _check_value(given: Given, wanted: ValueInfo) -> None:
         else {bool: "bool", int: "int", float: "double"}[type(given)]
     )
     if kind != wanted.kind:
-        raise PackError(f"a {kind}, the program has {value_text(wanted)}")
+        raise PackError(
+            f"{'an' if kind == 'int' else 'a'} {kind}, the program has {value_text(wanted)}"
+        )
     if not isinstance(given, TensorData):
         return
     what = f"{dtype_name(given.scalar_type)}{list(given.sizes)}"

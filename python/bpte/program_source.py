@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from bpte import transfer
 from bpte.transfer import Progress, SourceError
@@ -44,6 +44,14 @@ class ProgramSource(Protocol):
     def close(self) -> None: ...
 
 
+class FileRun(NamedTuple):
+    """A run of a file, by name: a program that is part of something larger."""
+
+    path: str | os.PathLike[str]
+    offset: int
+    size: int
+
+
 class FileProgram:
     """A run of a file, copied inside the kernel."""
 
@@ -55,12 +63,17 @@ class FileProgram:
         self._offset = offset
         try:
             self._before = os.fstat(self._fd)
+            if stat.S_ISDIR(self._before.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.name)
             if not stat.S_ISREG(self._before.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", self.name)
         except BaseException:
             os.close(self._fd)
             raise
         self.size = self._before.st_size - offset if size is None else size
+        if offset + self.size > self._before.st_size:
+            os.close(self._fd)
+            raise SourceError(errno.EIO, "ends before the run that is asked for", self.name)
         self.is_whole = offset == 0 and self.size == self._before.st_size
         """The file is the program and nothing else."""
 
@@ -169,9 +182,6 @@ class _Head:
         return len(view)
 
 
-ProgramLike = "str | os.PathLike[str] | Buffer | WritesItself"
-
-
 def program_source(program: object) -> ProgramSource:
     """What a caller gave as the program. Raises ``TypeError`` for what it cannot be, ``OSError``
     for a file that cannot be opened."""
@@ -179,8 +189,8 @@ def program_source(program: object) -> ProgramSource:
         return FileProgram(program)
     if isinstance(program, (bytes, bytearray, memoryview)):
         return BytesProgram(program)
-    if isinstance(program, (FileProgram, BytesProgram, WrittenProgram)):
-        return program
+    if isinstance(program, FileRun):
+        return FileProgram(*program)
     if isinstance(program, WritesItself):
         return WrittenProgram(program)
     try:
