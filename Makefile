@@ -10,6 +10,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 FUZZ_SECONDS ?= 60
 # What the host runner is built with and against. The executorch package brings the C++ SDK; without its dependencies it
 # needs no torch.
@@ -43,17 +44,14 @@ host-packages demo-packages test-packages: %-packages:
 # The environments grow: .run is enough to bundle and run, .test brings torch and the checkers.
 $(VENV)/.base: | host-packages
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
 	touch $@
 
 $(VENV)/.run: $(VENV)/.base pyproject.toml setup.py
-	$(BIN)/pip install --quiet --disable-pip-version-check $(BUILD_TOOLS)
-	test -d $(VENV)/lib/python3*/site-packages/executorch || \
-	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(EXECUTORCH)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(PIP) $(BUILD_TOOLS) --editable .
+	test -d $(VENV)/lib/python3*/site-packages/executorch || $(PIP) --no-deps $(EXECUTORCH)
 	touch $@
 
 $(VENV)/.test: $(VENV)/.run
-	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/pip install --quiet --disable-pip-version-check $(EXECUTORCH) --editable '.[dev]'
+	$(PIP) $(TORCH)
+	$(PIP) $(EXECUTORCH) --editable '.[dev]'
 	touch $@
