@@ -8,7 +8,8 @@
 #   (`executorch`, `portable_ops_lib`, ...).
 #
 # Looked for where find_package(executorch) looks, CMAKE_PREFIX_PATH first; a host build then asks Python (BPTE_PYTHON, an
-# active or local virtual environment, python3) where its executorch lies, without importing it.
+# active or local virtual environment, python3) where its executorch lies, without importing it; a cross build whose
+# toolchain file sets BPTE_EXECUTORCH_WHEEL_PLATFORM has that Python's pip fetch the package for the platform.
 #
 # Sets BPTE_EXECUTORCH_RUNTIME: targets that give headers and runtime, no operators; empty when none was found.
 # Sets BPTE_EXECUTORCH_KERNELS: every operator library and delegate that this ExecuTorch has and a host program wants.
@@ -18,19 +19,24 @@ include_guard(GLOBAL)
 
 set(BPTE_PYTHON "" CACHE FILEPATH "Python whose executorch package to build with (host builds)")
 
-# The folder of the Python package, or "".
-function(_bpte_python_executorch out)
-  set(candidates "")
+# The Pythons that may be asked, the one named by BPTE_PYTHON first.
+function(_bpte_pythons out)
+  set(pythons "")
   if(BPTE_PYTHON)
-    list(APPEND candidates "${BPTE_PYTHON}")
+    list(APPEND pythons "${BPTE_PYTHON}")
   endif()
   if(DEFINED ENV{VIRTUAL_ENV})
-    list(APPEND candidates "$ENV{VIRTUAL_ENV}/bin/python")
+    list(APPEND pythons "$ENV{VIRTUAL_ENV}/bin/python")
   endif()
-  list(APPEND candidates "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../.venv/bin/python" python3)
+  set(${out} "${pythons}" "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../.venv/bin/python" python3 PARENT_SCOPE)
+endfunction()
+
+# The folder of the Python package, or "".
+function(_bpte_python_executorch out)
+  _bpte_pythons(pythons)
   set(script "import importlib.util as u; s = u.find_spec('executorch'); \
 print(list(s.submodule_search_locations)[0] if s and s.submodule_search_locations else '')")
-  foreach(python IN LISTS candidates)
+  foreach(python IN LISTS pythons)
     # -I keeps the current folder out of the search.
     execute_process(
       COMMAND "${python}" -I -c "${script}"
@@ -46,6 +52,24 @@ print(list(s.submodule_search_locations)[0] if s and s.submodule_search_location
   set(${out} "" PARENT_SCOPE)
 endfunction()
 
+# The same package for another platform, fetched into the build folder; "" when that fails.
+function(_bpte_executorch_wheel platform out)
+  _bpte_pythons(pythons)
+  set(folder "${CMAKE_BINARY_DIR}/executorch-${platform}")
+  foreach(python IN LISTS pythons)
+    execute_process(
+      COMMAND "${python}" "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/executorch_wheel.py" ${platform} "${folder}"
+      RESULT_VARIABLE failed
+      ERROR_VARIABLE errors)
+    if(NOT failed)
+      set(${out} "${folder}/executorch" PARENT_SCOPE)
+      return()
+    endif()
+    message(STATUS "No executorch for ${platform} from ${python}: ${errors}")
+  endforeach()
+  set(${out} "" PARENT_SCOPE)
+endfunction()
+
 # What to do when there is none, for an error message.
 set(BPTE_EXECUTORCH_ADVICE
     "ExecuTorch was not found. Either `pip install executorch` (>= 1.5.1; CMake must be >= 3.28) into the Python named by \
@@ -56,8 +80,13 @@ set(BPTE_EXECUTORCH_ADVICE
 macro(bpte_find_executorch)
   if(NOT TARGET executorch::runtime AND NOT TARGET executorch)
     find_package(executorch CONFIG QUIET)
-    if(NOT executorch_FOUND AND NOT CMAKE_CROSSCOMPILING)
-      _bpte_python_executorch(_bpte_folder)
+    if(NOT executorch_FOUND)
+      set(_bpte_folder "")
+      if(BPTE_EXECUTORCH_WHEEL_PLATFORM)
+        _bpte_executorch_wheel(${BPTE_EXECUTORCH_WHEEL_PLATFORM} _bpte_folder)
+      elseif(NOT CMAKE_CROSSCOMPILING)
+        _bpte_python_executorch(_bpte_folder)
+      endif()
       if(_bpte_folder)
         set(executorch_DIR "${_bpte_folder}/share/cmake" CACHE PATH "" FORCE)
         find_package(executorch CONFIG QUIET)
