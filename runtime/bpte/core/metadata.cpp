@@ -36,8 +36,11 @@ bool read_tolerance(Reader& reader, Position table, Tolerance& tolerance) {
     if (at != 0) {
       const double value = reader.load<double>(at);
       *members[i] = value;
-      // No NaN; only the floors may be negative.
-      valid = valid && (value >= 0 || (value < 0 && i >= schema::kToleranceMinSqnrDb));
+      // No NaN; only the floors may be negative. Two conditions on purpose: GCC 12 takes
+      // "v >= 0 || (v < 0 && ...)" to hold for a NaN, from -O1 on.
+      if (value != value || (value < 0 && i < schema::kToleranceMinSqnrDb)) {
+        valid = false;
+      }
     }
   }
   const uint8_t policy = reader.scalar<uint8_t>(table, schema::kToleranceNanPolicy, 0);
