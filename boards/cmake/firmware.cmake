@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# bpte_firmware(target): makes an executable a firmware of the board: start-up, faults, console, linker script.
+# bpte_firmware(target [STACK bytes] [HEAP bytes]): makes an executable a firmware of the board: start-up, faults, console,
+# linker script.
 
 if(BPTE_BOARD_ENGINE STREQUAL "executorch")
   set(_stack_size 16384)
@@ -44,13 +45,20 @@ bpte_write_memory_script("${CMAKE_CURRENT_BINARY_DIR}/memory.ld" ${_large})
 set(_memory_folder "${CMAKE_CURRENT_BINARY_DIR}")
 
 function(bpte_firmware target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "STACK;HEAP" "")
+  if(NOT DEFINED arg_STACK)
+    set(arg_STACK ${_stack_size})
+  endif()
+  if(NOT DEFINED arg_HEAP)
+    set(arg_HEAP ${_heap_size})
+  endif()
   target_link_libraries(${target} PRIVATE bpte_board bpte_warnings)
   target_link_options(${target} PRIVATE
     -nostartfiles
     -L${_memory_folder}
     -T${_cortex_m}/firmware.ld
-    LINKER:--defsym=__stack_size=${_stack_size}
-    LINKER:--defsym=__heap_size=${_heap_size}
+    LINKER:--defsym=__stack_size=${arg_STACK}
+    LINKER:--defsym=__heap_size=${arg_HEAP}
     LINKER:--gc-sections
     LINKER:--print-memory-usage
     LINKER:-Map=$<TARGET_FILE_DIR:${target}>/${target}.map
