@@ -15,6 +15,7 @@ namespace {
 
 namespace et = ::executorch::runtime;
 using flatbuffer::Position;
+using flatbuffer::shape;
 using flatbuffer::Vector;
 
 // Fields by number, as executorch/schema/program.fbs lists them.
@@ -124,7 +125,7 @@ Position ProgramView::value_of(uint32_t index, uint8_t& type) {
 
 EngineError ProgramView::open_method(const char* name, size_t name_size, Message& message) {
   plan_ = 0;
-  const Vector plans = reader_.vector(program_, program_field::kExecutionPlan, 4, 4);
+  const Vector plans = reader_.vector(program_, program_field::kExecutionPlan, shape(4, 4));
   if (!plans) return invalid(message, "it has no methods");
   for (uint32_t i = 0; i < plans.count && plan_ == 0; ++i) {
     reader_.charge(kTableSteps);
@@ -152,8 +153,8 @@ EngineError ProgramView::open_method(const char* name, size_t name_size, Message
 }
 
 EngineError ProgramView::check_values(Message& message) {
-  values_ = reader_.vector(plan_, plan_field::kValues, 4, 4);
-  inputs_ = reader_.vector(plan_, plan_field::kInputs, 4, 4);
+  values_ = reader_.vector(plan_, plan_field::kValues, shape(4, 4));
+  inputs_ = reader_.vector(plan_, plan_field::kInputs, shape(4, 4));
   if (!values_ || !inputs_) return invalid(message, "a method without values or inputs");
   value_memory_ = 0;
   add_memory(values_.count * sizeof(et::EValue));
@@ -199,8 +200,8 @@ EngineError ProgramView::check_tensor(uint32_t value, Position tensor, Tensor& o
   const int8_t type = reader_.scalar<int8_t>(tensor, tensor_field::kScalarType, 0);
   const auto scalar_type = static_cast<::executorch::aten::ScalarType>(type);
   if (!et::isValid(scalar_type)) return invalid(message, "value", value, "has no valid dtype");
-  const Vector sizes = reader_.vector(tensor, tensor_field::kSizes, 4, 4);
-  const Vector dim_order = reader_.vector(tensor, tensor_field::kDimOrder, 1, 1);
+  const Vector sizes = reader_.vector(tensor, tensor_field::kSizes, shape(4, 4));
+  const Vector dim_order = reader_.vector(tensor, tensor_field::kDimOrder, shape(1, 1));
   if (reader_.bad()) return EngineError::kOk;  // the caller looks
   if (!sizes || !dim_order || sizes.count > kMaxRank || dim_order.count != sizes.count) {
     return invalid(message, "value", value, "has no valid sizes and dim_order");
@@ -238,7 +239,7 @@ EngineError ProgramView::check_list(uint32_t value, Position list, uint8_t type,
   const uint32_t item_size = type == kBoolList                         ? 1
                              : type == kIntList || type == kDoubleList ? 8
                                                                        : 4;
-  const Vector items = reader_.vector(list, 0, item_size, item_size);
+  const Vector items = reader_.vector(list, 0, shape(item_size, item_size));
   if (!items) return invalid(message, "value", value, "is a list without items");
   reader_.charge(items.count);
   // The object behind the value, and for boxed lists an array of pointers and one of elements.
@@ -267,7 +268,7 @@ EngineError ProgramView::check_list(uint32_t value, Position list, uint8_t type,
 }
 
 EngineError ProgramView::check_interface(Message& message) {
-  const Vector outputs = reader_.vector(plan_, plan_field::kOutputs, 4, 4);
+  const Vector outputs = reader_.vector(plan_, plan_field::kOutputs, shape(4, 4));
   if (!outputs) return invalid(message, "a method without outputs");
   for (const bool input : {true, false}) {
     const Vector& indices = input ? inputs_ : outputs;
@@ -291,9 +292,10 @@ EngineError ProgramView::check_interface(Message& message) {
 }
 
 EngineError ProgramView::check_delegates(Message& message) {
-  const Vector delegates = reader_.vector(plan_, plan_field::kDelegates, 4, 4);
+  const Vector delegates = reader_.vector(plan_, plan_field::kDelegates, shape(4, 4));
   if (!delegates) return invalid(message, "a method without a list of delegates");
-  const Vector inline_data = reader_.vector(program_, program_field::kBackendDelegateData, 4, 4);
+  const Vector inline_data =
+      reader_.vector(program_, program_field::kBackendDelegateData, shape(4, 4));
   Message missing;
   const char* named = nullptr;
   for (uint32_t i = 0; i < delegates.count && !reader_.bad(); ++i) {
@@ -305,15 +307,15 @@ EngineError ProgramView::check_delegates(Message& message) {
     if (reader_.scalar<int8_t>(processed, 0, 0) == 0) {  // inline
       const uint32_t index = reader_.scalar<uint32_t>(processed, 1, 0);
       if (index >= inline_data.count ||
-          !reader_.vector(reader_.element(inline_data, index), 0, 1, 1)) {
+          !reader_.vector(reader_.element(inline_data, index), 0, shape(1, 1))) {
         return invalid(message, "delegate", i, "has no data");
       }
     }
-    const Vector specs = reader_.vector(delegate, 2, 4, 4);
+    const Vector specs = reader_.vector(delegate, 2, shape(4, 4));
     for (uint32_t j = 0; j < specs.count && !reader_.bad(); ++j) {
       reader_.charge(kTableSteps);
       const Position spec = reader_.element(specs, j);
-      if (!reader_.string(spec, 0) || !reader_.vector(spec, 1, 1, 1)) {
+      if (!reader_.string(spec, 0) || !reader_.vector(spec, 1, shape(1, 1))) {
         return invalid(message, "delegate", i, "has a compile spec without key or value");
       }
     }
@@ -343,12 +345,12 @@ EngineError ProgramView::check_delegates(Message& message) {
 }
 
 EngineError ProgramView::check_instructions(Message& message) {
-  const Vector chains = reader_.vector(plan_, plan_field::kChains, 4, 4);
-  const Vector operators = reader_.vector(plan_, plan_field::kOperators, 4, 4);
-  const uint32_t delegates = reader_.vector(plan_, plan_field::kDelegates, 4, 4).count;
+  const Vector chains = reader_.vector(plan_, plan_field::kChains, shape(4, 4));
+  const Vector operators = reader_.vector(plan_, plan_field::kOperators, shape(4, 4));
+  const uint32_t delegates = reader_.vector(plan_, plan_field::kDelegates, shape(4, 4)).count;
   if (!chains || !operators) return invalid(message, "a method without instructions");
   for (uint32_t i = 0; i < chains.count && !reader_.bad(); ++i) {
-    const Vector instructions = reader_.vector(reader_.element(chains, i), 2, 4, 4);
+    const Vector instructions = reader_.vector(reader_.element(chains, i), 2, shape(4, 4));
     if (!instructions) return invalid(message, "chain", i, "has no instructions");
     for (uint32_t j = 0; j < instructions.count && !reader_.bad(); ++j) {
       reader_.charge(2 * kTableSteps);
@@ -364,7 +366,7 @@ EngineError ProgramView::check_instructions(Message& message) {
           if (callee < 0 || static_cast<uint32_t>(callee) >= callees) {
             return invalid(message, "instruction", j, "calls what is not there");
           }
-          const Vector values = reader_.vector(arguments, 1, 4, 4);
+          const Vector values = reader_.vector(arguments, 1, shape(4, 4));
           if (!values) return invalid(message, "instruction", j, "has no arguments");
           reader_.charge(values.count);
           for (uint32_t k = 0; k < values.count; ++k) {
@@ -393,7 +395,7 @@ EngineError ProgramView::check_instructions(Message& message) {
 }
 
 EngineError ProgramView::check_operators(Message& message) {
-  const Vector operators = reader_.vector(plan_, plan_field::kOperators, 4, 4);
+  const Vector operators = reader_.vector(plan_, plan_field::kOperators, shape(4, 4));
   Message missing;
   for (uint32_t i = 0; i < operators.count; ++i) {
     reader_.charge(kTableSteps);
@@ -459,12 +461,13 @@ bool ProgramView::initial_state(uint32_t value, InitialState& state) {
   const Position allocation = reader_.table(tensor, tensor_field::kAllocation);
   if (buffer == 0 || allocation == 0) return false;
   // As Method::load() finds it: the first of mutable_data_segments.
-  const Vector mutable_segments = reader_.vector(program_, program_field::kMutableSegments, 4, 4);
-  const Vector segments = reader_.vector(program_, program_field::kSegments, 4, 4);
+  const Vector mutable_segments =
+      reader_.vector(program_, program_field::kMutableSegments, shape(4, 4));
+  const Vector segments = reader_.vector(program_, program_field::kSegments, shape(4, 4));
   if (mutable_segments.count == 0) return false;
   const Position offsets_table = reader_.element(mutable_segments, 0);
   const uint32_t segment = reader_.scalar<uint32_t>(offsets_table, 0, 0);
-  const Vector offsets = reader_.vector(offsets_table, 1, 8, 8);
+  const Vector offsets = reader_.vector(offsets_table, 1, shape(8, 8));
   Message message;
   Tensor found;
   if (segment >= segments.count || buffer >= offsets.count ||
@@ -482,7 +485,7 @@ bool ProgramView::initial_state(uint32_t value, InitialState& state) {
 }
 
 bool ProgramView::delegates_are_stateless() {
-  const Vector delegates = reader_.vector(plan_, plan_field::kDelegates, 4, 4);
+  const Vector delegates = reader_.vector(plan_, plan_field::kDelegates, shape(4, 4));
   for (uint32_t i = 0; i < delegates.count; ++i) {
     const Vector id = reader_.string(reader_.element(delegates, i), 0);
     bool known = false;

@@ -31,7 +31,7 @@ class FlatBuffer {
   }
   Position table(Position table, uint16_t id) const { return reader_.table(table, id); }
   Vector vector(Position table, uint16_t id, uint32_t element_size) const {
-    return reader_.vector(table, id, element_size, element_size);
+    return reader_.vector(table, id, flatbuffer::shape(element_size, element_size));
   }
   Text string(Position table, uint16_t id) const {
     const Vector found = reader_.string(table, id);
