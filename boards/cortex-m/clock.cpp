@@ -66,6 +66,9 @@ void BoardClock::start() {
   reg(kSysTickReload) = kSysTickMax;
   reg(kSysTickValue) = 0;
   reg(kSysTickControl) = kSysTickRun;
+  // It begins at 0, which would pass for a full turn, until the first tick loads it.
+  while (reg(kSysTickValue) == 0) {
+  }
 }
 
 uint64_t BoardClock::now() {

@@ -28,7 +28,6 @@ constexpr uintptr_t kSfar = 0xE000EDE8;
 constexpr uint32_t kMmfarValid = 1u << 7;
 constexpr uint32_t kBfarValid = 1u << 15;
 constexpr uint32_t kStackError = (1u << 4) | (1u << 12) | (1u << 20);  // MSTKERR, STKERR, STKOF
-constexpr uint32_t kDebugEvent = 1u << 31;
 constexpr uint32_t kDivideByZeroTrap = 1u << 4;
 constexpr uint16_t kSemihostingBreakpoint = 0xBEAB;
 
@@ -85,6 +84,17 @@ const char* cause_of(uint32_t cfsr) {
   return nullptr;
 }
 
+uint32_t exception_number() {
+  uint32_t ipsr;
+  asm volatile("mrs %0, ipsr" : "=r"(ipsr));
+  return ipsr & 0x1FF;
+}
+
+// HFSR.DEBUGEVT would say that it was a breakpoint, but QEMU (7.2) sets FORCED instead.
+bool is_hard_fault() {
+  return exception_number() == 3;
+}
+
 bool is_32_bit(uint16_t first_half) {
   return (first_half >> 11) >= 0x1D;
 }
@@ -102,7 +112,7 @@ uint32_t fault_recover(Frame* frame) {
   if ((cfsr & kStackError) != 0) return 0;
   if (probing == 1) {
     probing = 2;
-  } else if ((reg(kHfsr) & kDebugEvent) != 0 &&
+  } else if (is_hard_fault() && cfsr == 0 &&
              *reinterpret_cast<const uint16_t*>(frame->pc) == kSemihostingBreakpoint) {
     fault_semihosting_absent = 1;
     frame->r0 = 0xFFFFFFFF;
@@ -116,9 +126,7 @@ uint32_t fault_recover(Frame* frame) {
 }
 
 [[noreturn]] void fault_report(const Frame* frame) {
-  uint32_t ipsr;
-  asm volatile("mrs %0, ipsr" : "=r"(ipsr));
-  const uint32_t exception = ipsr & 0x1FF;
+  const uint32_t exception = exception_number();
   const uint32_t cfsr = reg(kCfsr);
   Text text;
   text.put("\nbpte-fault: ").put(name_of(exception));

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from . import __version__
@@ -72,7 +73,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _call(command: list[str], log: Path, what: str) -> None:
-    with log.open("ab") as file:
+    with log.open("wb") as file:
         file.write((" ".join(command) + "\n").encode())
         file.flush()
         status = subprocess.run(
@@ -87,6 +88,7 @@ def _call(command: list[str], log: Path, what: str) -> None:
 def _definitions(board: Board, engine: str | None, operators_from: tuple[Path, ...]) -> list[str]:
     definitions = list(board.build.cmake)
     if board.kind == "firmware":
+        definitions.append(f"-DBPTE_PYTHON={sys.executable}")
         definitions += [f"-DBPTE_BOARD={board.folder}", f"-DBPTE_BOARD_ENGINE={engine}"]
         if operators_from:
             files = ";".join(str(path.resolve()) for path in operators_from)
@@ -96,7 +98,7 @@ def _definitions(board: Board, engine: str | None, operators_from: tuple[Path, .
             definitions.append(f"-DCMAKE_PREFIX_PATH={prefix}")
     else:
         definitions.append(f"-DBPTE_PYTHON={sys.executable}")
-        if engine == "reference":
+        if engine == "reference" or find_spec("executorch") is None:
             definitions.append("-DBPTE_ENGINE_EXECUTORCH=OFF")
     return definitions
 
@@ -104,6 +106,10 @@ def _definitions(board: Board, engine: str | None, operators_from: tuple[Path, .
 def _build(root: Path, board: Board, engine: str | None, operators_from: tuple[Path, ...]) -> Path:
     if board.kind == "firmware":
         engine = engine or "reference"
+    preset = root / "build" / "host"
+    if board.kind == "host" and (preset / "CMakeCache.txt").is_file():
+        with _locked(preset.with_suffix(".lock")):  # the preset's runner has every engine
+            return _compile(board, preset, preset.with_suffix(".log"))
     definitions = _definitions(board, engine, operators_from)
     # Another configuration is another folder, so that none is ever configured over.
     key = hashlib.sha256("\0".join(definitions).encode()).hexdigest()[:8]
@@ -111,35 +117,26 @@ def _build(root: Path, board: Board, engine: str | None, operators_from: tuple[P
     build_folder = folder(root, f"run/{name}-{key}")
     log = build_folder.with_suffix(".log")
     source = root / "boards" if board.kind == "firmware" else root
-    cmake = _cmake()
     with _locked(build_folder.with_suffix(".lock")):
-        log.write_bytes(b"")
         if not (build_folder / "CMakeCache.txt").is_file():
             generator = ["-G", "Ninja"] if shutil.which("ninja") else []
-            configure = [
-                cmake,
-                "-S",
-                str(source),
-                "-B",
-                str(build_folder),
-                *generator,
-                *definitions,
-            ]
+            paths = ["-S", str(source), "-B", str(build_folder)]
             try:
-                _call(configure, log, f"{board.name}'s program could not be configured")
+                _call(
+                    [_cmake(), *paths, *generator, *definitions],
+                    log,
+                    f"{board.name}'s program could not be configured",
+                )
             except BuildError:
                 (build_folder / "CMakeCache.txt").unlink(missing_ok=True)
                 raise
-        compile_ = [
-            cmake,
-            "--build",
-            str(build_folder),
-            "--target",
-            board.build.target,
-            "-j",
-            _JOBS,
-        ]
-        _call(compile_, log, f"{board.name}'s program could not be built")
+        return _compile(board, build_folder, log)
+
+
+def _compile(board: Board, build_folder: Path, log: Path) -> Path:
+    target = ["--target", board.build.target, "-j", _JOBS]
+    what = f"{board.name}'s program could not be built"
+    _call([_cmake(), "--build", str(build_folder), *target], log, what)
     path = build_folder / board.build.artifact
     if not path.is_file():
         raise BuildError(f"the build of {board.name} made no {board.build.artifact} (log: {log})")

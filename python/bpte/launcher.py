@@ -416,10 +416,12 @@ def _fileno(stream: int | IO[bytes] | object) -> int:
 # --- The verdict ----------------------------------------------------------------------------------
 
 
-def _last_line(process: _Process) -> str:
+def _complaint(process: _Process) -> str:
+    """What a process that did not get going said of it: what comes first names the cause."""
     lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
-    lines = lines or list(process.transcript.other_lines)
-    return lines[-1] if lines else ""
+    if lines:
+        return lines[0]
+    return process.transcript.other_lines[-1] if process.transcript.other_lines else ""
 
 
 def _exit(status: int) -> str:
@@ -448,7 +450,7 @@ def _judge(
     process: _Process, simulator: Simulator, timeout: float, executable: str
 ) -> tuple[State, str]:
     transcript, status = process.transcript, process.status
-    tail = f": {line}" if (line := _last_line(process)) else ""
+    tail = f": {line}" if (line := _complaint(process)) else ""
     if fault := _prefixed(process, FAULT_PREFIX):
         return State.FAULTED, f"the target faulted: {fault} ({_progress(transcript)})"
     if process.timed_out:

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every way in which a run on a board can end, each for real in QEMU."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from boards_support import ROOT, demo_arrays, demo_program, pack, run
+
+from bpte import protocol
+from bpte.cli import run as cli
+from bpte.launcher import State
+
+
+@pytest.fixture(scope="session")
+def elf(corstone_300: Path) -> Path:
+    return corstone_300 / "bpte-firmware.elf"
+
+
+def board_with(tmp_path: Path, *changes: tuple[str, str]) -> str:
+    """A copy of Corstone-300's description, changed."""
+    folder = tmp_path / "corstone-300"
+    folder.mkdir()
+    text = (ROOT / "boards" / "corstone-300" / "board.toml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "board.toml").write_text(text)
+    return str(folder)
+
+
+# --- What ends well -----------------------------------------------------------------------------
+
+
+def test_passed_in_place(demo: Path, elf: Path) -> None:
+    result = run(demo, elf)
+    assert (result.state, result.outcome) == (State.PASSED, 0), result.message
+    begin = result.transcript.begin
+    assert begin is not None
+    assert begin.program_offset is not None and begin.program_address is not None
+    assert begin.program_address == 0x71000000 + begin.program_offset
+    assert begin.program_address % 128 == 0
+    assert begin.unit == "ns"  # QEMU has no cycle counter, and the firmware does not pretend
+
+
+def test_passed_from_a_file(demo: Path, elf: Path) -> None:
+    result = run(demo, elf, from_file=True)
+    assert (result.state, result.outcome) == (State.PASSED, 0), result.message
+    assert result.transcript.begin is not None
+    assert result.transcript.begin.program_address is None  # it has none in the bundle
+
+
+def test_a_board_alone(demo: Path, elf: Path, tmp_path: Path) -> None:
+    """No debugger, hence no arguments and no exit status: the UART says it all."""
+    board = board_with(
+        tmp_path,
+        (
+            '"-semihosting-config", "enable=on,target=native,chardev=console,arg=bpte{arguments}",',
+            "",
+        ),
+        ('argument = ",arg={}"\n', "exit_status = false\n"),
+    )
+    result = run(demo, elf, board=board)
+    assert result.state is State.PASSED, result.message
+    assert len(result.transcript.cases) == 3
+
+
+def test_the_debuggers_console(demo: Path, elf: Path, tmp_path: Path) -> None:
+    board = board_with(
+        tmp_path,
+        ('"-serial", "chardev:console"', '"-serial", "null"'),
+        ("arg=bpte{arguments}", "arg=bpte{arguments},arg=--console,arg=semihosting"),
+    )
+    assert run(demo, elf, board=board).state is State.PASSED
+
+
+def test_selection_and_tolerance_reach_the_target(elf: Path, tmp_path: Path) -> None:
+    (x, y), *rest = demo_arrays()
+    bundle = pack(tmp_path / "off.bpte", demo_program(), [(x, y + 0.01), *rest])
+    assert run(bundle, elf).state is State.MISMATCH
+    assert run(bundle, elf, case=1).state is State.PASSED
+    widened = run(bundle, elf, case=0, rtol=0.0, atol=0.015)
+    assert widened.state is State.PASSED
+    assert [case.case for case in widened.transcript.cases] == [0]
+    assert widened.transcript.cases[0].outputs[0].atol == 0.015
+
+
+# --- The bundle is at fault ---------------------------------------------------------------------
+
+
+def test_zero_bytes(tmp_path: Path, elf: Path) -> None:
+    bundle = tmp_path / "empty.bpte"
+    bundle.touch()
+    for from_file in (False, True):
+        result = run(bundle, elf, from_file=from_file)
+        assert (result.state, result.outcome) == (State.MALFORMED, 3), result.message
+        assert "too_short" in result.message
+
+
+def test_truncated(demo: Path, elf: Path) -> None:
+    with demo.open("r+b") as file:
+        file.truncate(demo.stat().st_size - 1)
+    for from_file in (False, True):
+        result = run(demo, elf, from_file=from_file)
+        assert (result.state, result.outcome) == (State.MALFORMED, 3), result.message
+        assert "truncated" in result.message
+
+
+def test_a_flipped_bit(demo: Path, elf: Path) -> None:
+    data = bytearray(demo.read_bytes())
+    data[100] ^= 4
+    demo.write_bytes(data)
+    result = run(demo, elf)
+    assert (result.state, result.outcome) == (State.MALFORMED, 3)
+    assert "metadata_checksum" in result.message
+
+
+def test_misaligned_load_address(demo: Path, elf: Path) -> None:
+    result = run(demo, elf, load_address=0x71000010)
+    assert (result.state, result.outcome) == (State.NOT_RUN, 4)
+    assert "misaligned_base" in result.message
+    assert "128" in result.message  # the alignment needed
+
+
+def test_a_bundle_too_large_for_the_boards_memory(demo: Path, elf: Path) -> None:
+    size = 0x0F000001
+    with demo.open("r+b") as file:
+        file.truncate(size)
+    result = run(demo, elf)
+    assert (result.state, result.outcome) == (State.USAGE, 2)
+    assert f"{size} bytes do not fit" in result.message
+
+
+# --- The file goes away -------------------------------------------------------------------------
+
+
+def test_unplugged_before_the_start(demo: Path, elf: Path) -> None:
+    result = run(demo, elf, on_start=lambda _: demo.unlink())
+    assert (result.state, result.outcome) == (State.NOT_STARTED, 4)
+    assert "bundle.bpte" in result.message
+
+
+def test_unplugged_before_it_is_opened(demo: Path, elf: Path) -> None:
+    result = run(demo, elf, from_file=True, on_start=lambda _: demo.unlink())
+    assert (result.state, result.outcome) == (State.NOT_RUN, 4)
+    assert "read_failed" in result.message
+
+
+def test_unplugged_in_the_middle(elf: Path, tmp_path: Path) -> None:
+    bundle = pack(tmp_path / "long.bpte", demo_program(), demo_arrays(2000))
+
+    def unplug(record: protocol.Record) -> None:
+        if isinstance(record, protocol.Case):
+            os.truncate(bundle, 0)
+
+    result = run(bundle, elf, from_file=True, on_record=unplug)
+    assert (result.state, result.outcome) == (State.NOT_RUN, 4), result.message
+    assert "read_failed" in result.message
+    assert 0 < len(result.transcript.cases) < 2000
+
+
+# --- The simulator is at fault ------------------------------------------------------------------
+
+
+def test_killed_simulator(elf: Path, tmp_path: Path) -> None:
+    bundle = pack(tmp_path / "long.bpte", demo_program(), demo_arrays(2000))
+    pids: list[int] = []
+
+    def kill(record: protocol.Record) -> None:
+        if isinstance(record, protocol.Case):
+            os.kill(pids[0], signal.SIGKILL)
+
+    result = run(bundle, elf, on_record=kill, on_start=pids.append)
+    assert (result.state, result.outcome) == (State.DIED, 4), result.message
+    assert "qemu-system-arm was killed by SIGKILL" in result.message
+
+
+def test_simulator_missing(demo: Path, elf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    result = run(demo, elf)
+    assert (result.state, result.outcome) == (State.NOT_STARTED, 4)
+    assert "qemu-system-arm is not installed (apt-get install qemu-system-arm)" in result.message
+
+
+def test_wrong_flags(demo: Path, elf: Path, tmp_path: Path) -> None:
+    board = board_with(tmp_path, ('"mps3-an547"', '"mps3-an000"'))
+    result = run(demo, elf, board=board)
+    assert (result.state, result.outcome) == (State.NOT_STARTED, 4)
+    assert "unsupported machine type" in result.message
+
+
+# --- The firmware is at fault -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("firmware", "state", "message"),
+    [
+        ("hang", State.TIMED_OUT, "no end after 3 s, ended by force; 0 of 2 cases arrived"),
+        ("fault_bus", State.FAULTED, "BusFault (data access) pc=0x1"),
+        ("fault_undefined", State.FAULTED, "UsageFault (undefined instruction) pc=0x1"),
+        ("fault_divide", State.FAULTED, "UsageFault (division by zero) pc=0x1"),
+        ("fault_stack", State.FAULTED, "UsageFault (stack overflow)"),
+        ("cut_short", State.CUT_SHORT, "the last record is cut off"),
+        ("silent", State.CUT_SHORT, "no result record arrived"),
+        ("exit_lies", State.CUT_SHORT, "no end record; 0 of 2 cases arrived"),
+    ],
+)
+def test_wrong_firmware(
+    demo: Path, corstone_300: Path, firmware: str, state: State, message: str
+) -> None:
+    elf = corstone_300 / "tests" / f"firmware-{firmware}.elf"
+    result = run(demo, elf, timeout=3 if state is State.TIMED_OUT else 60)
+    assert (result.state, result.outcome) == (state, 4), result.message
+    assert message in result.message
+
+
+def test_start_up(demo: Path, corstone_300: Path) -> None:
+    """What the start-up promises (selftest.cpp); it speaks no protocol."""
+    result = run(demo, corstone_300 / "tests" / "firmware-selftest.elf")
+    assert "selftest passed" in result.transcript.other_lines
+    assert result.exit_status == 0
+
+
+# --- The command line ---------------------------------------------------------------------------
+
+
+def test_usage(demo: Path, elf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = [str(demo), "--board", "corstone-300", "--elf", str(elf)]
+    assert cli.main([*common, "--method", "backward"]) == 2
+    assert "no suite for method backward" in capsys.readouterr().err
+    assert cli.main([*common, "--case", "3"]) == 2
+    assert "no suite has a case of this index" in capsys.readouterr().err
+    assert cli.main([*common, "--method", "for%20ward, x=1"]) == 2
+    assert "no suite for method for%20ward, x=1" in capsys.readouterr().err
+
+
+def test_the_verb_shows_the_same_table(
+    demo: Path, elf: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([str(demo), "--board", "corstone-300", "--elf", str(elf)]) == 0
+    out = capsys.readouterr().out
+    assert "on corstone-300 (qemu), engine reference" in out
+    assert "in place at 0x7100" in out
+    assert "memory in bytes: static=" in out
+    assert out.endswith("passed: 3 of 3 cases passed\n")
+
+
+def test_the_bundles_name_means_nothing(elf: Path, tmp_path: Path) -> None:
+    """Characters that QEMU's option syntax gives a meaning to."""
+    awkward = tmp_path / "a, b=c {d} %e.bpte"
+    pack(awkward, demo_program(), demo_arrays())
+    shutil.copy(elf, tmp_path / "f,irm=ware.elf")
+    for from_file in (False, True):
+        result = run(awkward, tmp_path / "f,irm=ware.elf", from_file=from_file)
+        assert result.state is State.PASSED, result.message
