@@ -193,12 +193,14 @@ def close_elements(
             for x, y in zip(e.ravel().tolist(), a.ravel().tolist(), strict=True)
         ]
         return np.array(close, dtype=bool).reshape(e.shape)
-    wide_e = torch.from_numpy(e.astype(np.float64))
-    wide_a = torch.from_numpy(a.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        e, a = e.astype(np.float64), a.astype(np.float64)
     equal_nan = tolerance.nan_policy == EQUAL
-    close = torch.isclose(wide_a, wide_e, rtol=rtol, atol=atol, equal_nan=equal_nan).numpy()
+    close = torch.isclose(
+        torch.from_numpy(a), torch.from_numpy(e), rtol=rtol, atol=atol, equal_nan=equal_nan
+    ).numpy()
     if tolerance.nan_policy == IGNORE:
-        close = close | np.isnan(e.astype(np.float64))
+        close = close | np.isnan(e)
     return np.asarray(close)
 
 

@@ -237,10 +237,10 @@ constexpr double kScaleDown = 0x1p-600;
 constexpr double kTooSmall = 0x1p-800;
 
 // What to multiply by in another pass, given a sum of squares that may have left the range of a
-// double at either end; whether another pass is needed. After it no sum of up to 2^70 squares
-// leaves the range, and none is zero wrongly.
-bool choose(double& scale, double sum_of_squares) {
-  if (sum_of_squares < kTooSmall) {
+// double at either end; whether another pass is needed. `some`: that a term may not be zero. After
+// it no sum of up to 2^70 squares leaves the range, and none is zero wrongly.
+bool choose(double& scale, double sum_of_squares, bool some) {
+  if (sum_of_squares < kTooSmall && some) {
     scale = kScaleUp;
   } else if (!is_finite(sum_of_squares)) {
     scale = kScaleDown;
@@ -571,9 +571,10 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
     const double expected2 = judge.total(kExpected2);
     const double actual2 = judge.total(kActual2);
     if (!again && expected.scalar_type == ScalarType::kDouble) {
-      bool rescaled = choose(scales.expected, expected2);
-      rescaled = choose(scales.actual, actual2) || rescaled;
-      rescaled = choose(scales.error, error2) || rescaled;
+      const bool differ = out.max_abs_error != 0;  // if not, no ratio is taken
+      bool rescaled = choose(scales.expected, expected2, differ);
+      rescaled = choose(scales.actual, actual2, differ) || rescaled;
+      rescaled = choose(scales.error, error2, differ) || rescaled;
       if (rescaled) {
         continue;
       }

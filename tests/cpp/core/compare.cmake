@@ -21,6 +21,7 @@ foreach(variant IN ITEMS default small baseline)
     target_compile_definitions(${library} PRIVATE ${${variant}_definition})
     target_compile_options(${library} PRIVATE ${BPTE_COMPARE_OPTIONS})
     target_link_libraries(${library} PRIVATE bpte_warnings)
+    set_target_properties(${library} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   endif()
 
   add_executable(compare_test${suffix} compare_test.cpp)
@@ -29,4 +30,9 @@ foreach(variant IN ITEMS default small baseline)
 
   add_executable(compare_tool${suffix} compare_tool.cpp)
   target_link_libraries(compare_tool${suffix} PRIVATE ${library} bpte_warnings)
+
+  # For benchmarks/compare.py, which builds it.
+  add_library(compare_benchmark${suffix} MODULE EXCLUDE_FROM_ALL
+    ${PROJECT_SOURCE_DIR}/benchmarks/compare.cpp)
+  target_link_libraries(compare_benchmark${suffix} PRIVATE ${library} bpte_warnings)
 endforeach()
