@@ -103,6 +103,7 @@ EngineError invalid(Message& message, const char* item, uint64_t index, const ch
 }  // namespace
 
 ProgramView::ProgramView(Span<const uint8_t> bytes) : reader_(bytes) {
+  reader_.limit_work();
   // The extended header, where there is one (executorch/schema/extended_header.h): "eh00", length,
   // program size, segment base offset.
   if (bytes.size() >= 32 && std::memcmp(bytes.data() + 8, "eh00", 4) == 0) {
