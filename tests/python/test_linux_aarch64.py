@@ -40,7 +40,7 @@ def test_demo(demo_bundle: Path) -> None:
 
 
 def test_strict_tolerance_fails(demo_bundle: Path) -> None:
-    """What runs there is judged: another processor's arithmetic is not the exporter's to the bit."""
+    """What runs there is judged: another processor's arithmetic may differ in the last bit."""
     code, report = run(demo_bundle, "--rtol", "0", "--atol", "0")
     differs = any(case["outputs"][0]["max_abs"] > 0 for case in report["cases"])
     assert code == (1 if differs else 0)
