@@ -33,8 +33,10 @@ from .protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
 FAULT_PREFIX = "bpte-fault: "
 #: What a firmware and the host runner print in front of a complaint about their arguments.
 USAGE_PREFIXES = ("bpte: usage: ", "bpte-run: ")
-#: How long a process may take to exit after its end record.
+#: How long a process may take to exit after its end record, and how long one is left to say more
+#: that will not exit by itself, or whose exit status means nothing.
 SETTLE_SECONDS = 10.0
+LINGER_SECONDS = 1.0
 _KEPT_STDERR = 64 * 1024
 _CHUNK = 65536
 
@@ -374,7 +376,7 @@ def _execute(
                     if on_record:
                         on_record(record)
                 if parser.ended:
-                    settle = SETTLE_SECONDS if simulator.exit_status else 0.0
+                    settle = SETTLE_SECONDS if simulator.exit_status else LINGER_SECONDS
                     limit.deadline = min(limit.deadline, time.monotonic() + settle)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(limit.remaining())
