@@ -105,35 +105,36 @@ struct Lanes {
   static BPTE_ALWAYS_INLINE void raise(Double& highest, const Double& x) {
     highest = x > highest ? x : highest;
   }
-  static BPTE_ALWAYS_INLINE double sum(const Double& x) {
-    double lanes[kLanes];
-    std::memcpy(lanes, &x, sizeof(lanes));
-    double total = 0;
-    for (double lane : lanes) {
-      total += lane;
-    }
-    return total;
-  }
-  static BPTE_ALWAYS_INLINE double highest(const Double& x) {
-    double lanes[kLanes];
-    std::memcpy(lanes, &x, sizeof(lanes));
-    double result = 0;
-    for (double lane : lanes) {
-      result = lane > result ? lane : result;
-    }
-    return result;
-  }
-  // How many lanes a comparison held in, summed over several: each is then minus their number.
-  static BPTE_ALWAYS_INLINE size_t count(const Int& minus) {
-    int64_t lanes[kLanes];
-    std::memcpy(lanes, &minus, sizeof(lanes));
-    int64_t total = 0;
-    for (int64_t lane : lanes) {
-      total -= lane;
-    }
-    return static_cast<size_t>(total);
-  }
 };
+
+// Across the lanes of a vector. By subscript: copied out, GCC 12 takes a detour through memory.
+template <size_t kLanes, typename Vector>
+BPTE_ALWAYS_INLINE double sum(const Vector& x) {
+  double total = x[0];
+  for (size_t i = 1; i < kLanes; ++i) {
+    total += x[i];
+  }
+  return total;
+}
+
+template <size_t kLanes, typename Vector>
+BPTE_ALWAYS_INLINE double highest(const Vector& x) {
+  double result = x[0];
+  for (size_t i = 1; i < kLanes; ++i) {
+    result = x[i] > result ? x[i] : result;
+  }
+  return result;
+}
+
+// How many lanes a comparison held in, summed over several: each is then minus their number.
+template <size_t kLanes, typename Vector>
+BPTE_ALWAYS_INLINE size_t held(const Vector& minus) {
+  int64_t total = 0;
+  for (size_t i = 0; i < kLanes; ++i) {
+    total -= minus[i];
+  }
+  return static_cast<size_t>(total);
+}
 
 template <size_t kLanes>
 BPTE_ALWAYS_INLINE void judge(const double* expected, const double* actual, size_t count,
@@ -165,15 +166,15 @@ BPTE_ALWAYS_INLINE void judge(const double* expected, const double* actual, size
     actual2 += a * a;
     dot += e * a;
   }
-  result.sums[kAbsolute] = L::sum(absolute);
-  result.sums[kRelative] = L::sum(relative);
-  result.sums[kError2] = L::sum(error2);
-  result.sums[kExpected2] = L::sum(expected2);
-  result.sums[kActual2] = L::sum(actual2);
-  result.sums[kDot] = L::sum(dot);
-  result.max_absolute = L::highest(max_absolute);
-  result.max_relative = L::highest(max_relative);
-  result.relatives = count - L::count(zeros);
+  result.sums[kAbsolute] = sum<kLanes>(absolute);
+  result.sums[kRelative] = sum<kLanes>(relative);
+  result.sums[kError2] = sum<kLanes>(error2);
+  result.sums[kExpected2] = sum<kLanes>(expected2);
+  result.sums[kActual2] = sum<kLanes>(actual2);
+  result.sums[kDot] = sum<kLanes>(dot);
+  result.max_absolute = highest<kLanes>(max_absolute);
+  result.max_relative = highest<kLanes>(max_relative);
+  result.relatives = count - held<kLanes>(zeros);
   result.mismatches = 0;
   if (result.max_absolute <= atol) {  // then rtol cannot matter
     return;
@@ -189,7 +190,7 @@ BPTE_ALWAYS_INLINE void judge(const double* expected, const double* actual, size
     L::clear_sign(e);
     close += (Int)(error <= atol + rtol * e);
   }
-  result.mismatches = count - L::count(close);
+  result.mismatches = count - held<kLanes>(close);
 }
 
 void gather_baseline(ScalarType type, const uint8_t* from, size_t stride, size_t count,
