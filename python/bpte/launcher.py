@@ -292,7 +292,7 @@ def _arguments(board: Board, request: Request, load_address: int | None) -> list
             words += [name + "-bits", "0x" + struct.pack(">d", value).hex()]
         else:
             words += [name, repr(value)]
-    if board.kind == "host" and request.engine is not None:
+    if board.kind != "firmware" and request.engine is not None:
         words += ["--engine", request.engine]
     return [_encode(word) for word in words] if board.kind == "firmware" else words
 

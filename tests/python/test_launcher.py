@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The launcher's run states, with a stand-in for the runner that replays prepared output.
 
-What a real runner, a real emulator and a real bundle do is tested in test_run.py and tests/boards.
+What a real runner, a real emulator and a real bundle do is tested in tests/boards.
 """
 
 from __future__ import annotations

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every firmware board: it builds, and where it can be emulated, it runs the demo model.
+
+Through `bpte run` alone, which configures and builds the firmware by itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from boards_support import ROOT, build, demo_arrays, demo_program, pack, require
+
+from bpte import board, launcher
+from bpte.launcher import State
+
+#: The boards that QEMU emulates.
+BOARDS = ["corstone-300"]
+
+
+def test_no_board_is_forgotten() -> None:
+    listed = {*BOARDS, "corstone-320"}
+    firmware = {
+        name for name in board.board_names(ROOT) if board.find_board(name).kind == "firmware"
+    }
+    assert listed == firmware
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_runs_the_demo(name: str, demo: Path, tmp_path: Path) -> None:
+    require("arm-none-eabi-g++", "qemu-system-arm")
+    result = launcher.run(launcher.Request(demo, board=name, simulator="qemu", timeout=60))
+    assert result.state is State.PASSED, result.message
+    begin = result.transcript.begin
+    described = board.find_board(name)
+    assert begin is not None and begin.program_offset is not None
+    assert described.load_address is not None
+    assert begin.program_address == described.load_address + begin.program_offset
+
+    from_file = launcher.run(
+        launcher.Request(demo, board=name, simulator="qemu", timeout=60, from_file=True)
+    )
+    assert from_file.state is State.PASSED, from_file.message
+
+    (x, y), *rest = demo_arrays()
+    off = pack(tmp_path / "off.bpte", demo_program(), [(x, y + 0.01), *rest])
+    result = launcher.run(launcher.Request(off, board=name, simulator="qemu", timeout=60))
+    assert (result.state, result.outcome) == (State.MISMATCH, 1), result.message
+
+
+def test_corstone_320_builds(demo: Path) -> None:
+    require("arm-none-eabi-g++")
+    folder = build("corstone-320", "reference", target="bpte-firmware")
+    assert (folder / "bpte-firmware.elf").is_file()
+    if shutil.which("FVP_Corstone_SSE-320") is None:
+        result = launcher.run(
+            launcher.Request(demo, board="corstone-320", program=folder / "bpte-firmware.elf")
+        )
+        assert result.state is State.NOT_STARTED
+        assert "FVP_Corstone_SSE-320 is not installed" in result.message
