@@ -16,7 +16,7 @@ from bpte import board, launcher
 from bpte.launcher import State
 
 #: The boards that QEMU emulates.
-BOARDS = ["corstone-300"]
+BOARDS = ["corstone-300", "mps2-an500"]
 
 
 def test_no_board_is_forgotten() -> None:
