@@ -17,6 +17,15 @@ from bpte.program import _bind, _pte, _schema, _serialize
 TESTED = ("1.5.1",)
 """The versions of executorch that this was tested with, and will touch."""
 
+_PACKAGE = "executorch.exir._serialize"
+FUNCTIONS = (
+    (f"{_PACKAGE}._program", "serialize_pte_binary"),
+    (f"{_PACKAGE}._program", "deserialize_pte_binary"),
+    (f"{_PACKAGE}._flatbuffer_program", "_program_to_flatbuffer"),
+    (f"{_PACKAGE}._flatbuffer_program", "_flatbuffer_to_program"),
+)
+"""The functions that are replaced: module and name."""
+
 
 class UnsupportedExecuTorchError(RuntimeError):
     """The installed executorch is not one that the drop-in was tested with."""
@@ -85,17 +94,16 @@ def _check_version() -> None:
 
 
 def _apply() -> None:
-    program = importlib.import_module("executorch.exir._serialize._program")
-    direct = importlib.import_module("executorch.exir._serialize._flatbuffer_program")
-    replacements = {
-        id(function): (function, _only_while_patched(function, ours))
-        for function, ours in (
-            (program.serialize_pte_binary, _serialize_pte_binary),
-            (program.deserialize_pte_binary, _deserialize_pte_binary),
-            (direct._program_to_flatbuffer, _program_to_flatbuffer),
-            (direct._flatbuffer_to_program, _flatbuffer_to_program),
-        )
-    }
+    ours: tuple[Callable[..., Any], ...] = (
+        _serialize_pte_binary,
+        _deserialize_pte_binary,
+        _program_to_flatbuffer,
+        _flatbuffer_to_program,
+    )
+    replacements = {}
+    for (name, function), replacement in zip(FUNCTIONS, ours, strict=True):
+        original = getattr(importlib.import_module(name), function)
+        replacements[id(original)] = (original, _only_while_patched(original, replacement))
     # Modules import these functions by name, so that each holds its own reference.
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType) or name.partition(".")[0] != "executorch":

@@ -15,7 +15,7 @@ import math
 import mmap
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -169,7 +169,20 @@ def serialize_pte(
     return result
 
 
-_Segments = list[tuple[PteData, int]]
+class _Segments:
+    """The segments that are being collected, each with its alignment."""
+
+    def __init__(self, first_index: int) -> None:
+        self._first_index = first_index
+        self._list: list[tuple[PteData, int]] = []
+
+    def add(self, data: PteData, alignment: int = 1) -> int:
+        """Gives the index of the new segment in ``Program.segments``."""
+        self._list.append((data, alignment))
+        return self._first_index + len(self._list) - 1
+
+    def __iter__(self) -> Iterator[tuple[PteData, int]]:
+        return iter(self._list)
 
 
 def _extract(
@@ -178,25 +191,27 @@ def _extract(
     """A program that shares all it can with the original, and refers to the segments that come
     back with it (each with its alignment), instead of holding their data."""
     classes = importlib.import_module("executorch.exir.schema")
-    if original.segments:
-        raise ProgramError("the program has segments already", "segments")
+    for i, segment in enumerate(original.segments or ()):
+        # A file without data may have an empty segment, and keeps it.
+        if segment.size:
+            raise ProgramError("the program has data in segments already", f"segments[{i}]")
 
     program = copy.copy(original)
-    program.segments = []
-    segments: _Segments = []
+    program.segments = list(original.segments or ())
+    segments = _Segments(len(program.segments))
     if program.constant_buffer:
         constants, offsets = _lay_out(
             program.constant_buffer, constant_alignment, "constant_buffer"
         )
-        program.constant_segment = classes.SubsegmentOffsets(len(segments), offsets)
+        program.constant_segment = classes.SubsegmentOffsets(segments.add(constants), offsets)
         program.constant_buffer = []
-        segments.append((constants, 1))
     if mutable_data is not None:
         # The runtime copies these when it loads a method: they need no alignment.
         mutable, offsets = _lay_out(mutable_data, 1, "mutable_data")
         if len(mutable):
-            program.mutable_data_segments = [classes.SubsegmentOffsets(len(segments), offsets)]
-            segments.append((mutable, 1))
+            program.mutable_data_segments = [
+                classes.SubsegmentOffsets(segments.add(mutable), offsets)
+            ]
     if delegates:
         _extract_delegates(classes, program, segments)
     if named_data is not None:
@@ -239,9 +254,8 @@ def _extract_delegates(classes: Any, program: Any, segments: _Segments) -> None:
                 return index
         content = PteData()
         content.append(blob)
-        segments.append((content, 1))
-        same_size.append((data, len(segments) - 1))
-        return len(segments) - 1
+        same_size.append((data, segments.add(content)))
+        return same_size[-1][1]
 
     program.execution_plan = list(program.execution_plan)
     for p, plan in enumerate(program.execution_plan):
@@ -284,7 +298,6 @@ def _extract_named(classes: Any, program: Any, segments: _Segments, store: Any) 
     for key, entry in store.pte_data.items():
         index = segment_of.get(entry.buffer_index)
         if index is None:
-            index = segment_of[entry.buffer_index] = len(segments)
             content = PteData()
             place = f"named data {key!r}"
             if not 0 <= entry.buffer_index < len(store.buffers):
@@ -293,7 +306,7 @@ def _extract_named(classes: Any, program: Any, segments: _Segments, store: Any) 
                     place,
                 )
             content.append(_blob(store.buffers[entry.buffer_index], place))
-            segments.append((content, entry.alignment or 1))
+            index = segment_of[entry.buffer_index] = segments.add(content, entry.alignment or 1)
         named.append(classes.NamedData(key, index))
     program.named_data = named
 
