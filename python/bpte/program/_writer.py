@@ -42,6 +42,8 @@ _Layout = tuple[int, bool, bytes, Callable[..., bytes]]
 """Of one table with one set of fields: bytes, whether there are 8-byte fields, vtable, packer."""
 
 _SMALL = 32  # vectors below this length have a packer ready
+_MANY = 96  # chunks are joined when there are more: each costs more than its bytes
+_BORROWED = 16384  # bytes from this size on stay where they are until the file is put together
 
 
 def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) -> bytes:
@@ -50,10 +52,10 @@ def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) 
     ``alignments`` are those of ``Binding.alignments``. Raises whatever a wrong object happens to
     provoke; ``_check.check`` then tells what it was.
     """
-    chunks, size, distance, alignment = _writer(binding)(root, alignments)
-    chunks.append(head(size, distance, alignment))
-    chunks.reverse()
-    return b"".join(chunks)
+    blocks, size, distance, alignment = _writer(binding)(root, alignments)
+    blocks.append(head(size, distance, alignment))
+    blocks.reverse()
+    return b"".join(blocks)
 
 
 _WRITERS: WeakKeyDictionary[Binding, Callable[..., tuple[list[bytes], int, int, int]]] = (
@@ -147,18 +149,31 @@ def _generate(binding: Binding) -> tuple[str, dict[str, Any]]:
         "def write(root, alignments):",
         "    D = 0",
         "    A = 4",
+        "    blocks = []",
         "    chunks = []",
         "    append = chunks.append",
         "    texts = {}",
         "    vectors = {}",
+        "    wide_vectors = {}",
         "    leaves = {}",
         "    vtables = {}",
+        "    def join():",
+        "        chunks.reverse()",
+        "        blocks.append(b''.join(chunks))",
+        "        chunks.clear()",
     ]
+    listed = {
+        bound.table
+        for table in binding.tables
+        for bound in table.fields
+        if bound.field.kind is Kind.TABLES
+    }
     for index, table in enumerate(binding.tables):
         scope[f"C{index}"] = table.cls
         scope[f"L{index}"] = _Layouts(table)
-        lines.extend("    " + line for line in _function(binding, index, table, scope))
-    lines += [f"    T = w{binding.root}(root)", "    return chunks, D, T, A"]
+        function = _function(binding, index, table, scope, index in listed)
+        lines.extend("    " + line for line in function)
+    lines += [f"    T = w{binding.root}(root)", "    join()", "    return blocks, D, T, A"]
     return "\n".join(lines) + "\n", scope
 
 
@@ -166,10 +181,14 @@ def _wrong(value: Any) -> None:
     raise TypeError(f"unexpected {_values.show(value)}")
 
 
-def _function(binding: Binding, index: int, table: BoundTable, scope: dict[str, Any]) -> list[str]:
+def _function(
+    binding: Binding, index: int, table: BoundTable, scope: dict[str, Any], listed: bool
+) -> list[str]:
     inline = parts(table)
     bits = {name: 1 << bit for bit, (_, _, name) in enumerate(inline)}
     body: list[str] = ["nonlocal D, A", f"if o.__class__ is not C{index}: wrong(o)"]
+    if listed:
+        body.append(f"if len(chunks) > {_MANY}: join()")
     if table.holder:
         body += [f"known = H{index}"]
     for bound in reversed(table.fields):
@@ -190,8 +209,9 @@ def _function(binding: Binding, index: int, table: BoundTable, scope: dict[str, 
     if table.leaf:
         body += [
             f"p = packer({names[2:]})",
-            "k = (vtable, p)",
-            "T = leaves.get(k)",
+            "known = leaves.get(vtable)",
+            "if known is None: known = leaves[vtable] = {}",
+            "T = known.get(p)",
             "if T is not None: return T",
         ]
     body += [
@@ -212,7 +232,7 @@ def _function(binding: Binding, index: int, table: BoundTable, scope: dict[str, 
         "    D = T",
     ]
     if table.leaf:
-        body.append("leaves[k] = T")
+        body.append("known[p] = T")
     if table.holder:
         body.append("if leaf: known[key] = T")
     body.append("return T")
@@ -300,7 +320,10 @@ def _child(binding: Binding, index: int, bound: BoundField) -> list[str]:
             "if a > A: A = a",
             "p = -(D + n) & (a - 1)",
             "if p: append(bytes(p))",
-            "append(c)",
+            f"if n < {_BORROWED}: append(c)",
+            "else:",
+            "    join()",
+            "    blocks.append(c)",
             "append(length(n))",
             f"D = {d} = D + p + n + 4",
         ]  # fmt: skip
@@ -339,15 +362,14 @@ def _vector(bound: BoundField, d: str) -> list[str]:
             "        D += 4",
             *place,
         ]
-    key = "(8, p)" if width == 8 else "p"
+    known = "wide_vectors" if width == 8 else "vectors"
     return [
         *block,
         "if len(p) <= SHARED:",
-        f"    k = {key}",
-        f"    {d} = vectors.get(k)",
+        f"    {d} = {known}.get(p)",
         f"    if {d} is None:",
         *("        " + line for line in place),
-        f"        vectors[k] = {d}",
+        f"        {known}[p] = {d}",
         "else:",
         *("    " + line for line in place),
     ]
