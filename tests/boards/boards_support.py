@@ -21,6 +21,8 @@ from bpte import launcher
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "test-boards"
+#: The bundle that tests/boards/firmware links in.
+LINKED = BUILD / "linked.bpte"
 FIXTURES = ROOT / "tests" / "fixtures"
 
 #: Where an ExecuTorch built for the Cortex-M55 is looked for.

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from boards_support import (
     EXECUTORCH_VARIABLE,
+    LINKED,
     ROOT,
     build,
     demo_arrays,
@@ -28,7 +29,12 @@ from boards_support import (
 def corstone_300() -> Path:
     """The folder with bpte-firmware.elf (reference engine) and, under tests/, what goes wrong."""
     require("arm-none-eabi-g++", "qemu-system-arm")
-    return build("corstone-300", "reference", "-DBPTE_BOARD_TESTS=ON")
+    with locked("linked"):
+        if not LINKED.is_file():
+            pack(LINKED, demo_program(), demo_arrays())
+    return build(
+        "corstone-300", "reference", "-DBPTE_BOARD_TESTS=ON", f"-DBPTE_TEST_BUNDLE={LINKED}"
+    )
 
 
 @pytest.fixture(scope="session")

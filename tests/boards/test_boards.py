@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every firmware board: it builds, and where it can be emulated, it runs the demo model.
 
-Through `bpte run` alone, which configures and builds the firmware by itself.
+Corstone-300's firmware is the other tests'; the rest is configured and built by `bpte run` itself.
 """
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,15 @@ def test_no_board_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_runs_the_demo(name: str, demo: Path, tmp_path: Path) -> None:
+def test_runs_the_demo(
+    name: str, demo: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     require("arm-none-eabi-g++", "qemu-system-arm")
-    result = launcher.run(launcher.Request(demo, board=name, simulator="qemu", timeout=60))
+    elf = None
+    if name == "corstone-300":
+        elf = request.getfixturevalue("corstone_300") / "bpte-firmware.elf"
+    here = launcher.Request(demo, board=name, simulator="qemu", timeout=60, program=elf)
+    result = launcher.run(here)
     assert result.state is State.PASSED, result.message
     begin = result.transcript.begin
     described = board.find_board(name)
@@ -38,14 +45,12 @@ def test_runs_the_demo(name: str, demo: Path, tmp_path: Path) -> None:
     assert described.load_address is not None
     assert begin.program_address == described.load_address + begin.program_offset
 
-    from_file = launcher.run(
-        launcher.Request(demo, board=name, simulator="qemu", timeout=60, from_file=True)
-    )
+    from_file = launcher.run(replace(here, from_file=True))
     assert from_file.state is State.PASSED, from_file.message
 
     (x, y), *rest = demo_arrays()
     off = pack(tmp_path / "off.bpte", demo_program(), [(x, y + 0.01), *rest])
-    result = launcher.run(launcher.Request(off, board=name, simulator="qemu", timeout=60))
+    result = launcher.run(replace(here, bundle=off))
     assert (result.state, result.outcome) == (State.MISMATCH, 1), result.message
 
 
