@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Exports the four models that the reference engine is meant for, plain `to_edge` + `to_executorch`.
+"""Exports the four models that the reference engine is meant for, portable operators only.
 
     python examples/reference_models.py OUTPUT_FOLDER [MODEL...]
 

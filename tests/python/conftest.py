@@ -32,7 +32,7 @@ def find_built(name: str) -> Path | None:
 
 @pytest.fixture(scope="session")
 def cpp_tool(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Gives a test program of tests/cpp/core by its name; built here when no build has it."""
+    """Gives a test program of tests/cpp by its name; built here when no build has it."""
 
     def get(name: str) -> Path:
         built = find_built(name)
@@ -41,7 +41,7 @@ def cpp_tool(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         folder = tmp_path_factory.mktemp("build")
         configure = [
             *("cmake", "-S", ROOT, "-B", folder, "-DBPTE_ENGINE_EXECUTORCH=OFF"),
-            *("-DBPTE_ENGINE_REFERENCE=OFF", "-DBPTE_BUILD_RUNNER=OFF"),
+            "-DBPTE_BUILD_RUNNER=OFF",
         ]
         environment = {
             **os.environ,

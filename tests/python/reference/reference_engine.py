@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Drives reference_tool (tests/cpp/reference/reference_tool.cpp): programs on the reference engine."""
+"""Programs on the reference engine, by way of tests/cpp/reference/reference_tool.cpp."""
 
 from __future__ import annotations
 

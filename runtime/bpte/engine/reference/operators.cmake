@@ -25,7 +25,6 @@ set(BPTE_REFERENCE_ALL_OPERATORS
     aten::copy.out
     aten::copy_
     aten::cos.out
-    aten::detach_copy.out
     aten::div.Scalar_out
     aten::div.out
     aten::elu.out
@@ -46,7 +45,6 @@ set(BPTE_REFERENCE_ALL_OPERATORS
     aten::le.Scalar_out
     aten::le.Tensor_out
     aten::leaky_relu.out
-    aten::lift_fresh_copy.out
     aten::linear.out
     aten::log.out
     aten::logical_not.out
@@ -54,6 +52,7 @@ set(BPTE_REFERENCE_ALL_OPERATORS
     aten::lt.Tensor_out
     aten::max_pool2d_with_indices.out
     aten::maximum.out
+    aten::mean.dtype_out
     aten::mean.out
     aten::minimum.out
     aten::mm.out
@@ -73,18 +72,14 @@ set(BPTE_REFERENCE_ALL_OPERATORS
     aten::sigmoid.out
     aten::sin.out
     aten::slice_copy.Tensor_out
-    aten::split_copy.Tensor_out
     aten::split_with_sizes_copy.out
     aten::sqrt.out
-    aten::squeeze_copy.dim_out
     aten::squeeze_copy.dims_out
     aten::sub.Scalar_out
     aten::sub.out
     aten::sum.IntList_out
     aten::sym_size.int
-    aten::t_copy.out
     aten::tanh.out
-    aten::transpose_copy.int_out
     aten::unsqueeze_copy.out
     aten::view_copy.out
     aten::where.self_out

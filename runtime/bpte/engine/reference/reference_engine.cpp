@@ -93,6 +93,11 @@ bool ReferenceEngine::set_tensor(size_t index, uint32_t value, const TensorView&
   if (view.sizes.size() != tensor.rank || view.dim_order.size() != tensor.rank) {
     return refuse() << "rank " << view.sizes.size() << " given, " << tensor.rank << " wanted";
   }
+  if (std::memcmp(view.dim_order.data(), tensor.dim_order, tensor.rank) != 0) {
+    refuse() << "the dim_order ";
+    report_.list(view.dim_order.data(), view.dim_order.size()) << " is given, wanted is ";
+    return report_.list(tensor.dim_order, tensor.rank);
+  }
   reference::Report shape;
   if (!method_.resize(tensor, view.sizes.data(), view.sizes.size(), shape)) {
     refuse() << "the shape ";
@@ -101,23 +106,12 @@ bool ReferenceEngine::set_tensor(size_t index, uint32_t value, const TensorView&
     report_.list(bounds.data(), bounds.size());
     return method_.is_dynamic(value) ? report_ << " at most" : report_;
   }
-  if (std::memcmp(view.dim_order.data(), tensor.dim_order, tensor.rank) != 0) {
-    refuse() << "the dim_order ";
-    report_.list(view.dim_order.data(), view.dim_order.size()) << " is given, wanted is ";
-    return report_.list(tensor.dim_order, tensor.rank);
-  }
   if (view.data.size() != tensor.bytes()) {
     return refuse() << view.data.size() << " bytes given, " << tensor.bytes() << " wanted";
   }
-  if (tensor.writable) {
-    if (tensor.bytes() != 0) std::memcpy(tensor.data, view.data.data(), tensor.bytes());
-    return true;
-  }
-  if (reinterpret_cast<uintptr_t>(view.data.data()) % tensor.element_size != 0) {
-    return refuse() << "its data is not aligned to its elements, " << tensor.element_size
-                    << " bytes";
-  }
-  return method_.set_data(value, view.data.data(), report_);
+  if (!tensor.writable) return refuse() << "it is a constant";
+  if (tensor.bytes() != 0) std::memcpy(tensor.data, view.data.data(), tensor.bytes());
+  return true;
 }
 
 bool ReferenceEngine::set_scalar(size_t index, uint32_t value, const Value& given) {
@@ -166,16 +160,30 @@ EngineError ReferenceEngine::output(size_t index, Value& value) {
         << "output " << index << " of a method with " << output_count();
     return report_.error();
   }
-  const uint32_t source = method_.output(static_cast<uint32_t>(index));
+  if (view(method_.output(static_cast<uint32_t>(index)), value) == EngineError::kOk &&
+      value.kind == ValueKind::kTensor && value.tensor.data.data() == nullptr &&
+      value.tensor.data.size() != 0) {
+    report_.fail(EngineError::kExecutionFailed) << "output " << index << " has no data";
+  }
+  return report_.error();
+}
+
+EngineError ReferenceEngine::input(size_t index, Value& value) {
+  report_.clear();
+  if (index >= input_count()) {
+    report_.fail(EngineError::kInvalidInput)
+        << "input " << index << " of a method with " << input_count();
+    return report_.error();
+  }
+  return view(method_.input(static_cast<uint32_t>(index)), value);
+}
+
+EngineError ReferenceEngine::view(uint32_t source, Value& value) {
   const KernelTypes kind = method_.kind(source);
   value = Value();
   if (kind == KernelTypes::Tensor) {
     Tensor tensor;
     if (!method_.tensor(source, tensor, report_)) return report_.error();
-    if (tensor.data == nullptr && tensor.numel != 0) {
-      report_.fail(EngineError::kExecutionFailed) << "output " << index << " has no data";
-      return report_.error();
-    }
     value.kind = ValueKind::kTensor;
     value.tensor.scalar_type = tensor.type;
     value.tensor.sizes = method_.stable_sizes(source);
@@ -193,8 +201,7 @@ EngineError ReferenceEngine::output(size_t index, Value& value) {
     value.kind = ValueKind::kDouble;
     (void)method_.number(source, value.double_value, report_);
   } else if (kind != KernelTypes::Null) {
-    report_.fail(EngineError::kUnsupported)
-        << "output " << index << " is neither a tensor nor a number";
+    report_.fail(EngineError::kUnsupported) << "value " << source << " is no tensor or number";
   }
   return report_.error();
 }

@@ -11,7 +11,8 @@ namespace bpte {
 /// Where a ReferenceEngine's memory comes from. The spans outlive the engine; any alignment will do
 /// (what alignment costs is part of the need that kOutOfMemory states).
 struct ReferenceMemory {
-  /// The buffers of the program's memory plan: activations, inputs, outputs, mutable state.
+  /// The buffers of the program's memory plan: activations and mutable state, and inputs and
+  /// outputs even where the plan leaves these to the caller.
   Span<uint8_t> planned;
   /// The engine's own tables for the loaded method: 2 bytes for each value, a pointer for each
   /// operator, and what dynamic shapes need.
@@ -50,19 +51,23 @@ class ReferenceEngine final : public Engine {
 
   size_t input_count() const override;
   size_t output_count() const override;
-  /// Copies a tensor into the method's memory, or, when the plan leaves it to the caller, refers to
-  /// it. A scalar must have the value that the program was exported with, as with ExecuTorch.
+  /// Copies. A scalar must have the value that the program was exported with, as with ExecuTorch.
   [[nodiscard]] EngineError set_input(size_t index, const Value& value) override;
   [[nodiscard]] EngineError execute() override;
   [[nodiscard]] EngineError output(size_t index, Value& value) override;
 
   const char* message() const override { return report_.message(); }
 
+  /// What an input is: its dtype, sizes (the bounds, or those last set, when it is dynamic),
+  /// dim_order and, when the plan gives it memory, its present data. kInvalidInput past the last.
+  [[nodiscard]] EngineError input(size_t index, Value& value);
+
   /// Bytes of ReferenceMemory::planned and ::tables that the loaded method uses.
   size_t planned_bytes() const { return method_loaded_ ? method_.planned_bytes() : 0; }
   size_t table_bytes() const { return method_loaded_ ? method_.table_bytes() : 0; }
 
  private:
+  EngineError view(uint32_t source, Value& value);
   bool set_tensor(size_t index, uint32_t value, const TensorView& view);
   bool set_scalar(size_t index, uint32_t value, const Value& given);
 

@@ -142,8 +142,8 @@ bool Call::set_integer(size_t argument, int64_t number) {
   return named(method_.set_integer(value(argument), number, report_));
 }
 
-bool Call::set_data(size_t argument, const void* data) {
-  return named(method_.set_data(value(argument), data, report_));
+bool Call::view(size_t argument, const Tensor& source, const int32_t* sizes, size_t rank) {
+  return named(method_.view(value(argument), source, sizes, rank, report_));
 }
 
 bool Call::work(uint64_t amount) {

@@ -68,7 +68,7 @@ class Call {
     return resize(out, other.sizes, other.rank);
   }
   [[nodiscard]] bool set_integer(size_t argument, int64_t number);
-  [[nodiscard]] bool set_data(size_t argument, const void* data);
+  [[nodiscard]] bool view(size_t argument, const Tensor& source, const int32_t* sizes, size_t rank);
 
   /// Counts elementary operations.
   [[nodiscard]] bool work(uint64_t amount);
@@ -78,9 +78,6 @@ class Call {
   bool unsupported(const char* what) { return fail(EngineError::kUnsupported) << what; }
   /// What the data itself does wrong while running.
   bool failed(const char* what) { return fail(EngineError::kExecutionFailed) << what; }
-  [[nodiscard]] bool require(bool condition, const char* what) {
-    return condition || invalid(what);
-  }
 
  private:
   Report& fail(EngineError error);

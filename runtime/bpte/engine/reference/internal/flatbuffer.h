@@ -19,8 +19,9 @@ using flatbuffer::Vector;
 class FlatBuffer {
  public:
   FlatBuffer() = default;
-  explicit FlatBuffer(Span<const uint8_t> bytes) : reader_(bytes) {}
+  explicit FlatBuffer(Span<const uint8_t> bytes) : reader_(bytes), size_(bytes.size()) {}
 
+  size_t size() const { return size_; }
   bool malformed() const { return reader_.bad(); }
   const uint8_t* pointer(Position at) const { return reader_.pointer(at); }
 
@@ -49,6 +50,7 @@ class FlatBuffer {
 
  private:
   mutable flatbuffer::Reader reader_;
+  size_t size_ = 0;
 };
 
 }  // namespace bpte::reference

@@ -14,6 +14,10 @@ using schema::KernelTypes;
 // within them to 16).
 constexpr size_t kBufferAlignment = 16;
 
+// In a cell that holds an address: the memory belongs to the value, it is not a view of another's.
+// No address of a program's memory has this bit.
+constexpr uint64_t kOwnMemory = uint64_t{1} << 63;
+
 size_t round_up(size_t value, size_t alignment) {
   return (value + alignment - 1) & ~(alignment - 1);
 }
@@ -100,6 +104,11 @@ bool Method::for_each_instruction(F&& visit, Report& report) const {
     const Vector instructions =
         fb().vector(fb().table_element(chains_, c), schema::Chain::instructions, sizeof(uint32_t));
     for (uint32_t i = 0; i < instructions.count; ++i, ++number) {
+      // Chains may share their tables: without this, a small file could state endless work.
+      if (number >= fb().size() / sizeof(uint32_t)) {
+        return report.fail(EngineError::kInvalidProgram)
+               << "more instructions than the program has room for";
+      }
       const uint32_t instruction = fb().table_element(instructions, i);
       const uint8_t type =
           fb().scalar<uint8_t>(instruction, schema::Instruction::instr_args_type, 0);
@@ -120,14 +129,18 @@ bool Method::for_each_instruction(F&& visit, Report& report) const {
   return check_malformed(report);
 }
 
+bool Method::is_unplanned(uint32_t value) const {
+  const uint32_t table = value_table(value);
+  return kind(value) == KernelTypes::Tensor &&
+         fb().table(table, schema::Tensor::allocation_info) == 0 &&
+         fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0) == 0;
+}
+
 uint32_t Method::cells_of(uint32_t value) const {
   if (kind(value) != KernelTypes::Tensor) return 0;
   const uint32_t table = value_table(value);
   uint32_t cells = 0;
-  if (fb().table(table, schema::Tensor::allocation_info) == 0 &&
-      fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0) == 0) {
-    ++cells;
-  }
+  if (is_unplanned(value)) ++cells;
   if (is_dynamic(value)) {
     const uint32_t rank = fb().vector(table, schema::Tensor::sizes, sizeof(int32_t)).count;
     cells += (rank + 1) / 2;
@@ -189,6 +202,11 @@ bool Method::make_tables(Span<uint8_t> tables, Report& report) {
     if (cells == 0) continue;
     cell_index_[i] = static_cast<uint16_t>(1 + next);
     next = static_cast<uint16_t>(next + cells);
+    const Span<const int32_t> bounds = this->bounds(i);
+    if (is_dynamic(i) && !bounds.empty()) {
+      std::memcpy(const_cast<int32_t*>(stable_sizes(i).data()), bounds.data(),
+                  bounds.size() * sizeof(int32_t));
+    }
   }
   const auto place_scalar = [&](uint32_t, uint32_t kernel_call) {
     if (computes_scalar(kernel_call, value) && cell_index_[value] == 0) {
@@ -240,13 +258,31 @@ bool Method::plan_memory(Span<uint8_t> planned, Report& report) {
              << "planned buffer " << i << " has the size " << size;
     }
     const uint64_t aligned = round_up(static_cast<size_t>(size), kBufferAlignment);
-    if (aligned > UINT64_MAX - used) {
+    if (aligned > PTRDIFF_MAX - used) {
       return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
     }
     if (used <= planned.size()) {
       buffers_[i - 1] = {planned.data() + static_cast<size_t>(used), static_cast<size_t>(size)};
     }
     used += aligned;
+  }
+  // Inputs and outputs that the plan leaves to the caller: memory behind its buffers.
+  const Vector interface[] = {inputs_, outputs_};
+  for (const Vector& indices : interface) {
+    for (uint32_t i = 0; i < indices.count; ++i) {
+      const uint32_t value = value_index(indices, i);
+      if (!is_unplanned(value) || cells_[cell_index_[value] - 1u] != 0) continue;
+      Tensor tensor;
+      if (!this->tensor(value, tensor, report)) return false;
+      if (used <= planned.size()) {
+        cells_[cell_index_[value] - 1u] =
+            kOwnMemory | reinterpret_cast<uintptr_t>(planned.data() + static_cast<size_t>(used));
+      }
+      used += round_up(tensor.bytes(), kBufferAlignment);  // bytes() is below 2^63, and so is used
+      if (used > PTRDIFF_MAX) {
+        return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
+      }
+    }
   }
   if (used > planned.size()) {
     return report.fail(EngineError::kOutOfMemory) << "planned arena: " << used << " bytes needed, "
@@ -289,11 +325,6 @@ bool Method::check_values(Report& report) {
     }
     if (type != KernelTypes::Tensor) continue;
     const uint32_t table = value_table(i);
-    const Span<const int32_t> bounds = this->bounds(i);
-    if (is_dynamic(i) && !bounds.empty()) {
-      std::memcpy(const_cast<int32_t*>(stable_sizes(i).data()), bounds.data(),
-                  bounds.size() * sizeof(int32_t));
-    }
     Tensor tensor;
     if (!this->tensor(i, tensor, report)) return false;
     const uint32_t buffer = fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0);
@@ -410,8 +441,9 @@ bool Method::tensor(uint32_t value, Tensor& tensor, Report& report) const {
     if (!program_->constant(buffer, tensor.bytes(), constant, report)) return false;
     tensor.data = const_cast<uint8_t*>(constant.data());  // read only: `writable` is not set
   } else if (cell_index_[value] != 0) {
-    tensor.data =
-        reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(cells_[cell_index_[value] - 1u]));
+    const uint64_t address = cells_[cell_index_[value] - 1u];
+    tensor.data = reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(address & ~kOwnMemory));
+    tensor.writable = (address & kOwnMemory) != 0;
   }
   if (!check_malformed(report)) return false;
   if (reinterpret_cast<uintptr_t>(tensor.data) % tensor.element_size != 0) {
@@ -518,15 +550,21 @@ bool Method::resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& r
   return true;
 }
 
-bool Method::set_data(uint32_t value, const void* data, Report& report) {
-  const uint32_t table = value_table(value);
-  if (kind(value) != KernelTypes::Tensor || cell_index_[value] == 0 ||
-      fb().table(table, schema::Tensor::allocation_info) != 0 ||
-      fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0) != 0) {
+bool Method::view(uint32_t value, const Tensor& source, const int32_t* sizes, size_t rank,
+                  Report& report) {
+  if (!is_unplanned(value) || (cells_[cell_index_[value] - 1u] & kOwnMemory) != 0) {
     return report.fail(EngineError::kInvalidProgram)
            << "value " << value << " has memory of its own";
   }
-  cells_[cell_index_[value] - 1u] = reinterpret_cast<uintptr_t>(data);
+  // Sizes and data change together: there is never a moment when the one exceeds the other.
+  Tensor tensor;
+  if (!this->tensor(value, tensor, report) || !resize(tensor, sizes, rank, report)) return false;
+  if (tensor.type != source.type || tensor.numel != source.numel) {
+    cells_[cell_index_[value] - 1u] = 0;
+    return report.fail(EngineError::kInvalidProgram)
+           << "value " << value << " is a view of another dtype or number of elements";
+  }
+  cells_[cell_index_[value] - 1u] = reinterpret_cast<uintptr_t>(source.data);
   return true;
 }
 

@@ -66,8 +66,9 @@ class Method {
   /// Gives a tensor other sizes: those it has, or, when it is dynamic, any below its bounds.
   /// `tensor` is updated.
   [[nodiscard]] bool resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& report);
-  /// Points a tensor that the plan gives no memory to somebody else's.
-  [[nodiscard]] bool set_data(uint32_t value, const void* data, Report& report);
+  /// Makes a tensor without memory of its own a view of another's, in a shape of as many elements.
+  [[nodiscard]] bool view(uint32_t value, const Tensor& source, const int32_t* sizes, size_t rank,
+                          Report& report);
   /// Gives a scalar that an instruction computes its value.
   [[nodiscard]] bool set_integer(uint32_t value, int64_t number, Report& report);
 
@@ -100,6 +101,8 @@ class Method {
   [[nodiscard]] bool find_kernel(uint32_t op, Kernel& kernel, Report& report) const;
   [[nodiscard]] bool planned_place(uint32_t value, uint32_t allocation, size_t size, uint8_t*& data,
                                    Report& report) const;
+  /// A tensor that neither the memory plan nor the constants have a place for.
+  bool is_unplanned(uint32_t value) const;
   /// Cells that a value needs for itself (not counting computed scalars).
   uint32_t cells_of(uint32_t value) const;
   template <typename F>

@@ -36,12 +36,6 @@ bool permute(Call& call, const Tensor& in, const size_t* order, Tensor& out) {
          gather(call, out, in.data, strides);
 }
 
-bool swap_dimensions(Call& call, const Tensor& in, size_t a, size_t b, Tensor& out) {
-  size_t order[kRankLimit];
-  for (size_t d = 0; d < in.rank; ++d) order[d] = d == a ? b : d == b ? a : d;
-  return permute(call, in, order, out);
-}
-
 /// out = in, in another shape of as many elements; both in row-major order.
 bool reshape(Call& call, const Tensor& in, const int32_t* sizes, size_t rank, Tensor& out) {
   if (!same_type(call, in, out) || !call.resize(out, sizes, rank)) return false;
@@ -107,7 +101,7 @@ bool take_part(Call& call, const Tensor& in, size_t dimension, int64_t start, in
 template <typename F>
 bool split(Call& call, const Tensor& in, size_t dimension, size_t out_argument, F&& size) {
   uint32_t parts = 0;
-  if (!call.list_size(out_argument, parts)) return false;
+  if (!call.list_size(out_argument, parts) || !call.work(parts)) return false;
   int64_t start = 0;
   int32_t sizes[kRankLimit];
   for (size_t d = 0; d < in.rank; ++d) sizes[d] = in.sizes[d];
@@ -146,8 +140,12 @@ bool encode(Call& call, size_t argument, ScalarType type, uint8_t* bytes) {
   }
   if (type == ScalarType::kLong || type == ScalarType::kInt || type == ScalarType::kChar ||
       type == ScalarType::kByte) {
-    int64_t value = 0;
-    if (!call.integer(argument, value)) return false;
+    if (!call.number(argument, number)) return false;
+    // Whole numbers come as Double, too. Up to 2^53 both hold the same.
+    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0)) {
+      return call.unsupported("an integer beyond 2^53");
+    }
+    const int64_t value = static_cast<int64_t>(number);
     std::memcpy(bytes, &value, sizeof(value));  // little-endian: the low bytes come first
     return true;
   }
@@ -255,12 +253,6 @@ bool aten_clone_out(Call& call) {
 bool aten_alias_copy_out(Call& call) {
   return copy_arguments(call, 1);
 }
-bool aten_detach_copy_out(Call& call) {
-  return copy_arguments(call, 1);
-}
-bool aten_lift_fresh_copy_out(Call& call) {
-  return copy_arguments(call, 1);
-}
 bool aten_copy_out(Call& call) {
   return copy_into(call, 3);
 }
@@ -283,21 +275,6 @@ bool aten_permute_copy_out(Call& call) {
   return permute(call, in, order, out);
 }
 
-bool aten_transpose_copy_int_out(Call& call) {
-  Tensor in, out;
-  size_t a = 0;
-  size_t b = 0;
-  return call.tensor(0, in) && call.dimension(1, in.rank, a) && call.dimension(2, in.rank, b) &&
-         call.out(3, out) && swap_dimensions(call, in, a, b, out);
-}
-
-bool aten_t_copy_out(Call& call) {
-  Tensor in, out;
-  if (!call.tensor(0, in) || !call.out(1, out)) return false;
-  if (in.rank > 2) return call.invalid("its input is of a rank above 2");
-  return swap_dimensions(call, in, 0, in.rank == 2 ? 1 : 0, out);
-}
-
 bool aten_view_copy_out(Call& call) {
   Tensor in, out;
   int32_t sizes[kRankLimit];
@@ -315,14 +292,10 @@ bool executorch_prim_et_view_default(Call& call) {
     return false;
   }
   if (out.writable) return reshape(call, in, sizes, rank, out);  // memory of its own
-  if (!call.resize(out, sizes, rank) ||
-      !call.require(in.numel == out.numel, "the shapes have different numbers of elements")) {
-    return false;
-  }
   if (!in.contiguous() || !out.contiguous()) {
     return call.unsupported("its input or output is not in row-major order");
   }
-  return call.checking() || call.set_data(2, in.data);
+  return call.view(2, in, sizes, rank);
 }
 
 bool aten_expand_copy_out(Call& call) {
@@ -382,15 +355,6 @@ bool squeeze(Call& call, const Tensor& in, const bool* marked, Tensor& out) {
 }
 
 }  // namespace
-
-bool aten_squeeze_copy_dim_out(Call& call) {
-  Tensor in, out;
-  size_t at = 0;
-  bool marked[kRankLimit] = {};
-  if (!call.tensor(0, in) || !call.dimension(1, in.rank, at) || !call.out(2, out)) return false;
-  marked[at] = true;
-  return squeeze(call, in, marked, out);
-}
 
 bool aten_squeeze_copy_dims_out(Call& call) {
   Tensor in, out;
@@ -475,21 +439,6 @@ bool aten_split_with_sizes_copy_out(Call& call) {
                [&](uint32_t i, int64_t, int64_t& length) { return call.int_item(1, i, length); });
 }
 
-bool aten_split_copy_Tensor_out(Call& call) {
-  Tensor in;
-  size_t dimension = 0;
-  int64_t size = 0;
-  if (!call.tensor(0, in) || !call.integer(1, size) || !call.dimension(2, in.rank, dimension)) {
-    return false;
-  }
-  if (in.rank == 0 || size < 1) return call.invalid("its input is a scalar or its size below 1");
-  return split(call, in, dimension, 3, [&](uint32_t, int64_t start, int64_t& length) {
-    const int64_t rest = in.sizes[dimension] - start;
-    length = size < rest ? size : rest;
-    return true;
-  });
-}
-
 bool aten_cat_out(Call& call) {
   Tensor out;
   uint32_t count = 0;
@@ -500,6 +449,7 @@ bool aten_cat_out(Call& call) {
     return false;
   }
   if (count == 0 || out.rank == 0) return call.invalid("nothing to join");
+  if (!call.work(count)) return false;
   int32_t sizes[kRankLimit];
   int64_t total = 0;
   bool first = true;

@@ -206,10 +206,8 @@ bool aten_adaptive_avg_pool2d_out(Call& call) {
   p.w.out = size[1];
   p.h.kernel = p.h.in / size[0] + 2;
   p.w.kernel = p.w.in / size[1] + 2;
-  if (!resize_planes(call, in, p, out) || !call.work(window_work(p, out)) ||
-      !call.require(p.h.in > 0 && p.w.in > 0, "its input is empty")) {
-    return false;
-  }
+  if (p.h.in == 0 || p.w.in == 0) return call.invalid("its input is empty");
+  if (!resize_planes(call, in, p, out) || !call.work(window_work(p, out))) return false;
   if (call.checking() || out.numel == 0) return true;
   const auto begin = [](const Axis& axis, int64_t o) { return o * axis.in / axis.out; };
   const auto end = [](const Axis& axis, int64_t o) {

@@ -79,14 +79,11 @@ float smallest(float a, float x) {
   return x < a || std::isnan(x) ? x : a;
 }
 
-/// mean and sum: (self, dims, keepdim, dtype, out).
-bool sum_or_mean(Call& call, bool mean) {
+bool sum_or_mean(Call& call, size_t out_argument, const Ints& dims, bool keep, bool mean) {
   Tensor in, out;
-  Ints dims;
-  bool keep = false;
   Reduction reduction;
-  if (!call.floats(0, in) || !call.ints(1, dims) || !call.boolean(2, keep) ||
-      !call.out_floats(4, out) || !prepare(call, in, dims, keep, out, reduction)) {
+  if (!call.floats(0, in) || !call.out_floats(out_argument, out) ||
+      !prepare(call, in, dims, keep, out, reduction)) {
     return false;
   }
   if (call.checking()) return true;
@@ -97,6 +94,13 @@ bool sum_or_mean(Call& call, bool mean) {
     }
   }
   return true;
+}
+
+/// (self, dims, keepdim, dtype, out)
+bool sum_or_mean_of(Call& call, bool mean) {
+  Ints dims;
+  bool keep = false;
+  return call.ints(1, dims) && call.boolean(2, keep) && sum_or_mean(call, 4, dims, keep, mean);
 }
 
 /// amax and amin: (self, dims, keepdim, out).
@@ -118,10 +122,14 @@ bool extreme(Call& call, float start, Combine combine) {
 }  // namespace
 
 bool aten_mean_out(Call& call) {
-  return sum_or_mean(call, true);
+  return sum_or_mean_of(call, true);
+}
+// (self, dtype, out)
+bool aten_mean_dtype_out(Call& call) {
+  return sum_or_mean(call, 2, Ints(), false, true);
 }
 bool aten_sum_IntList_out(Call& call) {
-  return sum_or_mean(call, false);
+  return sum_or_mean_of(call, false);
 }
 bool aten_amax_out(Call& call) {
   return extreme(call, -INFINITY, largest);
