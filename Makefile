@@ -18,7 +18,7 @@ EXECUTORCH := executorch==1.5.1
 TORCH := torch==2.13.0
 BUILD_TOOLS := "cmake>=3.28" ninja
 
-.PHONY: demo test size fuzz bench lint clean host-packages demo-packages test-packages
+.PHONY: demo test size fuzz lint clean host-packages demo-packages test-packages
 
 demo: demo-packages $(VENV)/.run
 	$(BIN)/python tools/demo.py
