@@ -17,7 +17,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <string>
 #include <vector>
 
 namespace {
@@ -128,8 +127,8 @@ int main(int argc, char** argv) {
 
   uint32_t flags = 0;
   while (std::fread(&flags, 1, sizeof(flags), stdin) == sizeof(flags)) {
-    std::string name(read<uint32_t>(), '\0');
-    if (!read_bytes(&name[0], name.size())) return 2;
+    std::vector<char> name(read<uint32_t>());
+    if (!read_bytes(name.data(), name.size())) return 2;
     const uint32_t count = read<uint32_t>();
     std::vector<OwnedValue> inputs;
     for (uint32_t i = 0; i < count; ++i) {
@@ -152,10 +151,11 @@ int main(int argc, char** argv) {
       error = engine.output(i, outputs[i]);
     }
     if (error != EngineError::kOk) outputs.clear();
-    const std::string message = engine.message();
+    const char* const message = engine.message();
+    const size_t message_size = std::strlen(message);
     write(static_cast<uint32_t>(error));
-    write(static_cast<uint32_t>(message.size()));
-    std::fwrite(message.data(), 1, message.size(), stdout);
+    write(static_cast<uint32_t>(message_size));
+    std::fwrite(message, 1, message_size, stdout);
     write(static_cast<uint64_t>(engine.planned_bytes()));
     write(static_cast<uint64_t>(engine.table_bytes()));
     write(static_cast<uint32_t>(outputs.size()));
