@@ -2,6 +2,7 @@
 
 #include "reader.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace bpte_native {
@@ -22,7 +23,7 @@ Ref owned(PyObject* object) {
 
 // What one vtable says about the tables that use it.
 struct Plan {
-  uint16_t size = 0;      // inline bytes
+  uint32_t size = 0;      // inline bytes
   int phase = -1;         // the table's position modulo 8; -1: anything
   uint16_t offsets[64] = {};  // by part; 0: absent
 };
@@ -88,9 +89,9 @@ class Reader {
       int offset = load<uint16_t>(at + 4 + 2 * static_cast<uint64_t>(part.slot));
       if (offset == 0) continue;
       int alignment = part.width < 4 ? part.width : 4;
-      if (offset < 4 || offset + part.width > plan.size || offset % alignment != 0) {
-        refuse("field place");
-      }
+      // Not held against the table's stated size: see _reader.py.
+      if (offset < 4 || offset % alignment != 0) refuse("field place");
+      plan.size = std::max(plan.size, static_cast<uint32_t>(offset + part.width));
       if (part.width == 8) {
         int phase = -offset & 7;
         if (plan.phase >= 0 && plan.phase != phase) refuse("field alignment");
