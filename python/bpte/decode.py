@@ -53,6 +53,8 @@ class _Walk:
         self.bp08 = header.format == "bp08"
         self.place = NOWHERE
         self.segments: list[Segment] = []
+        # Values by the offset of their table: what many cases share is looked at once.
+        self._values: dict[int, Value] = {}
 
     def fault(
         self,
@@ -256,6 +258,16 @@ class _Walk:
     def _value(self, at: int, case_segment: int | None) -> Value:
         reader = self.reader
         reader.charge(at, _STEPS_PER_TABLE)
+        known = self._values.get(at)
+        if known is not None and (
+            not isinstance(known, Tensor) or case_segment in (None, known.segment)
+        ):
+            return known
+        value = self._values[at] = self._read_value(at, case_segment)
+        return value
+
+    def _read_value(self, at: int, case_segment: int | None) -> Value:
+        reader = self.reader
         kind_field, field = reader.fields(at)[:2]
         kind: int = reader.scalar(kind_field, _U8, 0)
         table = reader.table(field) if field else 0
