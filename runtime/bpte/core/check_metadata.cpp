@@ -95,6 +95,7 @@ class Walk {
   Fault& fault_;
   Position root_ = 0;
   Vector segments_;
+  Tolerance scratch_;
   uint32_t case_segment_ = kNoIndex;  // where the payloads of the case at hand lie
 };
 
@@ -401,8 +402,7 @@ bool Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
 bool Walk::tolerances(Vector tolerances) {
   for (uint32_t i = 0; i < tolerances.count; ++i) {
     const Position table = element(tolerances, i);
-    Tolerance tolerance;
-    if (!read_tolerance(reader_, table, tolerance) || reader_.bad()) {
+    if (!read_tolerance(reader_, table, scratch_) || reader_.bad()) {
       fault_.output = i;
       return fail(Error::kToleranceValue, table);
     }

@@ -79,6 +79,17 @@ static_assert(count_names() == static_cast<unsigned>(Error::kCount_) + 1,
 
 }  // namespace
 
+Fault::Fault()
+    : error(Error::kOk),
+      suite(kNoIndex),
+      test_case(kNoIndex),
+      input(kNoIndex),
+      output(kNoIndex),
+      segment(kNoIndex),
+      offset(0),
+      value(0),
+      expected(0) {}
+
 const char* to_string(Error error) {
   const unsigned wanted =
       error < Error::kCount_ ? static_cast<unsigned>(error) : static_cast<unsigned>(Error::kCount_);

@@ -94,17 +94,21 @@ inline constexpr uint32_t kNoIndex = 0xFFFFFFFFu;
 
 /// One violation: which rule, where, and the value found there. Plain data, cheap to copy.
 struct Fault {
-  Error error = Error::kOk;
+  /// No fault. Out of line: copies of the initial values in each place that starts with one would
+  /// take a small target hundreds of bytes.
+  Fault();
+
+  Error error;
   /// Where: indices count from 0; kNoIndex where the level does not apply.
-  uint32_t suite = kNoIndex;
-  uint32_t test_case = kNoIndex;
-  uint32_t input = kNoIndex;   ///< index among the case's inputs ...
-  uint32_t output = kNoIndex;  ///< ... or among its expected outputs
-  uint32_t segment = kNoIndex;
-  uint64_t offset = 0;  ///< offset in the file of the offending item, 0 when there is none to name
-  uint64_t value = 0;   ///< the value found
-  uint64_t expected =
-      0;  ///< the value, limit or alignment that the rule wants; 0 when there is none to name
+  uint32_t suite;
+  uint32_t test_case;
+  uint32_t input;   ///< index among the case's inputs ...
+  uint32_t output;  ///< ... or among its expected outputs
+  uint32_t segment;
+  uint64_t offset;    ///< offset in the file of the offending item, 0 when there is none to name
+  uint64_t value;     ///< the value found
+  uint64_t expected;  ///< the value, limit or alignment that the rule wants; 0 when there is none
+                      ///< to name
 };
 
 /// Writes a one-line message for people, NUL-terminated and cut to fit, such as

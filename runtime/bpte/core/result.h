@@ -8,11 +8,11 @@ namespace bpte {
 /// Success, or the violation that stands in its way.
 class [[nodiscard]] Status {
  public:
-  constexpr Status() = default;
-  constexpr Status(const Fault& fault) : fault_(fault) {}
-  constexpr bool ok() const { return fault_.error == Error::kOk; }
-  constexpr const Fault& fault() const { return fault_; }
-  constexpr Fault& fault() { return fault_; }
+  Status() = default;
+  Status(const Fault& fault) : fault_(fault) {}
+  bool ok() const { return fault_.error == Error::kOk; }
+  const Fault& fault() const { return fault_; }
+  Fault& fault() { return fault_; }
 
  private:
   Fault fault_;
@@ -23,19 +23,19 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  constexpr Result() = default;
-  constexpr Result(const T& value) : value_(value) {}
-  constexpr Result(const Fault& fault) : fault_(fault) {}
-  constexpr bool ok() const { return fault_.error == Error::kOk; }
-  constexpr const Fault& fault() const { return fault_; }
-  constexpr Fault& fault() { return fault_; }
+  Result() = default;
+  Result(const T& value) : value_(value) {}
+  Result(const Fault& fault) : fault_(fault) {}
+  bool ok() const { return fault_.error == Error::kOk; }
+  const Fault& fault() const { return fault_; }
+  Fault& fault() { return fault_; }
   /// Meaningful only when ok(); otherwise a T that is empty but safe to ask.
-  constexpr const T& get() const { return value_; }
-  constexpr T& get() { return value_; }
-  constexpr const T* operator->() const { return &value_; }
-  constexpr T* operator->() { return &value_; }
-  constexpr const T& operator*() const { return value_; }
-  constexpr T& operator*() { return value_; }
+  const T& get() const { return value_; }
+  T& get() { return value_; }
+  const T* operator->() const { return &value_; }
+  T* operator->() { return &value_; }
+  const T& operator*() const { return value_; }
+  T& operator*() { return value_; }
 
  private:
   T value_{};
