@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the C++ that registers with ExecuTorch just the operators that given programs use.
+"""The operators that given programs use, for firmware that has no room for all.
 
-    python executorch_operators.py --include PREFIX/include -o registration.cpp program.pte...
+    python operators.py --list program.pte...
+    python operators.py --include PREFIX/include -o registration.cpp program.pte...
 
-Which function is behind an operator is taken from the headers that an installed ExecuTorch has
-(`Functions.h`, written by its code generator), so that nothing of ExecuTorch's build is needed.
-A program may be a .pte or a .bpte file. Prints `portable`, `quantized`, `cortex_m` on stdout, for
-each library that is needed, and `delegate NAME` for each delegate.
+The first form prints their names, separated by semicolons. The second writes the C++ that registers
+with ExecuTorch just these. Which function is behind an operator is taken from the headers that an
+installed ExecuTorch has (`Functions.h`, written by its code generator), so that nothing of
+ExecuTorch's build is needed. It prints `portable`, `quantized`, `cortex_m` on stdout, for each
+library that is needed, and `delegate NAME` for each delegate. A program may be a .pte or a .bpte.
 """
 
 from __future__ import annotations
@@ -94,7 +96,7 @@ def source(selected: dict[str, Function]) -> str:
     operator's last ones are its outputs, once more at the end for its result."""
     libraries = dict(LIBRARIES)
     lines = [
-        "// Written by boards/executorch_operators.py.",
+        "// Written by boards/operators.py.",
         "#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>",
         "#include <executorch/runtime/kernel/operator_registry.h>",
     ]
@@ -143,12 +145,18 @@ def source(selected: dict[str, Function]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--include", type=Path, required=True)
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--include", type=Path)
+    parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("program", type=Path, nargs="+")
     arguments = parser.parse_args()
 
     operators, delegates = used(arguments.program)
+    if arguments.list:
+        print(";".join(sorted(operators)))
+        return 0
+    if arguments.include is None or arguments.output is None:
+        parser.error("--include and --output are needed")
     available = functions(arguments.include)
     selected = {}
     missing = []
