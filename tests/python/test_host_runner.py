@@ -153,6 +153,13 @@ def test_tolerances_from_the_command_line(bpte_runner: Path, demo_bundle: Path) 
     assert (output.verdict is Verdict.FAIL) == ((output.max_abs or 0) > 0)
 
 
+def test_report_that_cannot_be_written(bpte_runner: Path, demo_bundle: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([bpte_runner, demo_bundle], stdout=full, stderr=-1, check=False)
+    assert done.returncode == 4
+    assert b"could not be written" in done.stderr
+
+
 # --- Files ----------------------------------------------------------------------------------------
 
 

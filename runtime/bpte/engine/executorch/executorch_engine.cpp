@@ -151,6 +151,21 @@ EngineError ExecutorchEngine::explain(et::Error error, EngineError otherwise, co
   }
 }
 
+EngineError ExecutorchEngine::loader_failure() {
+  if (loader_.lacking() != 0) {
+    message_.clear();
+    message_ << "program memory: " << loader_.lacking() << " bytes needed, "
+             << (memory_.program == nullptr ? 0 : memory_.program->available()) << " left";
+    return EngineError::kOutOfMemory;
+  }
+  if (loader_.source_failed()) {
+    message_.clear();
+    message_ << "the program cannot be read from its source";
+    return EngineError::kExecutionFailed;
+  }
+  return EngineError::kOk;
+}
+
 EngineError ExecutorchEngine::load(const ProgramLocation& program) {
   drop_method();
   program_.reset();
@@ -164,15 +179,12 @@ EngineError ExecutorchEngine::load(const ProgramLocation& program) {
       &loader_, options_.verify_program ? et::Program::Verification::InternalConsistency
                                         : et::Program::Verification::Minimal);
   if (!loaded.ok()) {
-    if (loader_.lacking() != 0 && memory_.program != nullptr) {
-      return out_of_memory("program", memory_.program, loader_.lacking());
-    }
-    // Whatever it is called, at this stage nothing but the program's bytes can be the reason.
-    const EngineError error =
-        explain(loaded.error(), EngineError::kInvalidProgram, "the program cannot be loaded", log);
-    return error == EngineError::kOutOfMemory || loaded.error() == et::Error::AccessFailed
-               ? EngineError::kOutOfMemory
-               : EngineError::kInvalidProgram;
+    const EngineError failure = loader_failure();
+    if (failure != EngineError::kOk) return failure;
+    // Nothing else but the program's bytes can be the reason, whatever ExecuTorch calls it.
+    (void)explain(loaded.error(), EngineError::kInvalidProgram, "the program cannot be loaded",
+                  log);
+    return EngineError::kInvalidProgram;
   }
   program_.emplace(std::move(loaded.get()));
   return EngineError::kOk;
@@ -235,6 +247,7 @@ EngineError ExecutorchEngine::load_method(const char* name, size_t name_size) {
 }
 
 EngineError ExecutorchEngine::start_method(const char* name, size_t name_size) {
+  loader_.forget_failures();
   view_ = ProgramView(loader_.flatbuffer());
   const EngineError bad = view_.open_method(name, name_size, message_);
   if (bad != EngineError::kOk) return bad;
@@ -271,9 +284,8 @@ EngineError ExecutorchEngine::start_method(const char* name, size_t name_size) {
     if (method_allocator_->lacking() != 0) {
       return out_of_memory("method", memory_.method, method_allocator_->lacking());
     }
-    if (loader_.lacking() != 0 && memory_.program != nullptr) {
-      return out_of_memory("program", memory_.program, loader_.lacking());
-    }
+    error = loader_failure();
+    if (error != EngineError::kOk) return error;
     error =
         explain(loaded.error(), EngineError::kExecutionFailed, "the method cannot be loaded", log);
     // None of ours was short of memory: the program places a tensor outside its own buffers.

@@ -93,6 +93,8 @@ class ExecutorchEngine final : public Engine {
                                  const ::executorch::runtime::TensorInfo& expected);
   EngineError set_tensor_input(size_t index, const TensorView& tensor);
   EngineError out_of_memory(const char* arena, const Arena* where, size_t size);
+  // Whether the program's bytes could not be brought in, and if so why.
+  EngineError loader_failure();
   EngineError explain(::executorch::runtime::Error error, EngineError otherwise, const char* what,
                       const Message& log);
   void drop_method();

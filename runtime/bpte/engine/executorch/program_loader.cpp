@@ -49,6 +49,7 @@ et::Error ProgramLoader::load_into(size_t offset, size_t size, const SegmentInfo
   }
   const bool read = program_.source->read(program_.offset + offset,
                                           Span<uint8_t>(static_cast<uint8_t*>(buffer), size));
+  if (!read) source_failed_ = true;
   return read ? et::Error::Ok : et::Error::AccessFailed;
 }
 

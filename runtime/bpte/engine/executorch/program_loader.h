@@ -29,8 +29,15 @@ class ProgramLoader final : public ::executorch::runtime::DataLoader {
   /// them, but does not show them.
   Span<const uint8_t> flatbuffer() const { return flatbuffer_; }
 
-  /// Bytes that `memory` lacked for the last load that failed for this reason; 0 when none did.
+  void forget_failures() {
+    lacking_ = 0;
+    source_failed_ = false;
+  }
+  /// Since then: bytes that `memory` lacked for the last load that failed for this reason; 0 when
+  /// none did.
   size_t lacking() const { return lacking_; }
+  /// Whether a read from the source failed.
+  bool source_failed() const { return source_failed_; }
 
  private:
   ProgramLocation program_;
@@ -38,6 +45,7 @@ class ProgramLoader final : public ::executorch::runtime::DataLoader {
   // load() is const in ExecuTorch's interface, though it reads.
   mutable Span<const uint8_t> flatbuffer_;
   mutable size_t lacking_ = 0;
+  mutable bool source_failed_ = false;
 };
 
 }  // namespace bpte

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// memory_tool FILE: runs a bundle's cases on ExecuTorch in arenas of every size from nothing to
-// enough, one arena at a time. Whatever is too small must end in out_of_memory, with the arena and
-// the size in the message, and never in a crash. Prints what was enough for each
-// (tests/python/test_executorch_memory.py).
+// resources_tool FILE: what the ExecuTorch engine makes of too little memory and of a source that
+// fails (tests/python/test_executorch_resources.py). Runs a bundle's cases in arenas of every size
+// from nothing to enough, one arena at a time: whatever is too small must end in out_of_memory,
+// with the arena and the size in the message. Then with a source whose n-th read fails, for every
+// n: that must be told as well. Prints what was enough for each.
 
 #include <bpte/core/bundle.h>
 #include <bpte/engine/executorch/executorch_engine.h>
@@ -28,18 +29,23 @@ std::vector<uint8_t> read_file(const char* path) {
   return bytes;
 }
 
+// Gives `reads` reads, and fails then.
 class MemorySource final : public bpte::DataSource {
  public:
-  explicit MemorySource(const std::vector<uint8_t>& bytes) : bytes_(bytes) {}
+  explicit MemorySource(const std::vector<uint8_t>& bytes, size_t reads = SIZE_MAX)
+      : bytes_(bytes), left_(reads) {}
   uint64_t size() const override { return bytes_.size(); }
   bool read(uint64_t offset, bpte::Span<uint8_t> buffer) override {
     if (offset > bytes_.size() || buffer.size() > bytes_.size() - offset) return false;
+    if (left_ == 0) return false;
+    --left_;
     std::memcpy(buffer.data(), bytes_.data() + offset, buffer.size());
     return true;
   }
 
  private:
   const std::vector<uint8_t>& bytes_;
+  size_t left_;
 };
 
 // Everything a run asks of an engine; stops at the first error.
@@ -128,5 +134,24 @@ int main(int argc, char** argv) {
     }
     std::printf("%s %zu\n", kNames[need], size);
   }
-  return 0;
+
+  for (size_t reads = 0;; ++reads) {
+    if (reads > 1000) return 4;
+    MemorySource failing(file, reads);
+    program.source = &failing;
+    bpte::HeapArena heaps[4];
+    bpte::ExecutorchEngine engine({&heaps[0], &heaps[1], &heaps[2], &heaps[3]});
+    const bpte::EngineError error = run_all(
+        *bundle, engine, program,
+        bpte::Span<uint8_t>(reinterpret_cast<uint8_t*>(payload.data()), payload.size() * 8));
+    if (error == bpte::EngineError::kOk) {
+      std::printf("reads %zu\n", reads);
+      return 0;
+    }
+    if (error != bpte::EngineError::kExecutionFailed ||
+        std::strstr(engine.message(), "cannot be read") == nullptr) {
+      std::printf("read %zu fails: %s: %s\n", reads, to_string(error), engine.message());
+      return 1;
+    }
+  }
 }
