@@ -376,12 +376,14 @@ Result<Value> TestCase::value(unsigned field, uint32_t index,
   Reader reader(bundle_->metadata_);
   const Position table = reader.table(entry, schema::kValueTable);
   value.kind = static_cast<ValueKind>(reader.scalar<uint8_t>(entry, schema::kValueType, 0));
-  if (value.kind == ValueKind::kInt) {
-    value.int_value = reader.scalar<int64_t>(table, schema::kIntVal, 0);
-  } else if (value.kind == ValueKind::kBool) {
+  if (value.kind == ValueKind::kBool) {
     value.bool_value = reader.scalar<uint8_t>(table, schema::kBoolVal, 0) != 0;
-  } else if (value.kind == ValueKind::kDouble) {
-    value.double_value = reader.scalar<double>(table, schema::kDoubleVal, 0);
+  } else if (value.kind == ValueKind::kInt || value.kind == ValueKind::kDouble) {
+    // Eight bytes either way.
+    const int64_t bits = reader.scalar<int64_t>(table, schema::kIntVal, 0);
+    void* const member = value.kind == ValueKind::kInt ? static_cast<void*>(&value.int_value)
+                                                       : static_cast<void*>(&value.double_value);
+    std::memcpy(member, &bits, sizeof bits);
   } else if (value.kind == ValueKind::kTensor) {
     const TensorFields fields = internal::read_tensor(reader, table);
     TensorView& tensor = value.tensor;

@@ -180,7 +180,7 @@ class Bundle {
 #if BPTE_CORE_CHECKSUMS
   bool scan(uint64_t from, uint64_t to, Span<uint8_t> scratch, bool zeros, uint32_t& crc,
             Fault& fault) const;
-  bool verify(uint32_t index, Span<uint8_t> scratch, Fault& fault) const;
+  bool verify(uint32_t index, const SegmentInfo& info, Span<uint8_t> scratch, Fault& fault) const;
   bool verify_all(Span<uint8_t> scratch, Fault& fault) const;
 #endif
   // Of a vector of tables in the metadata.

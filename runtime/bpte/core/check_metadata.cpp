@@ -79,7 +79,7 @@ class Walk {
   bool payload(const TensorFields& fields, Position table, uint64_t bytes);
   bool tolerances(Vector tolerances);
   bool text(Vector text);
-  bool entries(Vector entries, unsigned key_index, Error error);
+  bool entries(Vector entries, Error rule);
   uint32_t first_like(Vector tables, uint32_t index, unsigned field, Vector text);
   // A table of a vector of them, whose reading is charged.
   Position element(Vector tables, uint32_t index) {
@@ -121,34 +121,8 @@ bool Walk::root() {
     }
   }
   place(kNoIndex);
-  if (bp09()) {
-    const Vector named = tables(root_, schema::kProgramNamedData);
-    if (!entries(named, schema::kNamedDataKey, Error::kNamedData)) {
-      return false;
-    }
-    for (uint32_t i = 0; i < named.count; ++i) {
-      const Position entry = element(named, i);
-      const uint32_t segment = reader_.scalar<uint32_t>(entry, schema::kNamedDataSegment, 0);
-      if (segment >= segments_.count) {
-        return fail(Error::kNamedData, entry, segment, segments_.count);
-      }
-    }
-  }
-  const Vector metadata = tables(root_, schema::kProgramMetadata);
-  if (!entries(metadata, schema::kKeyValueKey, Error::kKeyValue)) {
-    return false;
-  }
-  for (uint32_t i = 0; i < metadata.count; ++i) {
-    const Position entry = element(metadata, i);
-    const Vector value = reader_.string(entry, schema::kKeyValueValue);
-    if (!value) {
-      return fail(Error::kKeyValue, entry);
-    }
-    if (!text(value)) {
-      return false;
-    }
-  }
-  return true;
+  return (!bp09() || entries(tables(root_, schema::kProgramNamedData), Error::kNamedData)) &&
+         entries(tables(root_, schema::kProgramMetadata), Error::kKeyValue);
 }
 
 bool Walk::segments() {
@@ -416,20 +390,36 @@ bool Walk::text(Vector text) {
          fail(Error::kTextEncoding, text.at, text.count, 0);
 }
 
-// Tables that begin with a key, which is present (`error`), text, and there once.
-bool Walk::entries(Vector entries, unsigned key_index, Error error) {
+// Named data or string metadata, by the rule that they keep: tables of a key, present, text and
+// there once, and of a segment or a text.
+bool Walk::entries(Vector entries, Error rule) {
+  static_assert(schema::kNamedDataKey == 0 && schema::kKeyValueKey == 0, "");
   for (uint32_t i = 0; i < entries.count; ++i) {
     const Position entry = element(entries, i);
-    const Vector key = reader_.string(entry, key_index);
-    if (!key || (key.count == 0 && error == Error::kNamedData)) {
-      return fail(error, entry);
+    const Vector key = reader_.string(entry, 0);
+    if (!key || (key.count == 0 && rule == Error::kNamedData)) {
+      return fail(rule, entry);
     }
     if (!text(key)) {
       return false;
     }
-    const uint32_t twin = first_like(entries, i, key_index, key);
+    const uint32_t twin = first_like(entries, i, 0, key);
     if (twin != i) {
-      return fail(error, key.at, twin, 0);
+      return fail(rule, key.at, twin, 0);
+    }
+    if (rule == Error::kNamedData) {
+      const uint32_t segment = reader_.scalar<uint32_t>(entry, schema::kNamedDataSegment, 0);
+      if (segment >= segments_.count) {
+        return fail(rule, entry, segment, segments_.count);
+      }
+      continue;
+    }
+    const Vector value = reader_.string(entry, schema::kKeyValueValue);
+    if (!value) {
+      return fail(rule, entry);
+    }
+    if (!text(value)) {
+      return false;
     }
   }
   return true;

@@ -68,8 +68,8 @@ bool Bundle::scan(uint64_t from, uint64_t to, Span<uint8_t> scratch, bool zeros,
   return true;
 }
 
-bool Bundle::verify(uint32_t index, Span<uint8_t> scratch, Fault& fault) const {
-  const SegmentInfo info = segment(index).get();
+bool Bundle::verify(uint32_t index, const SegmentInfo& info, Span<uint8_t> scratch,
+                    Fault& fault) const {
   const uint64_t end = info.file_offset + info.size;
   uint32_t computed = 0;
   if (!scan(info.file_offset, end, scratch, false, computed, fault)) {
@@ -84,7 +84,8 @@ bool Bundle::verify_all(Span<uint8_t> scratch, Fault& fault) const {
   uint32_t unused = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const SegmentInfo info = segment(i).get();
-    if (!scan(end, info.file_offset, scratch, true, unused, fault) || !verify(i, scratch, fault)) {
+    if (!scan(end, info.file_offset, scratch, true, unused, fault) ||
+        !verify(i, info, scratch, fault)) {
       return false;
     }
     end = info.file_offset + info.size;
@@ -93,9 +94,10 @@ bool Bundle::verify_all(Span<uint8_t> scratch, Fault& fault) const {
 }
 
 Status Bundle::verify_segment(uint32_t index, Span<uint8_t> scratch) const {
-  Status status = segment(index).fault();
+  const Result<SegmentInfo> info = segment(index);
+  Status status = info.fault();
   if (status.ok()) {
-    verify(index, scratch, status.fault());
+    verify(index, *info, scratch, status.fault());
   }
   return status;
 }
