@@ -385,7 +385,9 @@ class _Bp09:
     def write(self, fd: int, progress: Callable[[int], Progress] | None) -> tuple[int, int]:
         """Gives the file's size and the program's offset."""
         plan = self.plan
-        step = progress(plan.segment_data_size) if progress else None
+        moved = self.program.size + sum(source.size for source in self.extra.values())
+        moved += sum(tensor.size for case in self.cases for tensor in case.tensors)
+        step = progress(moved) if progress else None
         os.ftruncate(fd, plan.file_size)  # what is not written is a hole: zeros
         base = plan.segment_base_offset
         crcs = [self.program.copy_to(fd, base + plan.segments[0].offset, step)]
@@ -500,7 +502,8 @@ class _Bp08:
     def write(self, fd: int, progress: Callable[[int], Progress] | None) -> tuple[int, int]:
         """Gives the file's size and the program's offset."""
         encoded = self.encoded
-        step = progress(encoded.file_size) if progress else None
+        sizes = [extent.size for extent in (*encoded.payloads, encoded.program)]
+        step = progress(sum(sizes)) if progress else None
         os.ftruncate(fd, encoded.file_size)
         transfer.write_all(fd, encoded.structure, 0)
         for at, length in encoded.lengths:

@@ -95,7 +95,7 @@ class Bundle:
         when the file breaks a rule."""
         self.path = Path(path)
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._map: mmap.mmap | bytes = b""
+        self._map: mmap.mmap | bytes | None = None
         try:
             self._read(os.fstat(self._fd).st_size)
             if verify:
@@ -115,12 +115,12 @@ class Bundle:
         bundle.path = Path("bytes")
         bundle._fd = -1
         bundle._map = bytes(data)
-        bundle._read(len(bundle._map))
+        bundle._read(len(bundle._bytes))
         return bundle
 
     def _read(self, size: int) -> None:
         in_file = self._fd >= 0
-        probe = os.pread(self._fd, _PROBE, 0) if in_file else self._map[:_PROBE]
+        probe = os.pread(self._fd, _PROBE, 0) if in_file else self._bytes[:_PROBE]
         self.header = _header.parse(probe, size)
         if in_file:
             self._map = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ)
@@ -132,9 +132,9 @@ class Bundle:
                     expected=f"at most {layout.MAX_FLATBUFFER} bytes",
                     detail="a BP08 file beyond 2 GiB",
                 )
-            reader = Reader(self._map, size)
+            reader = Reader(self._bytes, size)
         else:
-            raw = self._map[: self.header.metadata_size]
+            raw = self._bytes[: self.header.metadata_size]
             _header.check_metadata_crc(self.header, raw)
             reader = Reader(raw, len(raw))
         self._metadata = decode(reader, self.header)
@@ -148,7 +148,7 @@ class Bundle:
         if isinstance(self._map, mmap.mmap):
             with contextlib.suppress(BufferError):  # then the last view closes it
                 self._map.close()
-            self._map = b""
+        self._map = None
 
     def __enter__(self) -> Bundle:
         return self
@@ -164,6 +164,12 @@ class Bundle:
     def __del__(self) -> None:
         if getattr(self, "_fd", -1) >= 0:
             self.close()
+
+    @property
+    def _bytes(self) -> mmap.mmap | bytes:
+        if self._map is None:
+            raise ValueError(f"{self.path}: the bundle is closed")
+        return self._map
 
     # ---- What it holds
 
@@ -226,7 +232,7 @@ class Bundle:
         dtype = numpy_dtype(value.scalar_type)
         extent = self.tensor_extent(value)
         flat = np.frombuffer(
-            self._map if extent.size else b"",
+            self._bytes if extent.size else b"",
             dtype,
             extent.size // dtype.itemsize,
             extent.offset if extent.size else 0,
@@ -266,7 +272,7 @@ class Bundle:
         return layout.Extent(self.header.segment_base_offset + segment.offset, segment.size)
 
     def _view(self, extent: layout.Extent) -> memoryview:
-        return memoryview(self._map)[extent.offset : extent.end]
+        return memoryview(self._bytes)[extent.offset : extent.end]
 
     # ---- Checks and copies
 
@@ -275,7 +281,7 @@ class Bundle:
         if self.format == "bp08":
             return
         base = self.header.segment_base_offset
-        step = progress(self.header.segment_data_size) if progress else None
+        step = progress(sum(segment.size for segment in self.segments)) if progress else None
         try:
             self._check_padding(self.header.metadata_size, base, NOWHERE)
             end = base
@@ -308,7 +314,7 @@ class Bundle:
             )
 
     def _check_padding(self, start: int, end: int, place: Place) -> None:
-        data = os.pread(self._fd, end - start, start) if self._fd >= 0 else self._map[start:end]
+        data = os.pread(self._fd, end - start, start) if self._fd >= 0 else self._bytes[start:end]
         for index, byte in enumerate(data):
             if byte:
                 raise BundleError(

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.cli import VERBS, main
+from bpte.cli import VERBS, _output, main
 
 ROOT = Path(__file__).resolve().parents[2]
 MLP = ROOT / "tests" / "fixtures" / "program" / "mlp.pte"
@@ -263,3 +265,54 @@ def test_a_reader_that_has_had_enough_is_no_error(folder: Path) -> None:
     assert process.wait() == 0
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("seconds", "bars"), [(0.5, False), (3.0, True)])
+def test_progress_is_for_what_takes_long_and_for_terminals(
+    seconds: float, bars: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(_output.time, "monotonic", lambda: now)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    start = _output.progress("packing")
+    assert start is not None
+    step = start(30 << 20)
+    for _ in range(30):
+        now += seconds / 30
+        step(1 << 20)
+    text = terminal.getvalue()
+    assert bool(text) == bars
+    if bars:
+        assert text.endswith("100% of 30 MiB, 10 MiB/s   \n")
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert _output.progress("packing") is None
+
+
+def test_progress_ends_where_it_said(tmp_path: Path) -> None:
+    totals: list[int] = []
+    done: list[int] = []
+
+    def progress(total: int) -> Callable[[int], None]:
+        totals.append(total)
+        done.append(0)
+
+        def step(count: int) -> None:
+            done[-1] += count
+
+        return step
+
+    case = bpte.MethodTestCase([np.ones(5), np.zeros(1000, np.int8)])
+    bundled = bpte.BundledProgram(MLP, [bpte.MethodTestSuite("f", [case])])
+    for format in ("bp09", "bp08"):
+        bundled.save(tmp_path / "m", format=format, fit="skip", progress=progress)
+        with bpte.open(tmp_path / "m") as bundle:
+            bundle.extract_program(tmp_path / "p", progress=progress)
+    with bpte.open(tmp_path / "m") as bundle:
+        bundle.verify(progress)
+    assert done == totals and len(totals) == 4

@@ -259,6 +259,8 @@ def test_views_are_views_and_outlive_the_bundle(rich: Path) -> None:
     program = bundle.program
     bundle.close()
     assert array[2, 3] == 11 and len(program) == 256 * 9
+    with pytest.raises(ValueError, match="the bundle is closed"):
+        bundle.program  # noqa: B018
 
 
 def test_identical_payloads_of_a_case_are_stored_once(tmp_path: Path) -> None:
