@@ -241,3 +241,9 @@ def test_delegates_are_refused_by_name(reference_tool: Path, tmp_path: Path) -> 
     answer = run(reference_tool, path)
     assert answer.error == "missing_backend"
     assert "XnnpackBackend" in answer.message
+
+
+def test_the_embedded_programs_are_what_their_script_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ROOT / "tests/cpp/reference"
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    assert importlib.import_module("make_programs").render() == (folder / "programs.h").read_text()

@@ -14,8 +14,8 @@ bool same_type(Call& call, const Tensor& a, const Tensor& b) {
   return a.type == b.type || call.unsupported("input and output are of different dtypes");
 }
 
-/// out = the elements at `from` and on, read with `strides`, in out's shape. False when they cannot
-/// be (only while checking is anything said about it).
+/// out = the elements from `from` on, read with `strides` in out's shape. The caller has checked
+/// that they lie in the input.
 bool gather(Call& call, Tensor& out, const uint8_t* from, const ptrdiff_t* strides) {
   if (!call.work(out.numel)) return false;
   if (call.checking() || out.numel == 0) return true;

@@ -148,7 +148,7 @@ float power(float a, float b, float) {
   return b == 2.0f ? a * a : std::pow(a, b);
 }
 
-/// A bool tensor, or float32: the dtypes of the operators below.
+/// An output of dtype bool.
 bool bool_out(Call& call, size_t argument, Tensor& out) {
   if (!call.out(argument, out)) return false;
   return out.type == ScalarType::kBool || call.unsupported("its output is not of dtype bool");
