@@ -7,10 +7,11 @@
 # a program asks for it or all are wanted.
 
 set(BPTE_BOARD_PROGRAMS "" CACHE STRING ".pte or .bpte files whose operators alone are linked; empty: all operators")
-# In a checkout; an installed package is found by its own Python.
-set(BPTE_PYTHON_PATH "")
+# Where the package that these sources belong to lies: beside them in a checkout, around them when installed.
 if(EXISTS "${BPTE_ROOT}/python/bpte/__init__.py")
   set(BPTE_PYTHON_PATH "${BPTE_ROOT}/python")
+else()
+  get_filename_component(BPTE_PYTHON_PATH "${BPTE_ROOT}/../.." REALPATH)
 endif()
 set(BPTE_PYTHON "" CACHE FILEPATH "Python that has bpte's dependencies; needed for BPTE_BOARD_PROGRAMS")
 

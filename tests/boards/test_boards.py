@@ -33,10 +33,12 @@ def test_runs_the_demo(
     name: str, demo: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     require("arm-none-eabi-g++", "qemu-system-arm")
-    elf = None
+    here = launcher.Request(demo, board=name, simulator="qemu", timeout=60)
     if name == "corstone-300":
         elf = request.getfixturevalue("corstone_300") / "bpte-firmware.elf"
-    here = launcher.Request(demo, board=name, simulator="qemu", timeout=60, program=elf)
+        here = replace(here, program=elf)
+    else:
+        here = replace(here, operators_from=(demo_program(),))
     result = launcher.run(here)
     assert result.state is State.PASSED, result.message
     begin = result.transcript.begin
@@ -52,6 +54,27 @@ def test_runs_the_demo(
     off = pack(tmp_path / "off.bpte", demo_program(), [(x, y + 0.01), *rest])
     result = launcher.run(replace(here, bundle=off))
     assert (result.state, result.outcome) == (State.MISMATCH, 1), result.message
+
+
+def test_operators_of_a_program_alone(tmp_path: Path) -> None:
+    """The firmware of the test above lacks what the demo's program does not use, and says so."""
+    require("arm-none-eabi-g++", "qemu-system-arm")
+    program = tmp_path / "other.pte"
+    data = demo_program().read_bytes()
+    assert b"aten::relu" in data
+    program.write_bytes(data.replace(b"aten::relu", b"aten::tanh"))
+    bundle = pack(tmp_path / "other.bpte", program, demo_arrays())
+    result = launcher.run(
+        launcher.Request(
+            bundle,
+            board="mps2-an500",
+            simulator="qemu",
+            timeout=60,
+            operators_from=(demo_program(),),
+        )
+    )
+    assert (result.state, result.outcome) == (State.NOT_RUN, 4), result.message
+    assert "missing_operator" in result.message and "aten::tanh" in result.message
 
 
 def test_corstone_320_builds(demo: Path) -> None:
