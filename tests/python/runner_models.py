@@ -122,6 +122,19 @@ def control_flow() -> Model:
     return program, [((x,), [Branches()(x)]) for x in (a, b, a)]
 
 
+class Divide(nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return torch.div(x, y, rounding_mode="trunc")
+
+
+def crash() -> Model:
+    """The one quotient of int32 that is none: processors trap on it (x86), kernels do not ask."""
+    x, y = torch.tensor([7], dtype=torch.int32), torch.tensor([2], dtype=torch.int32)
+    program = to_edge(export(Divide(), (x, y))).to_executorch()
+    worst = (torch.tensor([-(2**31)], dtype=torch.int32), torch.tensor([-1], dtype=torch.int32))
+    return program, [((x, y), [x // y]), (worst, [x])]
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     make.__name__: make
     for make in (
@@ -132,6 +145,7 @@ MODELS: dict[str, Callable[[], Model]] = {
         scalar_outputs,
         empty_tensor,
         control_flow,
+        crash,
     )
 }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import platform
 import random
 import subprocess
 import sys
@@ -385,6 +386,15 @@ def test_awkward_models(
 ) -> None:
     done = run(bpte_runner, awkward_models / f"{name}.bpte", *way)
     assert done.code == 0, done.transcript
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the division traps on x86 only")
+def test_a_crash_is_reported(awkward_models: Path, bpte_runner: Path) -> None:
+    """The report is whole, and says so, when a kernel brings the process down."""
+    done = run(bpte_runner, awkward_models / "crash.bpte")
+    assert done.code == 4
+    assert [case.verdict for case in done.transcript.cases] == [Verdict.PASS]
+    assert done.why == "execution_failed: the program crashed with signal 8"
 
 
 @pytest.mark.parametrize("name", ["two_methods", "xnnpack", "int8_quantized", "dynamic_batch"])

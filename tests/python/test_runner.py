@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -174,3 +176,25 @@ def test_no_bundle(run: Callable[..., tuple[Outcome, Transcript]]) -> None:
     assert outcome is Outcome.MALFORMED
     assert transcript.error is not None
     assert transcript.error.error in ("too_short", "not_a_bundle")
+
+
+def test_needs_no_heap(cpp_tool: Callable[[str], Path]) -> None:
+    """Nothing in the runner's library allocates, throws, prints through stdio or aborts."""
+    if shutil.which("nm") is None:
+        pytest.skip("nm is missing (binutils)")
+    build = cpp_tool("runner_tool").parents[3]
+    for library in ("runner", "engine"):
+        (path,) = build.rglob(f"libbpte_{library}.a")
+        listed = subprocess.run(
+            ["nm", "--undefined-only", "--format=just-symbols", path],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        symbols = {line.strip() for line in listed.splitlines()}
+        assert library != "runner" or any("Bundle" in symbol for symbol in symbols)
+        forbidden = re.compile(
+            r"_Zn[wa]|_Zd[la]|malloc|calloc|realloc|free$|printf|_ZNSo|__cxa_|abort|_ZSt|_Unwind"
+        )
+        # Deleting destructors of interfaces that are never deleted through do not occur either.
+        assert not [symbol for symbol in symbols if forbidden.match(symbol)]

@@ -133,19 +133,22 @@ EngineError ExecutorchEngine::explain(et::Error error, EngineError otherwise, co
   } else {
     message_ << log.c_str();
   }
+  // Backends were there when the method was looked at: what is not found belongs to the program,
+  // and memory that is refused though no arena lacked any is outside of the program's own plan.
   switch (error) {
     case et::Error::OperatorMissing:
       return EngineError::kMissingOperator;
-    case et::Error::NotFound:
-      return EngineError::kMissingBackend;
     case et::Error::InvalidProgram:
     case et::Error::InvalidExternalData:
+    case et::Error::InvalidArgument:
+    case et::Error::InvalidType:
+    case et::Error::NotFound:
+    case et::Error::MemoryAllocationFailed:
       return EngineError::kInvalidProgram;
+    case et::Error::InvalidState:  // above all: it wants data from another file (.ptd)
     case et::Error::NotSupported:
     case et::Error::NotImplemented:
       return EngineError::kUnsupported;
-    case et::Error::MemoryAllocationFailed:
-      return EngineError::kOutOfMemory;
     default:
       return otherwise;
   }

@@ -3,6 +3,7 @@
 // bpte-run: every test case of a bundle through an engine; the result protocol on stdout.
 
 #include <bpte/core/bundle.h>
+#include <bpte/core/format_number.h>
 #include <bpte/runner/runner.h>
 
 #include "mapped_file.h"
@@ -17,6 +18,7 @@
 #include <sys/mman.h>
 #endif
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -221,6 +223,40 @@ bpte::Span<uint8_t> reserve(size_t size) {
 }
 #endif
 
+// ExecuTorch's kernels trust a program's memory plan, and some trust the values of their inputs:
+// what they then do to this process still ends in a report. It is written from the handler of the
+// very signal, which is no more dangerous than what has happened already; the alarm ends it if it
+// hangs.
+#if defined(__SANITIZE_ADDRESS__)
+void report_crashes() {}  // the sanitizer has more to say
+#else
+void crashed(int signal_number) {
+  alarm(5);
+  char message[64] = "the program crashed with signal ";
+  const size_t length = std::strlen(message);
+  message[length + bpte::format_uint(static_cast<uint64_t>(signal_number),
+                                     bpte::Span<char>(message + length, 8))] = '\0';
+  bpte::abandon_run("execution_failed", message);
+  std::fflush(stdout);
+  _exit(static_cast<int>(bpte::Outcome::kInfrastructure));
+}
+
+void report_crashes() {
+  // A stack of its own: the program's may be what ran out.
+  static char stack[64 * 1024];
+  stack_t alternative = {};
+  alternative.ss_sp = stack;
+  alternative.ss_size = sizeof stack;
+  sigaltstack(&alternative, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = crashed;
+  action.sa_flags = SA_ONSTACK | static_cast<int>(SA_RESETHAND);
+  for (const int signal_number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
+    sigaction(signal_number, &action, nullptr);
+  }
+}
+#endif
+
 int finish(bpte::Outcome outcome) {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     std::fprintf(stderr, "bpte-run: the report could not be written\n");
@@ -232,6 +268,7 @@ int finish(bpte::Outcome outcome) {
 int run(const bpte::Bundle& bundle, const Arguments& arguments, const bpte::RunOptions& options,
         bpte::Output& output) {
   SteadyClock clock;
+  report_crashes();
 #if BPTE_HAVE_EXECUTORCH
   if (std::strcmp(arguments.engine, "executorch") == 0) {
     bpte::set_executorch_abort_handler([](const char* reason) {
