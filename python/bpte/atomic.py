@@ -63,7 +63,8 @@ class AtomicFile:
         _remove_litter(self._target.parent)
         self.fd, self._temporary = _create_locked(self._target)
         if self._old is not None:
-            os.fchmod(self.fd, stat.S_IMODE(self._old.st_mode))
+            with contextlib.suppress(OSError):  # a file system without modes
+                os.fchmod(self.fd, stat.S_IMODE(self._old.st_mode))
         return self
 
     def commit(self) -> None:
@@ -92,7 +93,8 @@ class AtomicFile:
 
 def _create_locked(target: Path) -> tuple[int, Path]:
     while True:
-        path = target.with_name(f".{target.name}{_MARK}{secrets.token_hex(6)}")
+        # Names end at 255 bytes, and a target may use them all.
+        path = target.with_name(f".{target.name[:50]}{_MARK}{secrets.token_hex(6)}")
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         if fcntl is None:
             return fd, path

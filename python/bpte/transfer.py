@@ -79,7 +79,8 @@ def copy_file(
     target_offset: int,
     progress: Progress | None = None,
 ) -> int:
-    """Copies a run of one file into another inside the kernel; gives its CRC-32.
+    """Copies a run of one file into another inside the kernel, where file systems that can share
+    blocks do; gives its CRC-32.
 
     The checksum is that of the bytes that arrived: a second thread reads them back (from the page
     cache, where they have just been put) while the next ones are copied, so that the two can never

@@ -17,7 +17,7 @@ from pathlib import Path
 import bpte
 from breakers import ACCEPTED, CASES, INPUTS, INT, OUTPUTS, Model, Table, Tables
 
-COUNT = int(os.environ.get("BPTE_MUTATIONS", "1500"))
+COUNT = int(os.environ.get("BPTE_MUTATIONS", "800"))
 INTERESTING = [
     *(0, 1, 2, 3, 4, 7, 8, 15, 16, 17, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF),
     *(0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1),

@@ -239,6 +239,13 @@ def test_a_link_is_followed_and_the_mode_kept(tmp_path: Path, old: Path) -> None
     assert (tmp_path / "fresh").stat().st_mode & 0o777 == 0o640
 
 
+def test_the_longest_of_names(tmp_path: Path) -> None:
+    for name in ("n" * 255, "ä" * 127):
+        bundled(b"p").save(tmp_path / name)
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        (tmp_path / name).unlink()
+
+
 def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
     for path in (Path("/dev/null"), tmp_path):
         before = path.stat()
@@ -274,7 +281,7 @@ def test_litter_of_the_dead_is_removed_and_that_of_the_living_is_not(old: Path) 
     assert_untouched(old)
 
 
-KILLS = int(os.environ.get("BPTE_KILLS", "60"))
+KILLS = int(os.environ.get("BPTE_KILLS", "40"))
 
 KILL_LOOP = """
 import os, random, signal, sys, time
