@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
-
+ROOT = Path(__file__).resolve().parents[2]
 CONSUMER = ROOT / "tests" / "cpp" / "consumer"
 
 

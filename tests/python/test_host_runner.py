@@ -18,8 +18,8 @@ import pytest
 
 import bpte
 from bpte.protocol import Outcome, Parser, Transcript, Verdict
-from conftest import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "demo" / "mlp.pte"
 AWKWARD = (
     "stateful",
