@@ -199,7 +199,7 @@ def test_wrong_flags(demo: Path, elf: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("firmware", "state", "message"),
     [
-        ("hang", State.TIMED_OUT, "no end after 3 s, ended by force; 0 of 2 cases arrived"),
+        ("hang", State.TIMED_OUT, "no end after 5 s, ended by force; 0 of 2 cases arrived"),
         ("fault_bus", State.FAULTED, "BusFault (data access) pc=0x1"),
         ("fault_undefined", State.FAULTED, "UsageFault (undefined instruction) pc=0x1"),
         ("fault_divide", State.FAULTED, "UsageFault (division by zero) pc=0x1"),
@@ -213,7 +213,7 @@ def test_wrong_firmware(
     demo: Path, corstone_300: Path, firmware: str, state: State, message: str
 ) -> None:
     elf = corstone_300 / "tests" / f"firmware-{firmware}.elf"
-    result = run(demo, elf, timeout=3 if state is State.TIMED_OUT else 60)
+    result = run(demo, elf, timeout=5 if state is State.TIMED_OUT else 60)
     assert (result.state, result.outcome) == (state, 4), result.message
     assert message in result.message
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def outer(
 ) -> pytest.Pytester:
     """A folder with the demo's bundle of three cases, and nothing else."""
     monkeypatch.setenv("PYTHONPATH", str(Path(bpte.__file__).parents[1]))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others only cost time
     shutil.copy(demo_bundle, pytester.path / "model.bpte")
     return pytester
 
@@ -34,14 +36,15 @@ def run(outer: pytest.Pytester, output: bytes, status: int, *arguments: str) -> 
         f"sys.exit({status})\n"
     )
     runner.chmod(0o755)
-    plugin = () if "bpte" in _entry_points() else ("-p", "bpte.pytest_plugin")
-    return outer.runpytest_subprocess(*plugin, f"--bpte-elf={runner}", *arguments)
+    return outer.runpytest_subprocess(
+        "-p", "bpte.pytest_plugin", f"--bpte-elf={runner}", *arguments
+    )
 
 
-def _entry_points() -> set[str]:
-    from importlib.metadata import entry_points
-
-    return {point.name for point in entry_points(group="pytest11")}
+def test_pytest_finds_the_plugin_by_itself() -> None:
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert '[project.entry-points.pytest11]\nbpte = "bpte.pytest_plugin"\n' in text
+    import_module("bpte.pytest_plugin")
 
 
 def test_every_case_is_a_test(outer: pytest.Pytester) -> None:
