@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from bpte.program import _values
@@ -41,6 +41,7 @@ the end, and the alignment that the file's length must have."""
 _Layout = tuple[int, bool, bytes, Callable[..., bytes]]
 """Of one table with one set of fields: bytes, whether there are 8-byte fields, vtable, packer."""
 
+_INTEGERS = "bBhHiIqQ"
 _SMALL = 32  # vectors below this length have a packer ready
 _MANY = 96  # chunks are joined when there are more: each costs more than its bytes
 _BORROWED = 16384  # bytes from this size on stay where they are until the file is put together
@@ -72,17 +73,14 @@ def _writer(binding: Binding) -> Callable[..., tuple[list[bytes], int, int, int]
     return writer
 
 
-class _Layouts(dict[int, _Layout]):
-    """The layouts of a table by the set of its fields, a bit each in the schema's order; made
-    when first asked for."""
+def _maker(table: BoundTable, layouts: dict[int, _Layout]) -> Callable[[int], _Layout]:
+    """Makes the layouts of a table, by the set of its fields, a bit each, when first asked for."""
 
-    def __init__(self, table: BoundTable) -> None:
-        super().__init__()
-        self._table = table
-
-    def __missing__(self, fields: int) -> _Layout:
-        layout = self[fields] = _layout(self._table, fields)
+    def make(fields: int) -> _Layout:
+        layout = layouts[fields] = _layout(table, fields)
         return layout
+
+    return make
 
 
 def parts(table: BoundTable) -> list[tuple[int, str, str]]:
@@ -170,14 +168,20 @@ def _generate(binding: Binding) -> tuple[str, dict[str, Any]]:
     }
     for index, table in enumerate(binding.tables):
         scope[f"C{index}"] = table.cls
-        scope[f"L{index}"] = _Layouts(table)
+        scope[f"L{index}"] = {}
+        scope[f"make{index}"] = _maker(table, scope[f"L{index}"])
         function = _function(binding, index, table, scope, index in listed)
         lines.extend("    " + line for line in function)
-    lines += [f"    T = w{binding.root}(root)", "    join()", "    return blocks, D, T, A"]
+    lines += [
+        f"    if root.__class__ is not C{binding.root}: wrong(root)",
+        f"    T = w{binding.root}(root)",
+        "    join()",
+        "    return blocks, D, T, A",
+    ]
     return "\n".join(lines) + "\n", scope
 
 
-def _wrong(value: Any) -> None:
+def _wrong(value: Any) -> NoReturn:
     raise TypeError(f"unexpected {_values.show(value)}")
 
 
@@ -186,7 +190,7 @@ def _function(
 ) -> list[str]:
     inline = parts(table)
     bits = {name: 1 << bit for bit, (_, _, name) in enumerate(inline)}
-    body: list[str] = ["nonlocal D, A", f"if o.__class__ is not C{index}: wrong(o)"]
+    body: list[str] = ["nonlocal D, A"]
     if listed:
         body.append(f"if len(chunks) > {_MANY}: join()")
     if table.holder:
@@ -194,6 +198,20 @@ def _function(
     for bound in reversed(table.fields):
         if bound.field.kind is not Kind.SCALAR:
             body += _child(binding, index, bound)
+    quick = (
+        table.leaf
+        and len(inline) == 1
+        and table.fields[0].enum is None
+        and inline[0][1] in _INTEGERS
+    )
+    if quick:
+        # Of ints proper, 1 is not True: what is equal is the same value.
+        body += [
+            f"q = o.{table.fields[0].field.name}",
+            "if q.__class__ is int:",
+            f"    T = Q{index}.get(q)",
+            "    if T is not None: return T",
+        ]
     body.append("m = 0")
     for bound in table.fields:
         field = bound.field
@@ -205,7 +223,7 @@ def _function(
                 present |= bits[f"v{field.slot - 1}"]
             body.append(f"if d{field.slot}: m |= {present}")
     names = "".join(f", {name}" for _, _, name in inline)
-    body.append(f"size, eight, vtable, packer = L{index}[m]")
+    body.append(f"size, eight, vtable, packer = L{index}.get(m) or make{index}(m)")
     if table.leaf:
         body += [
             f"p = packer({names[2:]})",
@@ -214,13 +232,16 @@ def _function(
             "T = known.get(p)",
             "if T is not None: return T",
         ]
+    body.append("T = D + size")
+    if any(SIZES[code] == 8 for _, code, _ in inline):
+        body += [
+            "if eight:",
+            "    A = A if A > 8 else 8",
+            "    if not T & 4:",
+            "        append(zero8[:4])",
+            "        T += 4",
+        ]
     body += [
-        "T = D + size",
-        "if eight:",
-        "    A = A if A > 8 else 8",
-        "    if not T & 4:",
-        "        append(zero8[:4])",
-        "        T += 4",
         "V = vtables.get(vtable)",
         "if V is None:",
         "    V = vtables[vtable] = T + len(vtable)",
@@ -233,10 +254,14 @@ def _function(
     ]
     if table.leaf:
         body.append("known[p] = T")
+    if quick:
+        body.append(f"if q.__class__ is int: Q{index}[q] = T")
     if table.holder:
         body.append("if leaf: known[key] = T")
     body.append("return T")
     prefix = [f"H{index} = {{}}"] if table.holder else []
+    if quick:
+        prefix.append(f"Q{index} = {{}}")
     for bound in table.fields:
         if bound.field.kind is Kind.UNION:
             members = ", ".join(
@@ -285,7 +310,9 @@ def _child(binding: Binding, index: int, bound: BoundField) -> list[str]:
     d = f"d{field.slot}"
     lines = [f"c = o.{field.name}"]
     if field.kind is Kind.TABLE:
-        return [*lines, f"{d} = 0 if c is None else w{bound.table}(c)"]
+        t = bound.table
+        write = f"w{t}(c) if c.__class__ is C{t} else wrong(c)"
+        return [*lines, f"{d} = 0 if c is None else {write}"]
     if field.kind is Kind.UNION:
         return lines + _union(binding, index, bound)
     lines += [f"if c is None: {d} = 0", "else:"]
@@ -300,9 +327,10 @@ def _child(binding: Binding, index: int, bound: BoundField) -> list[str]:
             f"    D = {d} = texts[c] = D + 8 + (n & -4)",
         ]
     elif field.kind is Kind.TABLES:
+        t = bound.table
         block = [
             "if c.__class__ is not list: c = items(c)",
-            f"s = [w{bound.table}(x) for x in reversed(c)]",
+            f"s = [w{t}(x) if x.__class__ is C{t} else wrong(x) for x in reversed(c)]",
             "n = len(s)",
             f"{d} = D + 4 + 4 * n",
             f"s = [p - t for p, t in zip(range(D + 4, {d}, 4), s)]",

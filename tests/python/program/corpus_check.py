@@ -111,7 +111,7 @@ def equal_results(left: dict[str, list[Any]], right: dict[str, list[Any]]) -> bo
             return bool(
                 a.dtype == b.dtype
                 and a.shape == b.shape
-                and a.contiguous().numpy().tobytes() == b.contiguous().numpy().tobytes()
+                and torch.equal(a.flatten().view(torch.uint8), b.flatten().view(torch.uint8))
             )
         return bool(a == b)
 
