@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fuzzes the result protocol's reader and the reports made of what it read, with atheris.
+
+    pip install atheris
+    python tests/fuzz/fuzz_protocol.py [-max_total_time=60] [CORPUS_FOLDER]
+
+Whatever arrives: no exception, no escape sequence on the terminal, JSON and XML that parse, the
+same answer for any cutting into pieces, and a pass only for a complete protocol. The checksum keeps
+a fuzzer from getting far by chance, so every line's text is read as a record by itself as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import atheris
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
+
+with atheris.instrument_imports(include=["bpte.protocol", "bpte.report", "bpte.launcher"]):
+    from bpte import launcher, protocol, report
+
+
+def one_input(data: bytes) -> None:
+    transcript = protocol.parse(data)
+    run = launcher.judge_log(Path("log"), data)
+    assert (run.outcome == 0) == (transcript.outcome == 0)
+    assert run.outcome != 0 or transcript.complete
+    assert "\x1b" not in report.table(run)
+    json.loads(report.as_json(run))
+    ElementTree.fromstring(report.as_junit(run))
+    launcher.judge_again(run, 1e-3, 1e-3)
+
+    parser = protocol.Parser()
+    for start in range(0, len(data), 7):
+        parser.feed(data[start : start + 7])
+    assert repr(parser.finish()) == repr(transcript)  # as text: a NaN is not equal to itself
+
+    for line in data.split(b"\n"):
+        with contextlib.suppress(protocol.ProtocolError):
+            protocol.parse_record(line.decode("latin-1"))
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
