@@ -14,11 +14,11 @@ import itertools
 import math
 import mmap
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+from bpte.atomic import AtomicFile
 from bpte.program import _bind, _check, _codec, _header, _serialize, _values
 from bpte.program._errors import ProgramError
 from bpte.program._header import ExtendedHeader
@@ -85,21 +85,10 @@ class PteData:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the file at ``path``; it appears complete, or not at all."""
-        target = Path(path)
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
+        with AtomicFile(path) as target:
+            with os.fdopen(target.fd, "wb", closefd=False) as file:
                 self.write_to_file(file)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp lets nobody else read; a new file is what the umask makes it.
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            target.commit()
 
 
 def serialize_pte(
