@@ -33,8 +33,10 @@ class ProgramSource(Protocol):
         """The first ``count`` bytes, or all when there are fewer."""
         ...
 
-    def copy_to(self, fd: int, offset: int, progress: Progress | None) -> int:
-        """Writes all of it at ``offset``; gives its CRC-32."""
+    def copy_to(
+        self, fd: int, offset: int, progress: Progress | None, *, checksum: bool = True
+    ) -> int:
+        """Writes all of it at ``offset``; gives its CRC-32, if that is wanted."""
         ...
 
     def status(self) -> os.stat_result | None:
@@ -80,9 +82,13 @@ class FileProgram:
     def head(self, count: int) -> bytes:
         return os.pread(self._fd, min(count, self.size), self._offset)
 
-    def copy_to(self, fd: int, offset: int, progress: Progress | None) -> int:
+    def copy_to(
+        self, fd: int, offset: int, progress: Progress | None, *, checksum: bool = True
+    ) -> int:
         try:
-            crc = transfer.copy_file(self._fd, self._offset, self.size, fd, offset, progress)
+            crc = transfer.copy_file(
+                self._fd, self._offset, self.size, fd, offset, progress, checksum=checksum
+            )
         except SourceError as error:
             raise SourceError(error.errno, f"{error.strerror}: it shrank", self.name) from None
         after = os.fstat(self._fd)
@@ -110,7 +116,9 @@ class BytesProgram:
     def head(self, count: int) -> bytes:
         return bytes(self.view[:count])
 
-    def copy_to(self, fd: int, offset: int, progress: Progress | None) -> int:
+    def copy_to(
+        self, fd: int, offset: int, progress: Progress | None, *, checksum: bool = True
+    ) -> int:
         return transfer.write_blocks(fd, offset, [self.view], progress)[1]
 
     def status(self) -> None:
@@ -135,7 +143,9 @@ class WrittenProgram:
         self._writer.write_to_file(sink)
         return bytes(sink.data)
 
-    def copy_to(self, fd: int, offset: int, progress: Progress | None) -> int:
+    def copy_to(
+        self, fd: int, offset: int, progress: Progress | None, *, checksum: bool = True
+    ) -> int:
         sink = _Sink(fd, offset, progress)
         self._writer.write_to_file(sink)
         if sink.count != self.size:
