@@ -485,7 +485,7 @@ class _Bp08:
             for suite in suites
         ]
         self.encoded = encode.encode_bp08(
-            plain, program.size, alignment or layout.MIN_PROGRAM_ALIGNMENT
+            plain, program.size, alignment or layout.program_alignment(program.size)
         )
         if self.encoded.file_size > layout.MAX_FLATBUFFER:
             raise PackError(
