@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The engine's constants of ExecuTorch's schema, held against the schema the wheel ships."""
+"""The engines' constants of ExecuTorch's schema, held against the schema the wheel ships."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-CONSTANTS = ROOT / "runtime/bpte/engine/reference/internal/program_schema.h"
+CONSTANTS = ROOT / "runtime/bpte/engine/program_schema.h"
 SCALAR_TYPES = ROOT / "runtime/bpte/core/scalar_type.h"
 
 
@@ -80,6 +80,7 @@ def test_enums_and_unions_are_the_schemas(schema: dict[str, str]) -> None:
         "KernelTypes",
         "InstructionArguments",
         "TensorShapeDynamism",
+        "DataLocation",
         "TensorDataLocation",
         "DeviceType",
     }

@@ -18,46 +18,9 @@ using flatbuffer::Position;
 using flatbuffer::shape;
 using flatbuffer::Vector;
 
-// Fields by number, as executorch/schema/program.fbs lists them.
-namespace program_field {
-enum : unsigned {
-  kExecutionPlan = 1,
-  kBackendDelegateData = 3,
-  kSegments = 4,
-  kMutableSegments = 6
-};
-}
-namespace plan_field {
-enum : unsigned { kName = 0, kValues = 2, kInputs, kOutputs, kChains, kOperators, kDelegates };
-}
-namespace tensor_field {
-enum : unsigned {
-  kScalarType = 0,
-  kSizes = 2,
-  kDimOrder = 3,
-  kDataBuffer = 5,
-  kAllocation = 6,
-  kDynamism = 8
-};
-}
-
-// KernelTypes.
-enum : uint8_t {
-  kNull = 1,
-  kInt,
-  kBool,
-  kDouble,
-  kTensor,
-  kString,
-  kIntList,
-  kDoubleList,
-  kBoolList,
-  kTensorList,
-  kOptionalTensorList
-};
-
-// InstructionArguments.
-enum : uint8_t { kKernelCall = 1, kDelegateCall, kMoveCall, kJumpFalseCall, kFreeCall };
+namespace schema = program_schema;
+using schema::InstructionArguments;
+using schema::KernelTypes;
 
 // Steps of the reader's budget for one table.
 constexpr uint32_t kTableSteps = 8;
@@ -118,20 +81,20 @@ void ProgramView::add_memory(size_t size) {
   value_memory_ += (size + kAlign - 1) / kAlign * kAlign;
 }
 
-Position ProgramView::value_of(uint32_t index, uint8_t& type) {
+Position ProgramView::value_of(uint32_t index, KernelTypes& type) {
   const Position value = reader_.element(values_, index);
-  type = reader_.scalar<uint8_t>(value, 0, 0);
-  return reader_.table(value, 1);
+  type = KernelTypes{reader_.scalar<uint8_t>(value, schema::EValue::val_type, 0)};
+  return reader_.table(value, schema::EValue::val);
 }
 
 EngineError ProgramView::open_method(const char* name, size_t name_size, Message& message) {
   plan_ = 0;
-  const Vector plans = reader_.vector(program_, program_field::kExecutionPlan, shape(4, 4));
+  const Vector plans = reader_.vector(program_, schema::Program::execution_plan, shape(4, 4));
   if (!plans) return invalid(message, "it has no methods");
   for (uint32_t i = 0; i < plans.count && plan_ == 0; ++i) {
     reader_.charge(kTableSteps);
     const Position plan = reader_.element(plans, i);
-    const Vector found = reader_.string(plan, plan_field::kName);
+    const Vector found = reader_.string(plan, schema::ExecutionPlan::name);
     if (found && equal({reinterpret_cast<const char*>(reader_.pointer(found.at)), found.count},
                        name, name_size)) {
       plan_ = plan;
@@ -154,38 +117,39 @@ EngineError ProgramView::open_method(const char* name, size_t name_size, Message
 }
 
 EngineError ProgramView::check_values(Message& message) {
-  values_ = reader_.vector(plan_, plan_field::kValues, shape(4, 4));
-  inputs_ = reader_.vector(plan_, plan_field::kInputs, shape(4, 4));
+  values_ = reader_.vector(plan_, schema::ExecutionPlan::values, shape(4, 4));
+  inputs_ = reader_.vector(plan_, schema::ExecutionPlan::inputs, shape(4, 4));
   if (!values_ || !inputs_) return invalid(message, "a method without values or inputs");
   value_memory_ = 0;
   add_memory(values_.count * sizeof(et::EValue));
   add_memory(inputs_.count);
   for (uint32_t i = 0; i < values_.count && !reader_.bad(); ++i) {
     reader_.charge(kTableSteps);
-    uint8_t type = 0;
+    KernelTypes type = KernelTypes::NONE;
     const Position value = value_of(i, type);
-    if (value == 0 && type != kNull) return invalid(message, "value", i, "is absent");
+    if (value == 0 && type != KernelTypes::Null) return invalid(message, "value", i, "is absent");
     EngineError error = EngineError::kOk;
     switch (type) {
-      case kNull:
-      case kInt:
-      case kBool:
-      case kDouble:
+      case KernelTypes::Null:
+      case KernelTypes::Int:
+      case KernelTypes::Bool:
+      case KernelTypes::Double:
         break;
-      case kTensor: {
+      case KernelTypes::Tensor: {
         Tensor tensor;
         error = check_tensor(i, value, tensor, message);
         break;
       }
-      case kString:
-        if (!reader_.string(value, 0)) error = invalid(message, "value", i, "is no text");
+      case KernelTypes::String:
+        if (!reader_.string(value, schema::String::string_val))
+          error = invalid(message, "value", i, "is no text");
         add_memory(2 * sizeof(void*));
         break;
-      case kIntList:
-      case kDoubleList:
-      case kBoolList:
-      case kTensorList:
-      case kOptionalTensorList:
+      case KernelTypes::IntList:
+      case KernelTypes::DoubleList:
+      case KernelTypes::BoolList:
+      case KernelTypes::TensorList:
+      case KernelTypes::OptionalTensorList:
         error = check_list(i, value, type, message);
         break;
       default:
@@ -198,11 +162,11 @@ EngineError ProgramView::check_values(Message& message) {
 
 EngineError ProgramView::check_tensor(uint32_t value, Position tensor, Tensor& out,
                                       Message& message) {
-  const int8_t type = reader_.scalar<int8_t>(tensor, tensor_field::kScalarType, 0);
+  const int8_t type = reader_.scalar<int8_t>(tensor, schema::Tensor::scalar_type, 0);
   const auto scalar_type = static_cast<::executorch::aten::ScalarType>(type);
   if (!et::isValid(scalar_type)) return invalid(message, "value", value, "has no valid dtype");
-  const Vector sizes = reader_.vector(tensor, tensor_field::kSizes, shape(4, 4));
-  const Vector dim_order = reader_.vector(tensor, tensor_field::kDimOrder, shape(1, 1));
+  const Vector sizes = reader_.vector(tensor, schema::Tensor::sizes, shape(4, 4));
+  const Vector dim_order = reader_.vector(tensor, schema::Tensor::dim_order, shape(1, 1));
   if (reader_.bad()) return EngineError::kOk;  // the caller looks
   if (!sizes || !dim_order || sizes.count > kMaxRank || dim_order.count != sizes.count) {
     return invalid(message, "value", value, "has no valid sizes and dim_order");
@@ -225,43 +189,48 @@ EngineError ProgramView::check_tensor(uint32_t value, Position tensor, Tensor& o
     nbytes *= static_cast<size_t>(size);
   }
   out.nbytes = nbytes;
-  out.constant = reader_.scalar<uint32_t>(tensor, tensor_field::kDataBuffer, 0) != 0 &&
-                 reader_.table(tensor, tensor_field::kAllocation) == 0;
+  out.constant = reader_.scalar<uint32_t>(tensor, schema::Tensor::data_buffer_idx, 0) != 0 &&
+                 reader_.table(tensor, schema::Tensor::allocation_info) == 0;
   add_memory(sizeof(::executorch::aten::TensorImpl));
   add_memory(sizes.count * sizeof(int32_t));  // strides
-  if (reader_.scalar<int8_t>(tensor, tensor_field::kDynamism, 0) != 0) {
+  if (reader_.scalar<int8_t>(tensor, schema::Tensor::shape_dynamism, 0) != 0) {
     add_memory(sizes.count * sizeof(int32_t));
     add_memory(sizes.count);
   }
   return EngineError::kOk;
 }
 
-EngineError ProgramView::check_list(uint32_t value, Position list, uint8_t type, Message& message) {
-  const uint32_t item_size = type == kBoolList                         ? 1
-                             : type == kIntList || type == kDoubleList ? 8
-                                                                       : 4;
-  const Vector items = reader_.vector(list, 0, shape(item_size, item_size));
+EngineError ProgramView::check_list(uint32_t value, Position list, KernelTypes type,
+                                    Message& message) {
+  const uint32_t item_size = type == KernelTypes::BoolList                                     ? 1
+                             : type == KernelTypes::IntList || type == KernelTypes::DoubleList ? 8
+                                                                                               : 4;
+  // Every kind of list has its items in the same field.
+  const Vector items = reader_.vector(list, schema::IntList::items, shape(item_size, item_size));
   if (!items) return invalid(message, "value", value, "is a list without items");
   reader_.charge(items.count);
   // The object behind the value, and for boxed lists an array of pointers and one of elements.
   add_memory(4 * sizeof(void*));
-  if (type == kDoubleList || type == kBoolList) return EngineError::kOk;
+  if (type == KernelTypes::DoubleList || type == KernelTypes::BoolList) return EngineError::kOk;
   add_memory(items.count * sizeof(void*));
-  add_memory(items.count * (type == kIntList ? sizeof(int64_t)
-                                             : sizeof(std::optional<::executorch::aten::Tensor>)));
+  add_memory(items.count * (type == KernelTypes::IntList
+                                ? sizeof(int64_t)
+                                : sizeof(std::optional<::executorch::aten::Tensor>)));
   for (uint32_t i = 0; i < items.count && !reader_.bad(); ++i) {
-    const int64_t index = type == kIntList ? reader_.load<int64_t>(items.at + 8 * i)
-                                           : reader_.load<int32_t>(items.at + 4 * i);
-    if (type == kOptionalTensorList && index == -1) continue;
+    const int64_t index = type == KernelTypes::IntList ? reader_.load<int64_t>(items.at + 8 * i)
+                                                       : reader_.load<int32_t>(items.at + 4 * i);
+    if (type == KernelTypes::OptionalTensorList && index == -1) continue;
     // Lists of tensors take the values of those in front of them.
-    const uint32_t limit = type == kIntList ? values_.count : value;
+    const uint32_t limit = type == KernelTypes::IntList ? values_.count : value;
     if (index < 0 || index >= limit) {
       return invalid(message, "value", value, "is a list with an index out of range");
     }
-    uint8_t item_type = 0;
+    KernelTypes item_type = KernelTypes::NONE;
     (void)value_of(static_cast<uint32_t>(index), item_type);
-    const uint8_t wanted = type == kIntList ? kInt : kTensor;
-    if (item_type != wanted && !(type == kOptionalTensorList && item_type == kNull)) {
+    const KernelTypes wanted =
+        type == KernelTypes::IntList ? KernelTypes::Int : KernelTypes::Tensor;
+    if (item_type != wanted &&
+        !(type == KernelTypes::OptionalTensorList && item_type == KernelTypes::Null)) {
       return invalid(message, "value", value, "is a list with an item of another type");
     }
   }
@@ -269,7 +238,7 @@ EngineError ProgramView::check_list(uint32_t value, Position list, uint8_t type,
 }
 
 EngineError ProgramView::check_interface(Message& message) {
-  const Vector outputs = reader_.vector(plan_, plan_field::kOutputs, shape(4, 4));
+  const Vector outputs = reader_.vector(plan_, schema::ExecutionPlan::outputs, shape(4, 4));
   if (!outputs) return invalid(message, "a method without outputs");
   for (const bool input : {true, false}) {
     const Vector& indices = input ? inputs_ : outputs;
@@ -279,12 +248,12 @@ EngineError ProgramView::check_interface(Message& message) {
       if (index < 0 || static_cast<uint32_t>(index) >= values_.count) {
         return invalid(message, item, i, "is a value out of range");
       }
-      uint8_t type = 0;
+      KernelTypes type = KernelTypes::NONE;
       const Position value = value_of(static_cast<uint32_t>(index), type);
-      if (type != kTensor || !input) continue;
+      if (type != KernelTypes::Tensor || !input) continue;
       // ExecuTorch would copy the input over the constant, which lies in the file.
-      if (reader_.scalar<uint32_t>(value, tensor_field::kDataBuffer, 0) != 0 &&
-          reader_.table(value, tensor_field::kAllocation) == 0) {
+      if (reader_.scalar<uint32_t>(value, schema::Tensor::data_buffer_idx, 0) != 0 &&
+          reader_.table(value, schema::Tensor::allocation_info) == 0) {
         return invalid(message, item, i, "is a constant");
       }
     }
@@ -293,30 +262,36 @@ EngineError ProgramView::check_interface(Message& message) {
 }
 
 EngineError ProgramView::check_delegates(Message& message) {
-  const Vector delegates = reader_.vector(plan_, plan_field::kDelegates, shape(4, 4));
+  const Vector delegates = reader_.vector(plan_, schema::ExecutionPlan::delegates, shape(4, 4));
   if (!delegates) return invalid(message, "a method without a list of delegates");
   const Vector inline_data =
-      reader_.vector(program_, program_field::kBackendDelegateData, shape(4, 4));
+      reader_.vector(program_, schema::Program::backend_delegate_data, shape(4, 4));
   Message missing;
   const char* named = nullptr;
   for (uint32_t i = 0; i < delegates.count && !reader_.bad(); ++i) {
     reader_.charge(kTableSteps);
     const Position delegate = reader_.element(delegates, i);
-    const Vector id = reader_.string(delegate, 0);
-    const Position processed = reader_.table(delegate, 1);
+    const Vector id = reader_.string(delegate, schema::BackendDelegate::id);
+    const Position processed = reader_.table(delegate, schema::BackendDelegate::processed);
     if (!id || processed == 0) return invalid(message, "delegate", i, "has no name or no data");
-    if (reader_.scalar<int8_t>(processed, 0, 0) == 0) {  // inline
-      const uint32_t index = reader_.scalar<uint32_t>(processed, 1, 0);
+    namespace reference = schema::BackendDelegateDataReference;
+    const auto location =
+        schema::DataLocation{reader_.scalar<int8_t>(processed, reference::location, 0)};
+    if (location == schema::DataLocation::INLINE) {
+      const uint32_t index = reader_.scalar<uint32_t>(processed, reference::index, 0);
       if (index >= inline_data.count ||
-          !reader_.vector(reader_.element(inline_data, index), 0, shape(1, 1))) {
+          !reader_.vector(reader_.element(inline_data, index),
+                          schema::BackendDelegateInlineData::data, shape(1, 1))) {
         return invalid(message, "delegate", i, "has no data");
       }
     }
-    const Vector specs = reader_.vector(delegate, 2, shape(4, 4));
+    const Vector specs =
+        reader_.vector(delegate, schema::BackendDelegate::compile_specs, shape(4, 4));
     for (uint32_t j = 0; j < specs.count && !reader_.bad(); ++j) {
       reader_.charge(kTableSteps);
       const Position spec = reader_.element(specs, j);
-      if (!reader_.string(spec, 0) || !reader_.vector(spec, 1, shape(1, 1))) {
+      if (!reader_.string(spec, schema::CompileSpec::key) ||
+          !reader_.vector(spec, schema::CompileSpec::value, shape(1, 1))) {
         return invalid(message, "delegate", i, "has a compile spec without key or value");
       }
     }
@@ -346,28 +321,34 @@ EngineError ProgramView::check_delegates(Message& message) {
 }
 
 EngineError ProgramView::check_instructions(Message& message) {
-  const Vector chains = reader_.vector(plan_, plan_field::kChains, shape(4, 4));
-  const Vector operators = reader_.vector(plan_, plan_field::kOperators, shape(4, 4));
-  const uint32_t delegates = reader_.vector(plan_, plan_field::kDelegates, shape(4, 4)).count;
+  const Vector chains = reader_.vector(plan_, schema::ExecutionPlan::chains, shape(4, 4));
+  const Vector operators = reader_.vector(plan_, schema::ExecutionPlan::operators, shape(4, 4));
+  const uint32_t delegates =
+      reader_.vector(plan_, schema::ExecutionPlan::delegates, shape(4, 4)).count;
   if (!chains || !operators) return invalid(message, "a method without instructions");
   for (uint32_t i = 0; i < chains.count && !reader_.bad(); ++i) {
-    const Vector instructions = reader_.vector(reader_.element(chains, i), 2, shape(4, 4));
+    const Vector instructions =
+        reader_.vector(reader_.element(chains, i), schema::Chain::instructions, shape(4, 4));
     if (!instructions) return invalid(message, "chain", i, "has no instructions");
     for (uint32_t j = 0; j < instructions.count && !reader_.bad(); ++j) {
       reader_.charge(2 * kTableSteps);
       const Position instruction = reader_.element(instructions, j);
-      const uint8_t type = reader_.scalar<uint8_t>(instruction, 0, 0);
-      const Position arguments = reader_.table(instruction, 1);
+      const auto type = InstructionArguments{
+          reader_.scalar<uint8_t>(instruction, schema::Instruction::instr_args_type, 0)};
+      const Position arguments = reader_.table(instruction, schema::Instruction::instr_args);
       if (arguments == 0) return invalid(message, "instruction", j, "is empty");
       switch (type) {
-        case kKernelCall:
-        case kDelegateCall: {
-          const int32_t callee = reader_.scalar<int32_t>(arguments, 0, 0);
-          const uint32_t callees = type == kKernelCall ? operators.count : delegates;
+        case InstructionArguments::KernelCall:
+        case InstructionArguments::DelegateCall: {
+          // Both kinds have the callee's index and the arguments in the same fields.
+          const int32_t callee =
+              reader_.scalar<int32_t>(arguments, schema::KernelCall::op_index, 0);
+          const uint32_t callees =
+              type == InstructionArguments::KernelCall ? operators.count : delegates;
           if (callee < 0 || static_cast<uint32_t>(callee) >= callees) {
             return invalid(message, "instruction", j, "calls what is not there");
           }
-          const Vector values = reader_.vector(arguments, 1, shape(4, 4));
+          const Vector values = reader_.vector(arguments, schema::KernelCall::args, shape(4, 4));
           if (!values) return invalid(message, "instruction", j, "has no arguments");
           reader_.charge(values.count);
           for (uint32_t k = 0; k < values.count; ++k) {
@@ -377,12 +358,15 @@ EngineError ProgramView::check_instructions(Message& message) {
           }
           break;
         }
-        case kMoveCall:
-        case kJumpFalseCall:
-        case kFreeCall: {
-          // Field 0 is a value; field 1 of a move as well.
-          if (reader_.scalar<uint32_t>(arguments, 0, 0) >= values_.count ||
-              (type == kMoveCall && reader_.scalar<uint32_t>(arguments, 1, 0) >= values_.count)) {
+        case InstructionArguments::MoveCall:
+        case InstructionArguments::JumpFalseCall:
+        case InstructionArguments::FreeCall: {
+          // The first field of each is a value; the second of a move as well.
+          if (reader_.scalar<uint32_t>(arguments, schema::MoveCall::move_from, 0) >=
+                  values_.count ||
+              (type == InstructionArguments::MoveCall &&
+               reader_.scalar<uint32_t>(arguments, schema::MoveCall::move_to, 0) >=
+                   values_.count)) {
             return invalid(message, "instruction", j, "has an argument out of range");
           }
           break;
@@ -396,13 +380,13 @@ EngineError ProgramView::check_instructions(Message& message) {
 }
 
 EngineError ProgramView::check_operators(Message& message) {
-  const Vector operators = reader_.vector(plan_, plan_field::kOperators, shape(4, 4));
+  const Vector operators = reader_.vector(plan_, schema::ExecutionPlan::operators, shape(4, 4));
   Message missing;
   for (uint32_t i = 0; i < operators.count; ++i) {
     reader_.charge(kTableSteps);
     const Position entry = reader_.element(operators, i);
-    const Vector name = reader_.string(entry, 0);
-    const Vector overload = reader_.string(entry, 1);
+    const Vector name = reader_.string(entry, schema::Operator::name);
+    const Vector overload = reader_.string(entry, schema::Operator::overload);
     if (reader_.bad()) return invalid(message, "no valid FlatBuffer");
     if (!name || name.count + 1 + overload.count > kMaxOperatorName) {
       return invalid(message, "operator", i, "has no name, or one that is too long");
@@ -429,66 +413,72 @@ EngineError ProgramView::check_operators(Message& message) {
 
 bool ProgramView::input_is_dynamic(size_t index) {
   if (index >= inputs_.count) return false;
-  uint8_t type = 0;
+  KernelTypes type = KernelTypes::NONE;
   const Position value =
       value_of(reader_.load<uint32_t>(inputs_.at + 4 * static_cast<uint32_t>(index)), type);
-  return type == kTensor && reader_.scalar<int8_t>(value, tensor_field::kDynamism, 0) != 0;
+  return type == KernelTypes::Tensor &&
+         reader_.scalar<int8_t>(value, schema::Tensor::shape_dynamism, 0) != 0;
 }
 
 Value ProgramView::input_constant(size_t index) {
   Value constant;
   if (index >= inputs_.count) return constant;
-  uint8_t type = 0;
+  KernelTypes type = KernelTypes::NONE;
   const Position value =
       value_of(reader_.load<uint32_t>(inputs_.at + 4 * static_cast<uint32_t>(index)), type);
-  if (type == kInt) {
+  if (type == KernelTypes::Int) {
     constant.kind = ValueKind::kInt;
-    constant.int_value = reader_.scalar<int64_t>(value, 0, 0);
-  } else if (type == kDouble) {
+    constant.int_value = reader_.scalar<int64_t>(value, schema::Int::int_val, 0);
+  } else if (type == KernelTypes::Double) {
     constant.kind = ValueKind::kDouble;
-    constant.double_value = reader_.scalar<double>(value, 0, 0);
-  } else if (type == kBool) {
+    constant.double_value = reader_.scalar<double>(value, schema::Double::double_val, 0);
+  } else if (type == KernelTypes::Bool) {
     constant.kind = ValueKind::kBool;
-    constant.bool_value = reader_.scalar<uint8_t>(value, 0, 0) != 0;
+    constant.bool_value = reader_.scalar<uint8_t>(value, schema::Bool::bool_val, 0) != 0;
   }
   return constant;
 }
 
 bool ProgramView::initial_state(uint32_t value, InitialState& state) {
-  uint8_t type = 0;
+  KernelTypes type = KernelTypes::NONE;
   const Position tensor = value_of(value, type);
-  if (type != kTensor) return false;
-  const uint32_t buffer = reader_.scalar<uint32_t>(tensor, tensor_field::kDataBuffer, 0);
-  const Position allocation = reader_.table(tensor, tensor_field::kAllocation);
+  if (type != KernelTypes::Tensor) return false;
+  const uint32_t buffer = reader_.scalar<uint32_t>(tensor, schema::Tensor::data_buffer_idx, 0);
+  const Position allocation = reader_.table(tensor, schema::Tensor::allocation_info);
   if (buffer == 0 || allocation == 0) return false;
   // As Method::load() finds it: the first of mutable_data_segments.
   const Vector mutable_segments =
-      reader_.vector(program_, program_field::kMutableSegments, shape(4, 4));
-  const Vector segments = reader_.vector(program_, program_field::kSegments, shape(4, 4));
+      reader_.vector(program_, schema::Program::mutable_data_segments, shape(4, 4));
+  const Vector segments = reader_.vector(program_, schema::Program::segments, shape(4, 4));
   if (mutable_segments.count == 0) return false;
   const Position offsets_table = reader_.element(mutable_segments, 0);
-  const uint32_t segment = reader_.scalar<uint32_t>(offsets_table, 0, 0);
-  const Vector offsets = reader_.vector(offsets_table, 1, shape(8, 8));
+  const uint32_t segment =
+      reader_.scalar<uint32_t>(offsets_table, schema::SubsegmentOffsets::segment_index, 0);
+  const Vector offsets =
+      reader_.vector(offsets_table, schema::SubsegmentOffsets::offsets, shape(8, 8));
   Message message;
   Tensor found;
   if (segment >= segments.count || buffer >= offsets.count ||
       check_tensor(value, tensor, found, message) != EngineError::kOk) {
     return false;
   }
-  state.memory_id = reader_.scalar<uint32_t>(allocation, 0, 0) - 1;
-  state.memory_offset = reader_.scalar<uint32_t>(allocation, 1, 0) |
-                        uint64_t{reader_.scalar<uint32_t>(allocation, 2, 0)} << 32;
+  namespace details = schema::AllocationDetails;
+  state.memory_id = reader_.scalar<uint32_t>(allocation, details::memory_id, 0) - 1;
+  state.memory_offset =
+      reader_.scalar<uint32_t>(allocation, details::memory_offset_low, 0) |
+      uint64_t{reader_.scalar<uint32_t>(allocation, details::memory_offset_high, 0)} << 32;
   state.size = found.nbytes;
-  state.program_offset = segment_base_ +
-                         reader_.scalar<uint64_t>(reader_.element(segments, segment), 0, 0) +
-                         reader_.load<uint64_t>(offsets.at + 8 * buffer);
+  state.program_offset =
+      segment_base_ +
+      reader_.scalar<uint64_t>(reader_.element(segments, segment), schema::DataSegment::offset, 0) +
+      reader_.load<uint64_t>(offsets.at + 8 * buffer);
   return !reader_.bad();
 }
 
 bool ProgramView::delegates_are_stateless() {
-  const Vector delegates = reader_.vector(plan_, plan_field::kDelegates, shape(4, 4));
+  const Vector delegates = reader_.vector(plan_, schema::ExecutionPlan::delegates, shape(4, 4));
   for (uint32_t i = 0; i < delegates.count; ++i) {
-    const Vector id = reader_.string(reader_.element(delegates, i), 0);
+    const Vector id = reader_.string(reader_.element(delegates, i), schema::BackendDelegate::id);
     bool known = false;
     for (const char* name : kStatelessBackends) {
       known = known || equal({reinterpret_cast<const char*>(reader_.pointer(id.at)), id.count},

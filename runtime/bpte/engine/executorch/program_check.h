@@ -4,6 +4,7 @@
 #include <bpte/core/internal/flatbuffer.h>
 #include <bpte/engine/engine.h>
 #include <bpte/engine/message.h>
+#include <bpte/engine/program_schema.h>
 
 namespace bpte {
 
@@ -63,13 +64,14 @@ class ProgramView {
 
   EngineError check_values(Message& message);
   EngineError check_tensor(uint32_t value, Position tensor, Tensor& out, Message& message);
-  EngineError check_list(uint32_t value, Position list, uint8_t type, Message& message);
+  EngineError check_list(uint32_t value, Position list, program_schema::KernelTypes type,
+                         Message& message);
   EngineError check_interface(Message& message);
   EngineError check_delegates(Message& message);
   EngineError check_instructions(Message& message);
   EngineError check_operators(Message& message);
 
-  Position value_of(uint32_t index, uint8_t& type);
+  Position value_of(uint32_t index, program_schema::KernelTypes& type);
   bool initial_state(uint32_t value, InitialState& state);
   void add_memory(size_t size);
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "program.h"
-#include "program_schema.h"
 #include "report.h"
 #include "tensor.h"
 

@@ -3,8 +3,6 @@
 
 #include <cstring>
 
-#include "program_schema.h"
-
 namespace bpte::reference {
 namespace {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bpte/core/span.h>
+#include <bpte/engine/program_schema.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,8 @@
 #include "report.h"
 
 namespace bpte::reference {
+
+namespace schema = program_schema;
 
 /// A program (`.pte`) where it lies: its FlatBuffer and the segments behind it.
 class Program {

@@ -5,11 +5,11 @@
 #include <cstdint>
 
 // The parts of ExecuTorch's program schema (exir/_serialize/program.fbs, file identifier ET12) that
-// the engine reads: field ids count a table's fields in the order of their declaration (a union
+// the engines read: field ids count a table's fields in the order of their declaration (a union
 // takes two: its type, then its value). tests/python/reference/test_program_schema.py holds every
 // constant here against the schema that the executorch package ships.
 
-namespace bpte::reference::schema {
+namespace bpte::program_schema {
 
 inline constexpr char kIdentifier[] = "ET12";
 inline constexpr uint32_t kVersion = 0;
@@ -26,6 +26,7 @@ enum : uint16_t {
   version = 0,
   execution_plan = 1,
   constant_buffer = 2,
+  backend_delegate_data = 3,
   segments = 4,
   constant_segment = 5,
   mutable_data_segments = 6,
@@ -53,11 +54,32 @@ enum : uint16_t { instr_args_type = 0, instr_args = 1 };
 namespace KernelCall {
 enum : uint16_t { op_index = 0, args = 1 };
 }
+namespace DelegateCall {
+enum : uint16_t { delegate_index = 0, args = 1 };
+}
+namespace MoveCall {
+enum : uint16_t { move_from = 0, move_to = 1 };
+}
+namespace JumpFalseCall {
+enum : uint16_t { cond_value_index = 0 };
+}
+namespace FreeCall {
+enum : uint16_t { value_index = 0 };
+}
 namespace Operator {
 enum : uint16_t { name = 0, overload = 1 };
 }
 namespace BackendDelegate {
-enum : uint16_t { id = 0 };
+enum : uint16_t { id = 0, processed = 1, compile_specs = 2 };
+}
+namespace BackendDelegateDataReference {
+enum : uint16_t { location = 0, index = 1 };
+}
+namespace BackendDelegateInlineData {
+enum : uint16_t { data = 0 };
+}
+namespace CompileSpec {
+enum : uint16_t { key = 0, value = 1 };
 }
 namespace NonConstBufferDevice {
 enum : uint16_t { device_type = 1 };
@@ -140,7 +162,8 @@ enum class InstructionArguments : uint8_t {
   FreeCall = 5,
 };
 enum class TensorShapeDynamism : int8_t { STATIC = 0, DYNAMIC_BOUND = 1, DYNAMIC_UNBOUND = 2 };
+enum class DataLocation : int8_t { INLINE = 0, SEGMENT = 1 };
 enum class TensorDataLocation : int8_t { SEGMENT = 0, EXTERNAL = 1 };
 enum class DeviceType : int8_t { CPU = 0 };
 
-}  // namespace bpte::reference::schema
+}  // namespace bpte::program_schema
