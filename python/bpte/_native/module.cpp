@@ -56,8 +56,7 @@ PyObject* codec_encode(PyObject* self, PyObject* args) {
   }
   std::vector<uint32_t> alignments;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(given); ++i) {
-    alignments.push_back(
-        static_cast<uint32_t>(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(given, i))));
+    alignments.push_back(static_cast<uint32_t>(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(given, i))));
   }
   if (PyErr_Occurred()) return nullptr;
   return encode(*reinterpret_cast<CodecObject*>(self)->schema, root, alignments, shared_bytes,
@@ -77,8 +76,7 @@ PyObject* codec_decode(PyObject* self, PyObject* args) {
 }
 
 PyMethodDef codec_methods[] = {
-    {"encode", codec_encode, METH_VARARGS,
-     "encode(root, alignments, shared_bytes, head) -> bytes"},
+    {"encode", codec_encode, METH_VARARGS, "encode(root, alignments, shared_bytes, head) -> bytes"},
     {"decode", codec_decode, METH_VARARGS,
      "decode(data, views, allow_unknown, table_budget, element_budget) -> (root, unknown)"},
     {nullptr, nullptr, 0, nullptr},
@@ -121,4 +119,6 @@ PyModuleDef module_def = {PyModuleDef_HEAD_INIT,
 }  // namespace
 }  // namespace bpte_native
 
-PyMODINIT_FUNC PyInit__native() { return PyModuleDef_Init(&bpte_native::module_def); }
+PyMODINIT_FUNC PyInit__native() {
+  return PyModuleDef_Init(&bpte_native::module_def);
+}

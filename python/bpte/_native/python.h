@@ -13,7 +13,8 @@
 #include <vector>
 
 #if PY_BIG_ENDIAN
-#error "FlatBuffers are little-endian, and so is this accelerator; the pure Python path serves here."
+#error \
+    "FlatBuffers are little-endian, and so is this accelerator; the pure Python path serves here."
 #endif
 
 namespace bpte_native {

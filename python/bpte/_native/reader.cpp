@@ -23,8 +23,8 @@ Ref owned(PyObject* object) {
 
 // What one vtable says about the tables that use it.
 struct Plan {
-  uint32_t size = 0;      // inline bytes
-  int phase = -1;         // the table's position modulo 8; -1: anything
+  uint32_t size = 0;          // inline bytes
+  int phase = -1;             // the table's position modulo 8; -1: anything
   uint16_t offsets[64] = {};  // by part; 0: absent
 };
 
@@ -247,8 +247,7 @@ class Reader {
       Ref slice = owned(PySlice_New(first.get(), last.get(), nullptr));
       blob = owned(PyObject_GetItem(source_, slice.get()));
     } else {
-      blob = owned(
-          PyBytes_FromStringAndSize(reinterpret_cast<const char*>(data_ + start), count));
+      blob = owned(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(data_ + start), count));
     }
     blobs_.emplace(at, Ref::borrow(blob.get()));
     return blob;

@@ -36,7 +36,7 @@ struct Field {
   double default_double = 0;
   Ref default_object;  // what Python holds for an absent scalar; null if nothing can
   int table = -1;
-  std::vector<int> members;               // of a union: table indexes
+  std::vector<int> members;                       // of a union: table indexes
   std::unordered_map<PyTypeObject*, int> choice;  // class to member number, from 1
   Ref enum_class;
   Ref enum_check;  // callable: any value to a member's int, or it raises
@@ -50,9 +50,9 @@ struct Field {
 
 // How a table with one set of parts is laid out.
 struct Layout {
-  uint32_t size;  // inline bytes, a multiple of 4
-  bool eight;     // has 8-byte parts
-  int vtable;     // index into Schema::vtables
+  uint32_t size;                            // inline bytes, a multiple of 4
+  bool eight;                               // has 8-byte parts
+  int vtable;                               // index into Schema::vtables
   std::vector<std::pair<int, int>> places;  // part, offset in the table
 };
 

@@ -16,9 +16,9 @@ namespace {
 constexpr size_t kBorrowed = 16384;
 
 constexpr uint32_t kTextTag = 1;
-constexpr uint32_t kVectorTag = 2;       // 4-byte aligned
-constexpr uint32_t kWideVectorTag = 3;   // elements 8-byte aligned
-constexpr uint32_t kLeafTag = 16;        // + vtable
+constexpr uint32_t kVectorTag = 2;      // 4-byte aligned
+constexpr uint32_t kWideVectorTag = 3;  // elements 8-byte aligned
+constexpr uint32_t kLeafTag = 16;       // + vtable
 
 // Thrown when a Python exception is set.
 struct Raised {};
@@ -507,7 +507,7 @@ class Writer {
   Arena arena_;
   Shared shared_;
   std::vector<std::unordered_map<uint64_t, uint64_t>> holders_;
-  PyVector<uint64_t> vtables_;  // distances, 0: not written yet
+  PyVector<uint64_t> vtables_;                       // distances, 0: not written yet
   std::vector<std::pair<size_t, Buffer>> borrowed_;  // the arena's place behind each
   uint64_t distance_ = 0;
   uint64_t alignment_ = 4;

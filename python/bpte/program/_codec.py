@@ -48,7 +48,7 @@ def encode(
     write = _accelerator.encode if _use_native(native) else _writer.encode
     try:
         return write(binding, root, alignments, head)
-    except ProgramError:
+    except (ProgramError, MemoryError):
         raise
     except Exception as error:
         _check.check(binding, root)

@@ -170,7 +170,7 @@ def inspect(
 
 
 def _inspect(view: memoryview) -> ProgramInfo:
-    view = view.cast("B") if view.format != "B" or view.ndim != 1 else view
+    view = view.cast("B")
     header = _header.read(view)
     program_size = header.program_size if header else len(view)
     base = header.segment_base_offset if header else 0

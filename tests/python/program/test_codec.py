@@ -36,7 +36,7 @@ def test_random_programs(executorch: Binding) -> None:
     ours, others = 0, 0
     alignments = executorch.alignments(None, None)
     paths = [False, True] if _accelerator.available() else [False]
-    for seed, program in enumerate(programs(executorch, 150)):
+    for seed, program in enumerate(programs(executorch, 80)):
         files = [_codec.encode(executorch, program, alignments, native=path) for path in paths]
         assert len(set(files)) == 1, seed
         for path in paths:
