@@ -29,7 +29,8 @@ MLP = Path(__file__).resolve().parents[1] / "fixtures" / "program" / "mlp.pte"
 @pytest.fixture(scope="module")
 def cases() -> list[tuple[Any, Any]]:
     """Inputs, and what the runtime of the executorch package makes of them."""
-    module = bindings._load_for_executorch_from_buffer(MLP.read_bytes())
+    program = MLP.read_bytes()  # the module does not keep it alive
+    module = bindings._load_for_executorch_from_buffer(program)
     generator = torch.Generator().manual_seed(0)
     inputs = [torch.randn(2, 8, generator=generator) for _ in range(3)]
     return [(x, module.run_method("forward", (x,))[0].clone()) for x in inputs]
