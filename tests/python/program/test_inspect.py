@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import random
 import struct
 import subprocess
@@ -151,3 +152,19 @@ def test_tables_of_different_sizes_may_share_a_vtable(name: str) -> None:
     operators = info.method("forward").operators
     namespaces = {"cmsis_nn": {"cortex_m"}, "ethos_u55": {"quantized_decomposed"}}
     assert {operator.partition("::")[0] for operator in operators} == namespaces[name]
+
+
+def test_the_accelerator_can_be_switched_off() -> None:
+    code = (
+        "from bpte.program import _accelerator, inspect;"
+        "assert not _accelerator.available();"
+        f"print(inspect({str(FIXTURES / 'mlp.pte')!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "BPTE_NATIVE": "0"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == str(inspect(FIXTURES / "mlp.pte"))
