@@ -303,6 +303,10 @@ class _CaseSegment(NamedTuple):
     size: int
 
 
+_FIRST_CASE_SEGMENT = 1
+"""The program is segment 0, the cases' come next, named data last."""
+
+
 class _Bp09:
     """Writes a BP09 file: segments first, at offsets that are known before any of them is read,
     then, when their checksums are known, what lies in front of them."""
@@ -323,6 +327,7 @@ class _Bp09:
         program_alignment = alignment or layout.program_alignment(program.size)
         wanted = [(program.size, program_alignment)]
         self.cases: list[_CaseSegment] = []
+        self._alike: dict[object, list[int]] = {}  # what cases begin with -> their segments
         plain = []
         for suite in suites:
             plain_cases = [
@@ -357,9 +362,11 @@ class _Bp09:
             ]
             return Case(case.name, sides[0], sides[1], case.tolerances, None)
         extents, size = layout.pack_extents((tensor.size, alignment) for tensor in tensors)
-        number = len(wanted)
-        wanted.append((size, alignment))
-        self.cases.append(_CaseSegment(tensors, extents, size))
+        number = self._segment_with(tensors)
+        if number is None:
+            number = len(wanted)
+            wanted.append((size, alignment))
+            self.cases.append(_CaseSegment(tensors, extents, size))
 
         def stored(value: TensorData | int | float | bool) -> metadata.Value:
             if not isinstance(value, TensorData):
@@ -381,6 +388,20 @@ class _Bp09:
             case.tolerances,
             number,
         )
+
+    def _segment_with(self, tensors: list[TensorData]) -> int | None:
+        """The segment of an earlier case with the very same payloads.
+
+        Only cases that begin alike are compared byte by byte: there may be many of one size.
+        """
+        begins = tuple((tensor.size, tensor.beginning()) for tensor in tensors)
+        alike = self._alike.setdefault(begins, [])
+        for number in alike:
+            earlier = self.cases[number - _FIRST_CASE_SEGMENT].tensors
+            if all(map(TensorData.same_bytes, tensors, earlier)):
+                return number
+        alike.append(_FIRST_CASE_SEGMENT + len(self.cases))
+        return None
 
     def write(self, fd: int, progress: Callable[[int], Progress] | None) -> tuple[int, int]:
         """Gives the file's size and the program's offset."""

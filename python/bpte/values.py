@@ -81,6 +81,11 @@ class TensorData:
             left -= step
         return True
 
+    def beginning(self) -> bytes:
+        """The first bytes that it would store, to tell different tensors apart cheaply."""
+        stream = _Stream(self.blocks())
+        return bytes(stream.take(min(256, self.size, stream.available()))) if self.size else b""
+
     def stated_as(self, dim_order: Sequence[int]) -> TensorData | None:
         """The same bytes under another ``dim_order``, when that says the same: dimensions of size
         1 (and empty tensors) have no place in memory. ``None`` when it does not."""

@@ -276,6 +276,21 @@ def test_identical_payloads_of_a_case_are_stored_once(tmp_path: Path) -> None:
         assert all(map(np.array_equal, read.expected_outputs, case.expected_outputs))
 
 
+def test_cases_with_the_same_payloads_share_a_segment(tmp_path: Path) -> None:
+    a = np.arange(1000, dtype=np.float32)
+    b = a.copy()
+    b[-1] = 0  # begins like a
+    cases = [bpte.MethodTestCase([x], [x + 1, 3]) for x in (a, b, a.copy())]
+    suites = [bpte.MethodTestSuite(method, cases) for method in ("f", "g")]
+    bpte.BundledProgram(b"p", suites).save(tmp_path / "a.bpte", fit="skip")
+    with bpte.open(tmp_path / "a.bpte", verify=True) as bundle:
+        assert len(bundle.segments) == 1 + 2
+        for suite in bundle.suites:
+            for read, written in zip(suite.test_cases, cases, strict=True):
+                assert all(map(np.array_equal, read.inputs, written.inputs))
+                assert all(map(np.array_equal, read.expected_outputs, written.expected_outputs))
+
+
 def test_a_truncated_a_flipped_and_an_empty_file(rich: Path, tmp_path: Path) -> None:
     good = (rich / "bp09.bpte").read_bytes()
     bad = tmp_path / "bad.bpte"
