@@ -987,22 +987,22 @@ for _name, _bytes in {
 
     _breaks("text_encoding", f"method-name-{_name}", suite=0)(_method)
     _breaks("text_encoding", f"case-name-{_name}", suite=0, case=1)(_case_name)
-    _breaks("text_encoding", f"metadata-key-{_name}", BP09)(_key)
-    _breaks("text_encoding", f"metadata-value-{_name}", BP09)(_text_value)
+    _breaks("text_encoding", f"metadata-key-{_name}")(_key)
+    _breaks("text_encoding", f"metadata-value-{_name}")(_text_value)
     _breaks("text_encoding", f"named-data-key-{_name}", BP09)(_named_key)
 
 
-@_breaks("tolerance_count", formats=BP09, suite=0, case=0)
+@_breaks("tolerance_count", suite=0, case=0)
 def _three_tolerances_for_two_outputs(m: Model) -> None:
     m.case_tolerances *= 3
 
 
-@_breaks("tolerance_count", formats=BP09, suite=0, case=1)
+@_breaks("tolerance_count", suite=0, case=1)
 def _suite_tolerances_do_not_fit_second_case(m: Model) -> None:
     m.suites[0].fields[SUITE_TOLERANCES] = Tables([m.suite_tolerance] * 3)
 
 
-@_breaks("tolerance_count", formats=BP09, suite=1, case=0)
+@_breaks("tolerance_count", suite=1, case=0)
 def _two_tolerances_without_outputs(m: Model) -> None:
     m.cases[2].fields[OUTPUTS] = Tables([])
     m.cases[2].fields[TOLERANCES] = Tables([m.tolerance] * 2)
@@ -1029,8 +1029,8 @@ for _name, _number, _scalar in (
     def _of_suite(m: Model, number: int = _number, scalar: Scalar = _scalar) -> None:
         m.suite_tolerance.fields[number] = scalar
 
-    _breaks("tolerance_value", f"case-{_name}", BP09, suite=0, case=0)(_of_case)
-    _breaks("tolerance_value", f"suite-{_name}", BP09, suite=0)(_of_suite)
+    _breaks("tolerance_value", f"case-{_name}", suite=0, case=0)(_of_case)
+    _breaks("tolerance_value", f"suite-{_name}", suite=0)(_of_suite)
 
 
 # Tensors: each damage to an input of the first case and to an output of the second.
@@ -1183,17 +1183,17 @@ def _named_segment_past_table(m: Model) -> None:
     m.named.fields[1] = Scalar("I", 4)
 
 
-@_breaks("key_value", formats=BP09)
+@_breaks("key_value")
 def _metadata_key_absent(m: Model) -> None:
     _drop(m, m.key_value, 0)
 
 
-@_breaks("key_value", formats=BP09)
+@_breaks("key_value")
 def _metadata_value_absent(m: Model) -> None:
     _drop(m, m.key_value, 1)
 
 
-@_breaks("key_value", formats=BP09)
+@_breaks("key_value")
 def _metadata_key_twice(m: Model) -> None:
     m.root.fields[METADATA] = Tables([m.key_value, m.key_value])
 
