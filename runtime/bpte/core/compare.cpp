@@ -49,21 +49,19 @@ struct Element {
   uint64_t bits;
 };
 
+constexpr uint32_t bit(ScalarType type) {
+  return 1u << static_cast<unsigned>(type);
+}
+
+// Of a type that a bundle carries; all are below 32.
 Number::Kind number_kind(ScalarType type) {
-  switch (type) {
-    case ScalarType::kHalf:
-    case ScalarType::kFloat:
-    case ScalarType::kDouble:
-    case ScalarType::kBFloat16:
-      return Number::Kind::kDouble;
-    case ScalarType::kChar:
-    case ScalarType::kShort:
-    case ScalarType::kInt:
-    case ScalarType::kLong:
-      return Number::Kind::kInt;
-    default:
-      return Number::Kind::kUInt;
-  }
+  constexpr uint32_t kReal = bit(ScalarType::kHalf) | bit(ScalarType::kFloat) |
+                             bit(ScalarType::kDouble) | bit(ScalarType::kBFloat16);
+  constexpr uint32_t kSigned = bit(ScalarType::kChar) | bit(ScalarType::kShort) |
+                               bit(ScalarType::kInt) | bit(ScalarType::kLong);
+  return (bit(type) & kReal) != 0     ? Number::Kind::kDouble
+         : (bit(type) & kSigned) != 0 ? Number::Kind::kInt
+                                      : Number::Kind::kUInt;
 }
 
 Element load(ScalarType type, const uint8_t* bytes) {
@@ -109,8 +107,9 @@ Element load(ScalarType type, const uint8_t* bytes) {
   return {static_cast<double>(value), static_cast<uint64_t>(value)};
 }
 
-Number to_number(Number::Kind kind, const Element& element) {
-  Number number;
+// Fills in a Number that holds nothing yet, or one of the same kind. Out of line, because it is
+// rare.
+[[gnu::noinline]] void set_number(Number& number, Number::Kind kind, const Element& element) {
   number.kind = kind;
   if (kind == Number::Kind::kDouble) {
     number.as_double = element.real;
@@ -119,7 +118,6 @@ Number to_number(Number::Kind kind, const Element& element) {
   } else {
     number.as_uint = element.bits;
   }
-  return number;
 }
 
 // One loop over elements: `size` steps, so many bytes apart on either side.
@@ -225,27 +223,32 @@ void visit(Walk& walk, Row&& row) {
   }
 }
 
-// Powers of two that values are multiplied by before they are squared; the ratios that are wanted
-// do not change. 1 unless a float64's square leaves the range of a double.
-struct Scales {
-  double expected = 1;
-  double actual = 1;
-  double error = 1;
-};
+// Powers of two that values are multiplied by before they are squared, for each of the sums of
+// squares; the ratios that are wanted do not change. 1 unless a float64's square leaves the range
+// of a double.
+constexpr size_t kSquares = 3;
+static_assert(kExpected2 == kError2 + 1 && kActual2 == kError2 + 2, "");
+using Scales = double[kSquares];
+constexpr size_t kOfError = kError2 - kError2;
+constexpr size_t kOfExpected = kExpected2 - kError2;
+constexpr size_t kOfActual = kActual2 - kError2;
 constexpr double kScaleUp = 0x1p600;
 constexpr double kScaleDown = 0x1p-600;
 constexpr double kTooSmall = 0x1p-800;
 
-// What to multiply by in another pass, given a sum of squares that may have left the range of a
+// What to multiply by in another pass, given sums of squares that may have left the range of a
 // double at either end; whether another pass is needed. `some`: that a term may not be zero. After
 // it no sum of up to 2^70 squares leaves the range, and none is zero wrongly.
-bool choose(double& scale, double sum_of_squares, bool some) {
-  if (sum_of_squares < kTooSmall && some) {
-    scale = kScaleUp;
-  } else if (!is_finite(sum_of_squares)) {
-    scale = kScaleDown;
+bool choose(Scales& scales, const double* sums_of_squares, bool some) {
+  bool again = false;
+  for (size_t i = 0; i < kSquares; ++i) {
+    const bool small = sums_of_squares[i] < kTooSmall && some;
+    if (small || !is_finite(sums_of_squares[i])) {
+      scales[i] = small ? kScaleUp : kScaleDown;
+      again = true;
+    }
   }
-  return scale != 1;
+  return again;
 }
 
 // Judges pairs one by one, in the order in which they come, and gathers the evidence.
@@ -285,12 +288,12 @@ class Judge {
       sums_[kRelative] += relative;
       ++relatives_;
     }
-    const double es = e.real * scales_.expected;
-    const double as = a.real * scales_.actual;
+    const double es = e.real * scales_[kOfExpected];
+    const double as = a.real * scales_[kOfActual];
     // Scaled down before the subtraction, which could overflow; scaled up after it.
-    const double scaled_error = scales_.error < 1
-                                    ? magnitude(a.real * scales_.error - e.real * scales_.error)
-                                    : error * scales_.error;
+    const double scaled_error = scales_[kOfError] < 1
+                                    ? magnitude(a.real * scales_[kOfError] - e.real * scales_[kOfError])
+                                    : error * scales_[kOfError];
     sums_[kAbsolute] += scaled_error;
     sums_[kError2] += scaled_error * scaled_error;
     sums_[kExpected2] += es * es;
@@ -325,8 +328,8 @@ class Judge {
 
   void found(uint64_t index, const Element& e, const Element& a) {
     out_.first_mismatch = index;
-    out_.first_expected = to_number(kind_, e);
-    out_.first_actual = to_number(kind_, a);
+    set_number(out_.first_expected, kind_, e);
+    set_number(out_.first_actual, kind_, a);
   }
 
   // Adds a block's sums to the totals, and makes them zero.
@@ -364,8 +367,8 @@ class Judge {
       }
     }
   }
-  double total(internal::Sum which) const {
-    return totals_[which];
+  const double* totals() const {
+    return totals_;
   }
   size_t relatives() const {
     return relatives_;
@@ -499,8 +502,8 @@ void judge_blocks(const TensorView& expected, const TensorView& actual, size_t e
 
 // What the kernels can judge.
 bool suits_blocks(ScalarType type, const Scales& scales, double rtol, double atol) {
-  return type != ScalarType::kLong && type != ScalarType::kUInt64 && scales.expected == 1 &&
-         scales.actual == 1 && scales.error == 1 && rtol >= 0 && is_finite(rtol) && atol >= 0;
+  return type != ScalarType::kLong && type != ScalarType::kUInt64 && scales[kOfExpected] == 1 &&
+         scales[kOfActual] == 1 && scales[kOfError] == 1 && rtol >= 0 && is_finite(rtol) && atol >= 0;
 }
 
 #endif
@@ -528,6 +531,26 @@ double log2_of(double x) {
 
 constexpr double kDecibelsPerOctave = 3.0102999566398120;  // 10 log10(2)
 
+// What default_tolerance() states of a type.
+struct Bounds {
+  double rtol;
+  double atol;
+};
+Bounds default_bounds(ScalarType type) {
+  switch (type) {
+    case ScalarType::kHalf:
+      return {1e-3, 1e-5};
+    case ScalarType::kBFloat16:
+      return {1.6e-2, 1e-5};
+    case ScalarType::kFloat:
+      return {1.3e-6, 1e-5};
+    case ScalarType::kDouble:
+      return {1e-7, 1e-7};
+    default:
+      return {0, 0};
+  }
+}
+
 void compare_elements(const TensorView& expected, const TensorView& actual,
                       const Tolerance& tolerance, Comparison& out) {
   out.reason = Reason::kDtype;
@@ -551,11 +574,11 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
   }
   merge(expected.sizes.size(), element_bytes, walk);
 
-  const Tolerance fallback = default_tolerance(expected.scalar_type);
+  const Bounds fallback = default_bounds(expected.scalar_type);
   out.rtol = is_nan(tolerance.rtol) ? fallback.rtol : tolerance.rtol;
   out.atol = is_nan(tolerance.atol) ? fallback.atol : tolerance.atol;
 
-  Scales scales;
+  Scales scales = {1, 1, 1};
   for (bool again = false;; again = true) {
     Judge judge(expected.scalar_type, tolerance, scales, out);
     if (numel != 0) {
@@ -567,15 +590,13 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
         judge_elements(expected.data.data(), actual.data.data(), walk, judge);
     }
     judge.finish();
-    const double error2 = judge.total(kError2);
-    const double expected2 = judge.total(kExpected2);
-    const double actual2 = judge.total(kActual2);
+    const double* const totals = judge.totals();
+    const double error2 = totals[kError2];
+    const double expected2 = totals[kExpected2];
+    const double actual2 = totals[kActual2];
     if (!again && expected.scalar_type == ScalarType::kDouble) {
       const bool differ = out.max_abs_error != 0;  // if not, no ratio is taken
-      bool rescaled = choose(scales.expected, expected2, differ);
-      rescaled = choose(scales.actual, actual2, differ) || rescaled;
-      rescaled = choose(scales.error, error2, differ) || rescaled;
-      if (rescaled) {
+      if (choose(scales, totals + kError2, differ)) {
         continue;
       }
     }
@@ -583,19 +604,19 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
     const double finite = static_cast<double>(out.numel - out.nonfinite);
     const double relatives = static_cast<double>(judge.relatives());
     out.reason = Reason::kNone;
-    out.mean_abs_error = finite == 0 ? 0 : judge.total(kAbsolute) / finite / scales.error;
-    out.mean_rel_error = relatives == 0 ? 0 : judge.total(kRelative) / relatives;
+    out.mean_abs_error = finite == 0 ? 0 : totals[kAbsolute] / finite / scales[kOfError];
+    out.mean_rel_error = relatives == 0 ? 0 : totals[kRelative] / relatives;
     out.sqnr_db = kInfinity;
     if (error2 != 0) {
       const double octaves = log2_of(expected2) - log2_of(error2) -
-                             2 * (log2_of(scales.expected) - log2_of(scales.error));
+                             2 * (log2_of(scales[kOfExpected]) - log2_of(scales[kOfError]));
       out.sqnr_db = expected2 == 0 ? -kInfinity : kDecibelsPerOctave * octaves;
     }
     out.cosine = 1;  // exactly, when no element differs
     if (error2 != 0) {
       out.cosine = expected2 == 0 || actual2 == 0
                        ? 0
-                       : judge.total(kDot) / (__builtin_sqrt(expected2) * __builtin_sqrt(actual2));
+                       : totals[kDot] / (__builtin_sqrt(expected2) * __builtin_sqrt(actual2));
       if (magnitude(out.cosine) > 1) {  // by rounding
         out.cosine = __builtin_copysign(1, out.cosine);
       }
@@ -604,49 +625,31 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
   }
 }
 
-// A scalar is a tensor of rank 0 that lies in the Value.
-TensorView as_tensor(const Value& value) {
+// A scalar is a tensor of rank 0 that lies in the Value; its view is kept in `scalar`.
+[[gnu::noinline]] const TensorView& as_tensor(const Value& value, TensorView& scalar) {
   if (value.kind == ValueKind::kTensor) {
     return value.tensor;
   }
-  TensorView view;
+  const void* at = &value.double_value;
+  scalar.scalar_type = ScalarType::kDouble;
   if (value.kind == ValueKind::kInt) {
-    view.scalar_type = ScalarType::kLong;
-    view.data = {reinterpret_cast<const uint8_t*>(&value.int_value), sizeof(value.int_value)};
+    at = &value.int_value;
+    scalar.scalar_type = ScalarType::kLong;
   } else if (value.kind == ValueKind::kBool) {
-    view.scalar_type = ScalarType::kBool;
-    view.data = {reinterpret_cast<const uint8_t*>(&value.bool_value), sizeof(value.bool_value)};
-  } else {
-    view.scalar_type = ScalarType::kDouble;
-    view.data = {reinterpret_cast<const uint8_t*>(&value.double_value), sizeof(value.double_value)};
+    at = &value.bool_value;
+    scalar.scalar_type = ScalarType::kBool;
   }
-  return view;
+  scalar.data = {static_cast<const uint8_t*>(at), element_size(scalar.scalar_type)};
+  return scalar;
 }
 
 }  // namespace
 
 Tolerance default_tolerance(ScalarType type) {
+  const Bounds bounds = default_bounds(type);
   Tolerance tolerance;
-  tolerance.rtol = 0;
-  tolerance.atol = 1e-5;
-  switch (type) {
-    case ScalarType::kHalf:
-      tolerance.rtol = 1e-3;
-      break;
-    case ScalarType::kBFloat16:
-      tolerance.rtol = 1.6e-2;
-      break;
-    case ScalarType::kFloat:
-      tolerance.rtol = 1.3e-6;
-      break;
-    case ScalarType::kDouble:
-      tolerance.rtol = 1e-7;
-      tolerance.atol = 1e-7;
-      break;
-    default:
-      tolerance.atol = 0;
-      break;
-  }
+  tolerance.rtol = bounds.rtol;
+  tolerance.atol = bounds.atol;
   return tolerance;
 }
 
@@ -691,7 +694,8 @@ Comparison compare(const Value& expected, const Value& actual, const Tolerance& 
   if (expected.kind != actual.kind || expected.kind == ValueKind::kNone) {
     out.reason = Reason::kKind;
   } else {
-    compare_elements(as_tensor(expected), as_tensor(actual), tolerance, out);
+    TensorView scalars[2];
+    compare_elements(as_tensor(expected, scalars[0]), as_tensor(actual, scalars[1]), tolerance, out);
   }
   if (tolerance.not_compared) {
     out.verdict = Verdict::kNotCompared;
