@@ -260,7 +260,6 @@ class Judge {
         policy_(tolerance.nan_policy),
         scales_(scales),
         out_(out) {
-    out.numel = out.mismatches = out.nonfinite = 0;
     out.max_abs_error = out.max_rel_error = 0;
   }
 
@@ -271,14 +270,14 @@ class Judge {
   void pair(const Element& e, const Element& a) {
     double error;
     if (!close(e, a, error)) {
-      if (out_.mismatches == 0) {
-        found(out_.numel, e, a);
+      if (mismatches_ == 0) {
+        found(numel_, e, a);
       }
-      ++out_.mismatches;
+      ++mismatches_;
     }
-    ++out_.numel;
+    ++numel_;
     if (!is_finite(e.real) || !is_finite(a.real)) {
-      ++out_.nonfinite;
+      ++nonfinite_;
       return;
     }
     out_.max_abs_error = error > out_.max_abs_error ? error : out_.max_abs_error;
@@ -348,8 +347,8 @@ class Judge {
   // Adds a block of pairs that is known to be all finite, none of it padding.
   void add(internal::BlockResult& block, size_t count) {
     add(block.sums);
-    out_.numel += count;
-    out_.mismatches += block.mismatches;
+    numel_ += count;
+    mismatches_ += block.mismatches;
     out_.max_abs_error =
         block.max_absolute > out_.max_abs_error ? block.max_absolute : out_.max_abs_error;
     out_.max_rel_error =
@@ -358,8 +357,11 @@ class Judge {
   }
 #endif
 
-  // The sums are complete from here on.
+  // Counts and sums are complete from here on.
   void finish() {
+    out_.numel = numel_;
+    out_.mismatches = mismatches_;
+    out_.nonfinite = nonfinite_;
     add(sums_);
     for (size_t i = 0; i < kSums; ++i) {
       if (is_finite(totals_[i])) {
@@ -370,14 +372,17 @@ class Judge {
   const double* totals() const {
     return totals_;
   }
+  size_t finite() const {
+    return numel_ - nonfinite_;
+  }
   size_t relatives() const {
     return relatives_;
   }
   Number::Kind kind() const {
     return kind_;
   }
-  uint64_t mismatches() const {
-    return out_.mismatches;
+  size_t mismatches() const {
+    return mismatches_;
   }
 
  private:
@@ -386,6 +391,11 @@ class Judge {
   NanPolicy policy_;
   const Scales& scales_;
   Comparison& out_;
+  // As wide as the machine counts: the Comparison's 64 bits cost a small target two instructions
+  // for each.
+  size_t numel_ = 0;
+  size_t mismatches_ = 0;
+  size_t nonfinite_ = 0;
   size_t relatives_ = 0;
   size_t pending_ = 0;
   double sums_[kSums] = {};
@@ -531,6 +541,11 @@ double log2_of(double x) {
 
 constexpr double kDecibelsPerOctave = 3.0102999566398120;  // 10 log10(2)
 
+// A number of elements, which size_t holds: few targets convert 64 bits by themselves.
+double real_count(uint64_t count) {
+  return static_cast<double>(static_cast<size_t>(count));
+}
+
 // What default_tolerance() states of a type.
 struct Bounds {
   double rtol;
@@ -601,7 +616,7 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
       }
     }
 
-    const double finite = static_cast<double>(out.numel - out.nonfinite);
+    const double finite = static_cast<double>(judge.finite());
     const double relatives = static_cast<double>(judge.relatives());
     out.reason = Reason::kNone;
     out.mean_abs_error = finite == 0 ? 0 : totals[kAbsolute] / finite / scales[kOfError];
@@ -704,8 +719,7 @@ Comparison compare(const Value& expected, const Value& actual, const Tolerance& 
   if (out.reason == Reason::kNone) {
     // Divided rather than multiplied: 29 of 100 is then no more than a share of 0.29.
     if (out.mismatches != 0 &&
-        !(static_cast<double>(out.mismatches) / static_cast<double>(out.numel) <=
-          tolerance.max_outlier_share)) {
+        !(real_count(out.mismatches) / real_count(out.numel) <= tolerance.max_outlier_share)) {
       out.reason = Reason::kElements;
     } else if (out.sqnr_db < tolerance.min_sqnr_db) {
       out.reason = Reason::kSqnr;
