@@ -92,12 +92,12 @@ const Header& Bundle::header() const {
 }
 
 uint32_t Bundle::count(Position table, unsigned field) const {
-  return Reader(metadata_).vector(table, field, flatbuffer::kOffset).count;
+  return Reader(metadata_).tables(table, field).count;
 }
 
 Position Bundle::entry(Position table, unsigned field, uint32_t index, Fault& fault) const {
   Reader reader(metadata_);
-  const Vector entries = reader.vector(table, field, flatbuffer::kOffset);
+  const Vector entries = reader.tables(table, field);
   if (index >= entries.count) {
     internal::refuse(fault, Error::kNoSuchItem, 0, index, entries.count);
     return 0;
@@ -340,7 +340,7 @@ uint32_t TestCase::payload_segment() const {
   Reader reader(bundle_->metadata_);
   constexpr unsigned kFields[] = {schema::kCaseInputs, schema::kCaseExpectedOutputs};
   for (const unsigned field : kFields) {
-    const Vector values = reader.vector(table_, field, flatbuffer::kOffset);
+    const Vector values = reader.tables(table_, field);
     for (uint32_t i = 0; i < values.count; ++i) {
       const Position value = reader.element(values, i);
       if (reader.scalar<uint8_t>(value, schema::kValueType, 0) !=
@@ -410,16 +410,14 @@ Result<Value> TestCase::value(unsigned field, uint32_t index,
 
 Tolerance TestCase::tolerance(uint32_t output_index) const {
   Reader reader(bundle_->metadata_);
-  Vector entries = reader.vector(table_, schema::kCaseTolerances, flatbuffer::kOffset);
+  Vector entries = reader.tables(table_, schema::kCaseTolerances);
   if (entries.count == 0) {
-    entries = reader.vector(suite_table_, schema::kSuiteTolerances, flatbuffer::kOffset);
+    entries = reader.tables(suite_table_, schema::kSuiteTolerances);
   }
   const uint32_t index = entries.count == 1 ? 0 : output_index;
-  Tolerance tolerance;
-  if (index < entries.count) {
-    internal::read_tolerance(reader, reader.element(entries, index), tolerance);
-  }
-  return tolerance;
+  bool valid;  // opening saw to it
+  return internal::read_tolerance(reader, index < entries.count ? reader.element(entries, index) : 0,
+                                  valid);
 }
 
 }  // namespace bpte

@@ -87,7 +87,7 @@ class Walk {
     return reader_.element(tables, index);
   }
   Vector tables(Position table, unsigned index) {
-    return reader_.vector(table, index, flatbuffer::kOffset);
+    return reader_.tables(table, index);
   }
 
   const Header& header_;
@@ -95,7 +95,6 @@ class Walk {
   Fault& fault_;
   Position root_ = 0;
   Vector segments_;
-  Tolerance scratch_;
   uint32_t case_segment_ = kNoIndex;  // where the payloads of the case at hand lie
 };
 
@@ -376,7 +375,9 @@ bool Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
 bool Walk::tolerances(Vector tolerances) {
   for (uint32_t i = 0; i < tolerances.count; ++i) {
     const Position table = element(tolerances, i);
-    if (!read_tolerance(reader_, table, scratch_) || reader_.bad()) {
+    bool valid;
+    read_tolerance(reader_, table, valid);
+    if (!valid || reader_.bad()) {
       fault_.output = i;
       return fail(Error::kToleranceValue, table);
     }

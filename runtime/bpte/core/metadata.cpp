@@ -25,12 +25,13 @@ TensorFields read_tensor(Reader& reader, Position table) {
   return fields;
 }
 
-bool read_tolerance(Reader& reader, Position table, Tolerance& tolerance) {
+Tolerance read_tolerance(Reader& reader, Position table, bool& valid) {
+  Tolerance tolerance;
   // The fields that are doubles come first and are numbered like this.
   static_assert(schema::kToleranceRtol == 0 && schema::kToleranceMinCosine == 4, "");
   double* const members[] = {&tolerance.rtol, &tolerance.atol, &tolerance.max_outlier_share,
                              &tolerance.min_sqnr_db, &tolerance.min_cosine};
-  bool valid = true;
+  valid = true;
   for (unsigned i = 0; i < 5; ++i) {
     const Position at = reader.field(table, i, flatbuffer::shape(8, 8));
     if (at != 0) {
@@ -46,8 +47,9 @@ bool read_tolerance(Reader& reader, Position table, Tolerance& tolerance) {
   const uint8_t policy = reader.scalar<uint8_t>(table, schema::kToleranceNanPolicy, 0);
   tolerance.nan_policy = static_cast<NanPolicy>(policy);
   tolerance.not_compared = reader.scalar<uint8_t>(table, schema::kToleranceNotCompared, 0) != 0;
-  return valid && tolerance.max_outlier_share <= 1 &&
-         policy <= static_cast<uint8_t>(NanPolicy::kIgnore);
+  valid = valid && tolerance.max_outlier_share <= 1 &&
+          policy <= static_cast<uint8_t>(NanPolicy::kIgnore);
+  return tolerance;
 }
 
 }  // namespace bpte::internal

@@ -91,6 +91,10 @@ uint64_t Reader::find(Position table, unsigned index, Shape element) {
   return uint64_t{count} << 32 | first;
 }
 
+uint64_t Reader::find_tables(Position table, unsigned index) {
+  return find(table, index, kOffset);
+}
+
 uint64_t Reader::find_string(Position table, unsigned index) {
   const uint64_t found = find(table, index, kByte);
   const Vector string = unpack(found);

@@ -85,10 +85,12 @@ class Reader {
   /// What an offset field leads to: a table, or a union's value.
   Position table(Position table, unsigned index);
 
-  /// A vector of such elements; of tables and strings: kOffset.
+  /// A vector of such elements.
   Vector vector(Position table, unsigned index, Shape element) {
     return unpack(find(table, index, element));
   }
+  /// A vector of tables.
+  Vector tables(Position table, unsigned index) { return unpack(find_tables(table, index)); }
   /// A string: its bytes without the NUL that must follow them.
   Vector string(Position table, unsigned index) { return unpack(find_string(table, index)); }
 
@@ -112,6 +114,7 @@ class Reader {
     return {static_cast<Position>(packed), static_cast<uint32_t>(packed >> 32)};
   }
   uint64_t find(Position table, unsigned index, Shape element);
+  uint64_t find_tables(Position table, unsigned index);
   uint64_t find_string(Position table, unsigned index);
   bool holds(Position at, uint32_t size, uint32_t align);
   Position follow(Position at);

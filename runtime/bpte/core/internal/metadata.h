@@ -26,7 +26,8 @@ struct TensorFields {
 };
 TensorFields read_tensor(Reader& reader, Position table);
 
-/// A tolerance as the table states it. Gives whether its values keep their rules.
-bool read_tolerance(Reader& reader, Position table, Tolerance& tolerance);
+/// A tolerance as the table states it, the default when absent; whether its values keep their
+/// rules. Given back by value, so that the defaults stand in one place.
+Tolerance read_tolerance(Reader& reader, Position table, bool& valid);
 
 }  // namespace bpte::internal
