@@ -76,7 +76,7 @@ bool Bundle::adopt(Span<const uint8_t> metadata, const OpenOptions& options, Spa
     return true;
   }
 #if BPTE_CORE_CHECKSUMS
-  if (verify_all(scratch, fault)) {
+  if (verify(0, segment_count(), header_.metadata_size, scratch, fault)) {
     return true;
   }
 #else
@@ -143,7 +143,7 @@ SegmentInfo Bundle::program_info() const {
     return info;
   }
 #endif
-  return segment(reader.scalar<uint32_t>(root_, schema::kProgramProgramSegment, 0)).get();
+  return segment_info(reader.scalar<uint32_t>(root_, schema::kProgramProgramSegment, 0));
 }
 
 Span<const uint8_t> Bundle::program() const {
@@ -162,7 +162,7 @@ Result<Span<const uint8_t>> Bundle::case_payload(const TestCase& test_case, Span
   if (index == kNoIndex) {
     return result;
   }
-  const SegmentInfo info = segment(index).get();
+  const SegmentInfo info = segment_info(index);
 #if BPTE_CORE_DATA_SOURCE
   if (file_ == nullptr) {
     if (buffer.size() < info.size) {
@@ -209,10 +209,21 @@ Result<SegmentInfo> Bundle::segment(uint32_t index) const {
     internal::refuse(result.fault(), Error::kNoSuchItem, 0, index, count);
     return result;
   }
-  Reader reader(metadata_);
-  *result = internal::load_segment(reader, segment_table(reader, root_), index);
-  result->file_offset += header_.segment_base_offset;
+  *result = segment_info(index);
   return result;
+}
+
+SegmentInfo Bundle::segment_info(uint32_t index) const {
+  SegmentInfo info;
+  if (bp09()) {
+    Reader reader(metadata_);
+    const Vector segments = segment_table(reader, root_);
+    if (index < segments.count) {
+      info = internal::load_segment(reader, segments, index);
+      info.file_offset += header_.segment_base_offset;
+    }
+  }
+  return info;
 }
 
 Status Bundle::read(uint64_t file_offset, Span<uint8_t> buffer) const {
@@ -239,7 +250,7 @@ bool Bundle::read_into(uint64_t file_offset, Span<uint8_t> buffer, Fault& fault)
   return true;
 }
 
-bool Bundle::load(uint64_t file_offset, uint64_t size, Span<uint8_t> scratch,
+bool Bundle::load(uint64_t file_offset, uint64_t size, const Span<uint8_t>& scratch,
                   Span<const uint8_t>& bytes, Fault& fault) const {
 #if BPTE_CORE_DATA_SOURCE
   if (file_ == nullptr) {
@@ -357,7 +368,7 @@ uint32_t TestCase::payload_segment() const {
 
 SegmentInfo TestCase::payload() const {
   const uint32_t index = payload_segment();
-  return index == kNoIndex ? SegmentInfo() : bundle_->segment(index).get();
+  return index == kNoIndex ? SegmentInfo() : bundle_->segment_info(index);
 }
 
 Result<Value> TestCase::input(uint32_t index, Span<const uint8_t> payload_bytes) const {

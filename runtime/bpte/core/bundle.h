@@ -174,15 +174,17 @@ class Bundle {
   bool adopt(Span<const uint8_t> metadata, const OpenOptions& options, Span<uint8_t> scratch,
              Fault& fault);
   // The next bytes of [offset, offset + size): all of them in place, or as many as `scratch` takes.
-  bool load(uint64_t file_offset, uint64_t size, Span<uint8_t> scratch, Span<const uint8_t>& bytes,
-            Fault& fault) const;
+  bool load(uint64_t file_offset, uint64_t size, const Span<uint8_t>& scratch,
+            Span<const uint8_t>& bytes, Fault& fault) const;
   bool read_into(uint64_t file_offset, Span<uint8_t> buffer, Fault& fault) const;
 #if BPTE_CORE_CHECKSUMS
-  bool scan(uint64_t from, uint64_t to, Span<uint8_t> scratch, bool zeros, uint32_t& crc,
+  bool scan(uint64_t from, uint64_t to, const Span<uint8_t>& scratch, uint32_t* crc,
             Fault& fault) const;
-  bool verify(uint32_t index, const SegmentInfo& info, Span<uint8_t> scratch, Fault& fault) const;
-  bool verify_all(Span<uint8_t> scratch, Fault& fault) const;
+  bool verify(uint32_t first, uint32_t last, uint64_t padding, const Span<uint8_t>& scratch,
+              Fault& fault) const;
 #endif
+  // Empty when there is no such segment.
+  SegmentInfo segment_info(uint32_t index) const;
   // Of a vector of tables in the metadata.
   uint32_t count(uint32_t table, unsigned field) const;
   uint32_t entry(uint32_t table, unsigned field, uint32_t index, Fault& fault) const;

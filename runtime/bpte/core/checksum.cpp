@@ -46,49 +46,43 @@ bool internal::check_segment_crc(uint32_t index, const SegmentInfo& segment, uin
   return refuse(fault, Error::kSegmentChecksum, segment.file_offset, computed, segment.crc32);
 }
 
-// Goes over bytes [from, to) of the file: their CRC-32, or whether all are zero.
-bool Bundle::scan(uint64_t from, uint64_t to, Span<uint8_t> scratch, bool zeros, uint32_t& crc,
+// Goes over bytes [from, to) of the file: their CRC-32, or, when none is wanted, whether all are
+// zero.
+bool Bundle::scan(uint64_t from, uint64_t to, const Span<uint8_t>& scratch, uint32_t* crc,
                   Fault& fault) const {
   while (from < to) {
     Span<const uint8_t> bytes;
     if (!load(from, to - from, scratch, bytes, fault)) {
       return false;
     }
-    if (zeros) {
+    if (crc != nullptr) {
+      *crc = crc32(bytes, *crc);
+    } else {
       for (size_t i = 0; i < bytes.size(); ++i) {
         if (bytes[i] != 0) {
           return internal::refuse(fault, Error::kPadding, from + i, bytes[i], 0);
         }
       }
-    } else {
-      crc = crc32(bytes, crc);
     }
     from += bytes.size();
   }
   return true;
 }
 
-bool Bundle::verify(uint32_t index, const SegmentInfo& info, Span<uint8_t> scratch,
+// Segments [first, last), each with the padding in front of it, which begins at `padding` for the
+// first one.
+bool Bundle::verify(uint32_t first, uint32_t last, uint64_t padding, const Span<uint8_t>& scratch,
                     Fault& fault) const {
-  const uint64_t end = info.file_offset + info.size;
-  uint32_t computed = 0;
-  if (!scan(info.file_offset, end, scratch, false, computed, fault)) {
-    return false;
-  }
-  return internal::check_segment_crc(index, info, computed, fault);
-}
-
-bool Bundle::verify_all(Span<uint8_t> scratch, Fault& fault) const {
-  uint64_t end = header_.metadata_size;
-  const uint32_t count = segment_count();
-  uint32_t unused = 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    const SegmentInfo info = segment(i).get();
-    if (!scan(end, info.file_offset, scratch, true, unused, fault) ||
-        !verify(i, info, scratch, fault)) {
+  for (uint32_t i = first; i < last; ++i) {
+    const SegmentInfo info = segment_info(i);
+    const uint64_t end = info.file_offset + info.size;
+    uint32_t computed = 0;
+    if (!scan(padding, info.file_offset, scratch, nullptr, fault) ||
+        !scan(info.file_offset, end, scratch, &computed, fault) ||
+        !internal::check_segment_crc(i, info, computed, fault)) {
       return false;
     }
-    end = info.file_offset + info.size;
+    padding = end;
   }
   return true;
 }
@@ -97,14 +91,14 @@ Status Bundle::verify_segment(uint32_t index, Span<uint8_t> scratch) const {
   const Result<SegmentInfo> info = segment(index);
   Status status = info.fault();
   if (status.ok()) {
-    verify(index, *info, scratch, status.fault());
+    verify(index, index + 1, info->file_offset, scratch, status.fault());
   }
   return status;
 }
 
 Status Bundle::verify_checksums(Span<uint8_t> scratch) const {
   Status status;
-  verify_all(scratch, status.fault());
+  verify(0, segment_count(), header_.metadata_size, scratch, status.fault());
   return status;
 }
 
