@@ -72,17 +72,17 @@ class Walk {
   bool root();
   bool segments();
   bool program();
-  bool suite(Vector suites, uint32_t index);
-  bool test_case(Vector inherited, Position test_case);
-  bool values(Vector values, uint32_t* index);
+  bool suite(const Vector& suites, uint32_t index);
+  bool test_case(const Vector& inherited, Position test_case);
+  bool values(const Vector& values, uint32_t* index);
   bool tensor(Position table);
   bool payload(const TensorFields& fields, Position table, uint64_t bytes);
-  bool tolerances(Vector tolerances);
-  bool text(Vector text);
-  bool entries(Vector entries, Error rule);
-  uint32_t first_like(Vector tables, uint32_t index, unsigned field, Vector text);
+  bool tolerances(const Vector& tolerances);
+  bool text(const Vector& text);
+  bool entries(const Vector& entries, Error rule);
+  uint32_t first_like(const Vector& tables, uint32_t index, unsigned field, const Vector& text);
   // A table of a vector of them, whose reading is charged.
-  Position element(Vector tables, uint32_t index) {
+  Position element(const Vector& tables, uint32_t index) {
     reader_.charge(kStepsPerTable);
     return reader_.element(tables, index);
   }
@@ -189,7 +189,7 @@ bool Walk::program() {
   return true;
 }
 
-bool Walk::suite(Vector suites, uint32_t index) {
+bool Walk::suite(const Vector& suites, uint32_t index) {
   place(index);
   const Position suite = element(suites, index);
   const Vector name = reader_.string(suite, schema::kSuiteMethodName);
@@ -220,7 +220,7 @@ bool Walk::suite(Vector suites, uint32_t index) {
   return true;
 }
 
-bool Walk::test_case(Vector inherited, Position test_case) {
+bool Walk::test_case(const Vector& inherited, Position test_case) {
   case_segment_ = kNoIndex;
   const Vector inputs = tables(test_case, schema::kCaseInputs);
   if (!inputs) {
@@ -244,7 +244,7 @@ bool Walk::test_case(Vector inherited, Position test_case) {
   return values(inputs, &fault_.input) && values(outputs, &fault_.output);
 }
 
-bool Walk::values(Vector values, uint32_t* index) {
+bool Walk::values(const Vector& values, uint32_t* index) {
   for (uint32_t i = 0; i < values.count; ++i) {
     *index = i;
     const Position value = element(values, i);
@@ -372,7 +372,7 @@ bool Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
   return true;
 }
 
-bool Walk::tolerances(Vector tolerances) {
+bool Walk::tolerances(const Vector& tolerances) {
   for (uint32_t i = 0; i < tolerances.count; ++i) {
     const Position table = element(tolerances, i);
     bool valid;
@@ -385,7 +385,7 @@ bool Walk::tolerances(Vector tolerances) {
   return true;
 }
 
-bool Walk::text(Vector text) {
+bool Walk::text(const Vector& text) {
   reader_.charge(text.count);
   return reader_.bad() || is_text(reader_.pointer(text.at), text.count) ||
          fail(Error::kTextEncoding, text.at, text.count, 0);
@@ -393,7 +393,7 @@ bool Walk::text(Vector text) {
 
 // Named data or string metadata, by the rule that they keep: tables of a key, present, text and
 // there once, and of a segment or a text.
-bool Walk::entries(Vector entries, Error rule) {
+bool Walk::entries(const Vector& entries, Error rule) {
   static_assert(schema::kNamedDataKey == 0 && schema::kKeyValueKey == 0, "");
   for (uint32_t i = 0; i < entries.count; ++i) {
     const Position entry = element(entries, i);
@@ -427,7 +427,7 @@ bool Walk::entries(Vector entries, Error rule) {
 }
 
 // The first table, up to `index`, whose string is `text`: `index` when there is none before it.
-uint32_t Walk::first_like(Vector tables, uint32_t index, unsigned field, Vector text) {
+uint32_t Walk::first_like(const Vector& tables, uint32_t index, unsigned field, const Vector& text) {
   reader_.charge(index);
   for (uint32_t i = 0; i < index && !reader_.bad(); ++i) {
     const Vector other = reader_.string(reader_.element(tables, i), field);

@@ -107,8 +107,4 @@ uint64_t Reader::find_string(Position table, unsigned index) {
   return found;
 }
 
-Position Reader::element(Vector vector, uint32_t index) {
-  return follow(vector.at + 4 * index);
-}
-
 }  // namespace bpte::flatbuffer

@@ -95,7 +95,7 @@ class Reader {
   Vector string(Position table, unsigned index) { return unpack(find_string(table, index)); }
 
   /// Element `index` (below count) of a vector of tables (kOffset).
-  Position element(Vector vector, uint32_t index);
+  Position element(const Vector& vector, uint32_t index) { return follow(vector.at + 4 * index); }
 
   /// Loads from a position that one of the calls above gave, within what it vouched for.
   template <typename T>
