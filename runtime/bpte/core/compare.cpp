@@ -523,11 +523,12 @@ bool suits_blocks(ScalarType type, const Scales& scales, double rtol, double ato
 double log2_of(double x) {
   uint64_t bits;
   std::memcpy(&bits, &x, sizeof(bits));
-  // The fraction into [sqrt(1/2), sqrt(2)).
-  constexpr uint64_t kSqrtHalf = 0x3FE6A09E667F3BCDu;
-  const uint64_t steps = (bits - kSqrtHalf + (uint64_t{1024} << 52)) >> 52;
+  // The fraction into [sqrt(1/2), sqrt(2)), as far as the upper half of the bits tells.
+  constexpr uint32_t kSqrtHalf = 0x3FE6A09Eu;
+  const uint32_t steps =
+      (static_cast<uint32_t>(bits >> 32) - kSqrtHalf + (uint32_t{1024} << 20)) >> 20;
   const double exponent = static_cast<double>(static_cast<int32_t>(steps) - 1024);
-  bits -= (steps - 1024) << 52;
+  bits -= uint64_t{(steps - 1024) << 20} << 32;
   double fraction;
   std::memcpy(&fraction, &bits, sizeof(fraction));
   const double t = (fraction - 1) / (fraction + 1);  // |t| < 0.172
