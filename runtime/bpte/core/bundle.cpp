@@ -372,15 +372,15 @@ SegmentInfo TestCase::payload() const {
 }
 
 Result<Value> TestCase::input(uint32_t index, Span<const uint8_t> payload_bytes) const {
-  return value(schema::kCaseInputs, index, payload_bytes);
+  return value(index, payload_bytes, schema::kCaseInputs);
 }
 
 Result<Value> TestCase::expected_output(uint32_t index, Span<const uint8_t> payload_bytes) const {
-  return value(schema::kCaseExpectedOutputs, index, payload_bytes);
+  return value(index, payload_bytes, schema::kCaseExpectedOutputs);
 }
 
-Result<Value> TestCase::value(unsigned field, uint32_t index,
-                              Span<const uint8_t> payload_bytes) const {
+Result<Value> TestCase::value(uint32_t index, const Span<const uint8_t>& payload_bytes,
+                              unsigned field) const {
   Result<Value> result;
   Value& value = *result;
   const Position entry = bundle_->entry(table_, field, index, result.fault());

@@ -85,7 +85,8 @@ class TestCase {
  private:
   friend class Bundle;
   friend class TestSuite;
-  Result<Value> value(unsigned field, uint32_t index, Span<const uint8_t> payload_bytes) const;
+  Result<Value> value(uint32_t index, const Span<const uint8_t>& payload_bytes,
+                      unsigned field) const;
   uint32_t payload_segment() const;  // kNoIndex when it has none
 
   const Bundle* bundle_ = nullptr;
