@@ -143,7 +143,7 @@ SegmentInfo Bundle::program_info() const {
     return info;
   }
 #endif
-  return segment_info(reader.scalar<uint32_t>(root_, schema::kProgramProgramSegment, 0));
+  return segment_info(reader.scalar<uint32_t>(root_, schema::kProgramProgramSegment));
 }
 
 Span<const uint8_t> Bundle::program() const {
@@ -290,7 +290,7 @@ Result<SegmentInfo> Bundle::named_data_segment(uint32_t index) const {
   const Position table = named_data_entry(index, result.fault());
   return table == 0
              ? result
-             : segment(Reader(metadata_).scalar<uint32_t>(table, schema::kNamedDataSegment, 0));
+             : segment(Reader(metadata_).scalar<uint32_t>(table, schema::kNamedDataSegment));
 }
 
 uint32_t Bundle::metadata_count() const {
@@ -354,7 +354,7 @@ uint32_t TestCase::payload_segment() const {
     const Vector values = reader.tables(table_, field);
     for (uint32_t i = 0; i < values.count; ++i) {
       const Position value = reader.element(values, i);
-      if (reader.scalar<uint8_t>(value, schema::kValueType, 0) !=
+      if (reader.scalar<uint8_t>(value, schema::kValueType) !=
           static_cast<uint8_t>(ValueKind::kTensor)) {
         continue;
       }
@@ -386,12 +386,12 @@ Result<Value> TestCase::value(uint32_t index, const Span<const uint8_t>& payload
   const Position entry = bundle_->entry(table_, field, index, result.fault());
   Reader reader(bundle_->metadata_);
   const Position table = reader.table(entry, schema::kValueTable);
-  value.kind = static_cast<ValueKind>(reader.scalar<uint8_t>(entry, schema::kValueType, 0));
+  value.kind = static_cast<ValueKind>(reader.scalar<uint8_t>(entry, schema::kValueType));
   if (value.kind == ValueKind::kBool) {
-    value.bool_value = reader.scalar<uint8_t>(table, schema::kBoolVal, 0) != 0;
+    value.bool_value = reader.scalar<uint8_t>(table, schema::kBoolVal) != 0;
   } else if (value.kind == ValueKind::kInt || value.kind == ValueKind::kDouble) {
     // Eight bytes either way.
-    const int64_t bits = reader.scalar<int64_t>(table, schema::kIntVal, 0);
+    const int64_t bits = reader.scalar<int64_t>(table, schema::kIntVal);
     void* const member = value.kind == ValueKind::kInt ? static_cast<void*>(&value.int_value)
                                                        : static_cast<void*>(&value.double_value);
     std::memcpy(member, &bits, sizeof bits);

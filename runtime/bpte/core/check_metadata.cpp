@@ -100,7 +100,7 @@ class Walk {
 
 bool Walk::root() {
   root_ = reader_.root();
-  const uint32_t version = reader_.scalar<uint32_t>(root_, schema::kProgramVersion, 0);
+  const uint32_t version = reader_.scalar<uint32_t>(root_, schema::kProgramVersion);
   if (version != schema::kSchemaVersion) {
     return fail(Error::kSchemaVersion, root_, version, schema::kSchemaVersion);
   }
@@ -173,7 +173,7 @@ bool Walk::program() {
   if (inline_program) {
     return fail(Error::kProgramInline, inline_program.at, inline_program.count, 0);
   }
-  const uint32_t index = reader_.scalar<uint32_t>(root_, schema::kProgramProgramSegment, 0);
+  const uint32_t index = reader_.scalar<uint32_t>(root_, schema::kProgramProgramSegment);
   if (index >= segments_.count) {
     return fail(Error::kProgramMissing, root_, index, segments_.count);
   }
@@ -248,7 +248,7 @@ bool Walk::values(const Vector& values, uint32_t* index) {
   for (uint32_t i = 0; i < values.count; ++i) {
     *index = i;
     const Position value = element(values, i);
-    const uint8_t kind = reader_.scalar<uint8_t>(value, schema::kValueType, 0);
+    const uint8_t kind = reader_.scalar<uint8_t>(value, schema::kValueType);
     const Position table = reader_.table(value, schema::kValueTable);
     if (kind == 0 || kind > static_cast<uint8_t>(ValueKind::kDouble) || table == 0) {
       return fail(Error::kValueMissing, value, kind, 0);
@@ -409,7 +409,7 @@ bool Walk::entries(const Vector& entries, Error rule) {
       return fail(rule, key.at, twin, 0);
     }
     if (rule == Error::kNamedData) {
-      const uint32_t segment = reader_.scalar<uint32_t>(entry, schema::kNamedDataSegment, 0);
+      const uint32_t segment = reader_.scalar<uint32_t>(entry, schema::kNamedDataSegment);
       if (segment >= segments_.count) {
         return fail(rule, entry, segment, segments_.count);
       }

@@ -81,6 +81,11 @@ class Reader {
     const Position at = field(table, index, shape(sizeof(T), sizeof(T)));
     return at != 0 ? load<T>(at) : otherwise;
   }
+  /// The same for what is 0 when absent, as most is: one copy for a small target.
+  template <typename T>
+  [[gnu::noinline]] T scalar(Position table, unsigned index) {
+    return scalar<T>(table, index, 0);
+  }
 
   /// What an offset field leads to: a table, or a union's value.
   Position table(Position table, unsigned index);
