@@ -60,8 +60,8 @@ Result<Bundle> Bundle::open(Span<const uint8_t> file, const OpenOptions& options
   return result;
 }
 
-bool Bundle::adopt(Span<const uint8_t> metadata, const OpenOptions& options, Span<uint8_t> scratch,
-                   Fault& fault) {
+bool Bundle::adopt(const Span<const uint8_t>& metadata, const OpenOptions& options,
+                   const Span<uint8_t>& scratch, Fault& fault) {
 #if BPTE_CORE_CHECKSUMS
   if (bp09() && !internal::check_metadata_crc(header_, metadata, fault)) {
     return false;
@@ -250,9 +250,9 @@ bool Bundle::read_into(uint64_t file_offset, Span<uint8_t> buffer, Fault& fault)
   return true;
 }
 
+#if BPTE_CORE_DATA_SOURCE
 bool Bundle::load(uint64_t file_offset, uint64_t size, const Span<uint8_t>& scratch,
                   Span<const uint8_t>& bytes, Fault& fault) const {
-#if BPTE_CORE_DATA_SOURCE
   if (file_ == nullptr) {
     const Span<uint8_t> part =
         scratch.subspan(0, scratch.size() < size ? scratch.size() : static_cast<size_t>(size));
@@ -262,12 +262,10 @@ bool Bundle::load(uint64_t file_offset, uint64_t size, const Span<uint8_t>& scra
     }
     return read_into(file_offset, part, fault);
   }
-#endif
-  (void)scratch;
-  (void)fault;
   bytes = {file_ + file_offset, static_cast<size_t>(size)};
   return true;
 }
+#endif
 
 uint32_t Bundle::named_data_count() const {
   return bp09() ? count(root_, schema::kProgramNamedData) : 0;

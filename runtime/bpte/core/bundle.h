@@ -172,11 +172,21 @@ class Bundle {
                           Bundle& bundle, Fault& fault);
   // What the two ways in share; `scratch` as for verify_checksums(). As all functions that take a
   // Fault: true, or false with the fault filled in.
-  bool adopt(Span<const uint8_t> metadata, const OpenOptions& options, Span<uint8_t> scratch,
-             Fault& fault);
+  bool adopt(const Span<const uint8_t>& metadata, const OpenOptions& options,
+             const Span<uint8_t>& scratch, Fault& fault);
   // The next bytes of [offset, offset + size): all of them in place, or as many as `scratch` takes.
   bool load(uint64_t file_offset, uint64_t size, const Span<uint8_t>& scratch,
-            Span<const uint8_t>& bytes, Fault& fault) const;
+            Span<const uint8_t>& bytes, Fault& fault) const
+#if BPTE_CORE_DATA_SOURCE
+      ;
+#else
+  {
+    (void)scratch;
+    (void)fault;
+    bytes = {file_ + file_offset, static_cast<size_t>(size)};
+    return true;
+  }
+#endif
   bool read_into(uint64_t file_offset, Span<uint8_t> buffer, Fault& fault) const;
 #if BPTE_CORE_CHECKSUMS
   bool scan(uint64_t from, uint64_t to, const Span<uint8_t>& scratch, uint32_t* crc,

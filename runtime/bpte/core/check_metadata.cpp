@@ -22,7 +22,7 @@ bool is_power_of_two(uint32_t value) {
 
 class Walk {
  public:
-  Walk(const Header& header, Span<const uint8_t> metadata, Fault& fault)
+  Walk(const Header& header, const Span<const uint8_t>& metadata, Fault& fault)
       : header_(header), reader_(metadata), fault_(fault) {
     reader_.limit_work();
   }
@@ -441,7 +441,7 @@ uint32_t Walk::first_like(const Vector& tables, uint32_t index, unsigned field, 
 
 }  // namespace
 
-bool check_metadata(const Header& header, Span<const uint8_t> metadata, Fault& fault) {
+bool check_metadata(const Header& header, const Span<const uint8_t>& metadata, Fault& fault) {
   return Walk(header, metadata, fault).run();
 }
 

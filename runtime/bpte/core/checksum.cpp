@@ -25,7 +25,7 @@ bool matches(uint32_t computed, uint32_t stored) {
 
 }  // namespace
 
-bool internal::check_metadata_crc(const Header& header, Span<const uint8_t> metadata,
+bool internal::check_metadata_crc(const Header& header, const Span<const uint8_t>& metadata,
                                   Fault& fault) {
   // The checksum's own bytes count as zero.
   const uint8_t zeros[4] = {};

@@ -46,7 +46,7 @@ static_assert(internal::kMetadataCrcAt == internal::kHeaderAt + 48, "");
 
 namespace internal {
 
-bool parse_header(Span<const uint8_t> first_bytes, Header& header, Fault& fault) {
+bool parse_header(const Span<const uint8_t>& first_bytes, Header& header, Fault& fault) {
   const uint8_t* const at = first_bytes.data();
   const size_t size = first_bytes.size();
   if (size < 8) {

@@ -50,7 +50,7 @@ class Reader {
  public:
   Reader() = default;
   /// A buffer larger than kMaxSize is bad from the start.
-  explicit Reader(Span<const uint8_t> buffer)
+  explicit Reader(const Span<const uint8_t>& buffer)
       : data_(buffer.data()), size_(static_cast<uint32_t>(buffer.size())) {
     if (buffer.size() > kMaxSize) {
       size_ = 0;

@@ -24,7 +24,7 @@ inline bool refuse(Fault& fault, Error error, uint64_t offset, uint64_t value, u
 }
 
 /// Reads and checks what Header::parse() does.
-bool parse_header(Span<const uint8_t> first_bytes, Header& header, Fault& fault);
+bool parse_header(const Span<const uint8_t>& first_bytes, Header& header, Fault& fault);
 
 /// Holds the header's file_size against the real one.
 bool check_file_size(const Header& header, uint64_t size, Fault& fault);
@@ -33,13 +33,13 @@ bool check_file_size(const Header& header, uint64_t size, Fault& fault);
 bool check_alignment(const void* data, uint32_t alignment, Fault& fault);
 
 /// Holds BP09 metadata's CRC-32 against the header's.
-bool check_metadata_crc(const Header& header, Span<const uint8_t> metadata, Fault& fault);
+bool check_metadata_crc(const Header& header, const Span<const uint8_t>& metadata, Fault& fault);
 
 /// Holds the CRC-32 computed over a segment's bytes against its stored one.
 bool check_segment_crc(uint32_t index, const SegmentInfo& segment, uint32_t computed, Fault& fault);
 
 /// Checks everything that the metadata can get wrong, against itself and the header. `metadata` is
 /// the whole FlatBuffer.
-bool check_metadata(const Header& header, Span<const uint8_t> metadata, Fault& fault);
+bool check_metadata(const Header& header, const Span<const uint8_t>& metadata, Fault& fault);
 
 }  // namespace bpte::internal
