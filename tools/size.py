@@ -35,6 +35,8 @@ FLAGS = [
     *("-fdata-sections", "-fno-threadsafe-statics", "-fstack-usage", "-fcallgraph-info=su"),
     # As runtime/bpte/core/CMakeLists.txt compiles the comparison.
     *("-fno-fast-math", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
+    # As it compiles a small core.
+    *("-fno-tree-loop-im", "-fno-move-loop-invariants", "-fira-algorithm=priority"),
 ]
 LINK = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections,-e,entry"]
 

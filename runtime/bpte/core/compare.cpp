@@ -284,7 +284,7 @@ class Judge {
     if (e.real != 0) {
       const double relative = error / magnitude(e.real);
       out_.max_rel_error = relative > out_.max_rel_error ? relative : out_.max_rel_error;
-      sums_[kRelative] += relative;
+      sums_.block[kRelative] += relative;
       ++relatives_;
     }
     const double es = e.real * scales_[kOfExpected];
@@ -293,13 +293,13 @@ class Judge {
     const double scaled_error = scales_[kOfError] < 1
                                     ? magnitude(a.real * scales_[kOfError] - e.real * scales_[kOfError])
                                     : error * scales_[kOfError];
-    sums_[kAbsolute] += scaled_error;
-    sums_[kError2] += scaled_error * scaled_error;
-    sums_[kExpected2] += es * es;
-    sums_[kActual2] += as * as;
-    sums_[kDot] += es * as;
+    sums_.block[kAbsolute] += scaled_error;
+    sums_.block[kError2] += scaled_error * scaled_error;
+    sums_.block[kExpected2] += es * es;
+    sums_.block[kActual2] += as * as;
+    sums_.block[kDot] += es * as;
     if (++pending_ == kBlock) {
-      add(sums_);
+      add(sums_.block);
       pending_ = 0;
     }
   }
@@ -335,10 +335,10 @@ class Judge {
   void add(double (&block)[kSums]) {
     for (size_t i = 0; i < kSums; ++i) {
       // Knuth's TwoSum: sum + lost is exactly total + block.
-      const double sum = totals_[i] + block[i];
-      const double part = sum - totals_[i];
-      lost_[i] += (totals_[i] - (sum - part)) + (block[i] - part);
-      totals_[i] = sum;
+      const double sum = sums_.total[i] + block[i];
+      const double part = sum - sums_.total[i];
+      sums_.lost[i] += (sums_.total[i] - (sum - part)) + (block[i] - part);
+      sums_.total[i] = sum;
       block[i] = 0;
     }
   }
@@ -362,15 +362,15 @@ class Judge {
     out_.numel = numel_;
     out_.mismatches = mismatches_;
     out_.nonfinite = nonfinite_;
-    add(sums_);
+    add(sums_.block);
     for (size_t i = 0; i < kSums; ++i) {
-      if (is_finite(totals_[i])) {
-        totals_[i] += lost_[i];
+      if (is_finite(sums_.total[i])) {
+        sums_.total[i] += sums_.lost[i];
       }
     }
   }
   const double* totals() const {
-    return totals_;
+    return sums_.total;
   }
   size_t finite() const {
     return numel_ - nonfinite_;
@@ -398,9 +398,11 @@ class Judge {
   size_t nonfinite_ = 0;
   size_t relatives_ = 0;
   size_t pending_ = 0;
-  double sums_[kSums] = {};
-  double totals_[kSums] = {};
-  double lost_[kSums] = {};
+  struct {
+    double block[kSums];  // not yet added to the totals
+    double total[kSums];
+    double lost[kSums];  // by rounding the totals
+  } sums_{};
 };
 
 void judge_elements(const uint8_t* expected, const uint8_t* actual, Walk& walk, Judge& judge) {
