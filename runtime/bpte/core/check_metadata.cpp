@@ -283,7 +283,7 @@ bool Walk::tensor(Position table) {
   if (rank > kMaxRank) {
     return fail(Error::kRank, fields.sizes.at, rank, kMaxRank);
   }
-  bool overflow = false;
+  uint64_t overflow = 0;
   bool empty = false;
   for (uint32_t i = 0; i < rank; ++i) {
     const Position at = fields.sizes.at + 4 * i;
@@ -291,11 +291,11 @@ bool Walk::tensor(Position table) {
     if (size < 0) {
       return fail(Error::kNegativeSize, at, static_cast<uint64_t>(int64_t{size}), 0);
     }
-    empty = empty || size == 0;
+    empty |= size == 0;
     // 64 x 32 bits in two halves; the second product overflows when its upper half is not zero.
     const uint64_t low = (bytes & 0xFFFFFFFFu) * static_cast<uint32_t>(size);
     const uint64_t high = (bytes >> 32) * static_cast<uint32_t>(size) + (low >> 32);
-    overflow = overflow || (high >> 32) != 0;
+    overflow |= high >> 32;
     bytes = high << 32 | (low & 0xFFFFFFFFu);
   }
   if (!fields.dim_order) {
@@ -315,7 +315,7 @@ bool Walk::tensor(Position table) {
   }
   if (empty) {
     bytes = 0;
-  } else if (overflow) {
+  } else if (overflow != 0) {
     return fail(Error::kOverflow, fields.sizes.at, rank, 0);
   }
   return payload(fields, table, bytes);

@@ -148,7 +148,7 @@ bool measure(const TensorView& view, size_t element_bytes, size_t side, Walk& wa
     if (size < 0) {
       return false;
     }
-    empty = empty || size == 0;
+    empty |= size == 0;
   }
   uint32_t seen = 0;
   size_t count = 1;
