@@ -619,19 +619,18 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
       }
     }
 
-    const double finite = static_cast<double>(judge.finite());
-    const double relatives = static_cast<double>(judge.relatives());
+    // A sum over no elements is 0, and so is its mean.
+    const double finite = real_count(judge.finite() != 0 ? judge.finite() : 1);
+    const double relatives = real_count(judge.relatives() != 0 ? judge.relatives() : 1);
     out.reason = Reason::kNone;
-    out.mean_abs_error = finite == 0 ? 0 : totals[kAbsolute] / finite / scales[kOfError];
-    out.mean_rel_error = relatives == 0 ? 0 : totals[kRelative] / relatives;
+    out.mean_abs_error = totals[kAbsolute] / finite / scales[kOfError];
+    out.mean_rel_error = totals[kRelative] / relatives;
     out.sqnr_db = kInfinity;
+    out.cosine = 1;  // exactly, when no element differs
     if (error2 != 0) {
       const double octaves = log2_of(expected2) - log2_of(error2) -
                              2 * (log2_of(scales[kOfExpected]) - log2_of(scales[kOfError]));
       out.sqnr_db = expected2 == 0 ? -kInfinity : kDecibelsPerOctave * octaves;
-    }
-    out.cosine = 1;  // exactly, when no element differs
-    if (error2 != 0) {
       out.cosine = expected2 == 0 || actual2 == 0
                        ? 0
                        : totals[kDot] / (__builtin_sqrt(expected2) * __builtin_sqrt(actual2));

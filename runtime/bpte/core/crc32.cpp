@@ -97,7 +97,7 @@ uint32_t update(uint32_t crc, const uint8_t* bytes, size_t size) {
 
 }  // namespace
 
-uint32_t crc32(Span<const uint8_t> bytes, uint32_t previous) {
+uint32_t crc32(const Span<const uint8_t>& bytes, uint32_t previous) {
   return ~update(~previous, bytes.data(), bytes.size());
 }
 

@@ -4,9 +4,9 @@
 namespace bpte::internal {
 
 bool is_text(const uint8_t* bytes, size_t size) {
-  size_t i = 0;
-  while (i < size) {
-    const uint32_t first = bytes[i++];
+  const uint8_t* const end = bytes + size;
+  while (bytes != end) {
+    const uint32_t first = *bytes++;
     if (first == 0) {
       return false;
     }
@@ -14,16 +14,13 @@ bool is_text(const uint8_t* bytes, size_t size) {
       continue;
     }
     // Leading ones tell how many bytes follow: 110xxxxx one, 1110xxxx two, 11110xxx three.
-    unsigned more = 0;
-    while (((first << (more + 1)) & 0x80) != 0) {
-      ++more;
-    }
-    if (more < 1 || more > 3 || more > size - i) {
+    const unsigned more = static_cast<unsigned>(__builtin_clz(~(first << 24))) - 1;
+    if (more < 1 || more > 3 || more > static_cast<size_t>(end - bytes)) {
       return false;
     }
     uint32_t code = first & (0x3Fu >> more);
     for (unsigned k = 0; k < more; ++k) {
-      const uint32_t next = bytes[i++];
+      const uint32_t next = *bytes++;
       if ((next & 0xC0) != 0x80) {
         return false;
       }
