@@ -286,9 +286,8 @@ Result<Text> Bundle::named_data_key(uint32_t index) const {
 Result<SegmentInfo> Bundle::named_data_segment(uint32_t index) const {
   Result<SegmentInfo> result;
   const Position table = named_data_entry(index, result.fault());
-  return table == 0
-             ? result
-             : segment(Reader(metadata_).scalar<uint32_t>(table, schema::kNamedDataSegment));
+  return table == 0 ? result
+                    : segment(Reader(metadata_).scalar<uint32_t>(table, schema::kNamedDataSegment));
 }
 
 uint32_t Bundle::metadata_count() const {
@@ -425,8 +424,8 @@ Tolerance TestCase::tolerance(uint32_t output_index) const {
   }
   const uint32_t index = entries.count == 1 ? 0 : output_index;
   bool valid;  // opening saw to it
-  return internal::read_tolerance(reader, index < entries.count ? reader.element(entries, index) : 0,
-                                  valid);
+  return internal::read_tolerance(
+      reader, index < entries.count ? reader.element(entries, index) : 0, valid);
 }
 
 }  // namespace bpte

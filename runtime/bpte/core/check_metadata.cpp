@@ -23,7 +23,7 @@ bool is_power_of_two(uint32_t value) {
 class Walk {
  public:
   Walk(const Header& header, const Span<const uint8_t>& metadata, Fault& fault)
-      : header_(header), reader_(metadata), fault_(fault) {
+      : reader_(metadata), fault_(fault), header_(header) {
     reader_.limit_work();
   }
 
@@ -90,9 +90,9 @@ class Walk {
     return reader_.tables(table, index);
   }
 
-  const Header& header_;
-  Reader reader_;
+  Reader reader_;  // first: most calls are made of it
   Fault& fault_;
+  const Header& header_;
   Position root_ = 0;
   Vector segments_;
   uint32_t case_segment_ = kNoIndex;  // where the payloads of the case at hand lie
@@ -427,7 +427,8 @@ bool Walk::entries(const Vector& entries, Error rule) {
 }
 
 // The first table, up to `index`, whose string is `text`: `index` when there is none before it.
-uint32_t Walk::first_like(const Vector& tables, uint32_t index, unsigned field, const Vector& text) {
+uint32_t Walk::first_like(const Vector& tables, uint32_t index, unsigned field,
+                          const Vector& text) {
   reader_.charge(index);
   for (uint32_t i = 0; i < index && !reader_.bad(); ++i) {
     const Vector other = reader_.string(reader_.element(tables, i), field);

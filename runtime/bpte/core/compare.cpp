@@ -290,9 +290,9 @@ class Judge {
     const double es = e.real * scales_[kOfExpected];
     const double as = a.real * scales_[kOfActual];
     // Scaled down before the subtraction, which could overflow; scaled up after it.
-    const double scaled_error = scales_[kOfError] < 1
-                                    ? magnitude(a.real * scales_[kOfError] - e.real * scales_[kOfError])
-                                    : error * scales_[kOfError];
+    const double scaled_error =
+        scales_[kOfError] < 1 ? magnitude(a.real * scales_[kOfError] - e.real * scales_[kOfError])
+                              : error * scales_[kOfError];
     sums_.block[kAbsolute] += scaled_error;
     sums_.block[kError2] += scaled_error * scaled_error;
     sums_.block[kExpected2] += es * es;
@@ -515,7 +515,8 @@ void judge_blocks(const TensorView& expected, const TensorView& actual, size_t e
 // What the kernels can judge.
 bool suits_blocks(ScalarType type, const Scales& scales, double rtol, double atol) {
   return type != ScalarType::kLong && type != ScalarType::kUInt64 && scales[kOfExpected] == 1 &&
-         scales[kOfActual] == 1 && scales[kOfError] == 1 && rtol >= 0 && is_finite(rtol) && atol >= 0;
+         scales[kOfActual] == 1 && scales[kOfError] == 1 && rtol >= 0 && is_finite(rtol) &&
+         atol >= 0;
 }
 
 #endif
@@ -712,7 +713,8 @@ Comparison compare(const Value& expected, const Value& actual, const Tolerance& 
     out.reason = Reason::kKind;
   } else {
     TensorView scalars[2];
-    compare_elements(as_tensor(expected, scalars[0]), as_tensor(actual, scalars[1]), tolerance, out);
+    compare_elements(as_tensor(expected, scalars[0]), as_tensor(actual, scalars[1]), tolerance,
+                     out);
   }
   if (tolerance.not_compared) {
     out.verdict = Verdict::kNotCompared;
