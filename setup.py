@@ -12,7 +12,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
-NATIVE = Path("python/bpte/_native")
+NATIVE = Path("python/bpte/program/_native")
 
 RUNTIME_SOURCES = ("CMakeLists.txt", "LICENSE", "cmake", "runtime", "boards", "schema")
 

@@ -27,7 +27,7 @@ install(
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING
   PATTERN "*.h"
-  PATTERN "runner/host" EXCLUDE)
+  PATTERN "platform" EXCLUDE)
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/bpteConfig.cmake.in" bpteConfig.cmake
                               INSTALL_DESTINATION "${BPTE_CMAKE_DIR}" NO_SET_AND_CHECK_MACRO)

@@ -16,7 +16,7 @@ if(BPTE_BOARD_STACK_SIZE)
   set(_stack_size ${BPTE_BOARD_STACK_SIZE})
 endif()
 
-set(_cortex_m "${CMAKE_CURRENT_LIST_DIR}/../cortex-m")
+set(_cortex_m "${BPTE_ROOT}/runtime/bpte/platform/cortex_m")
 # Objects, because nothing refers to the vector table by name.
 add_library(bpte_board OBJECT
   ${_cortex_m}/clock.cpp

@@ -58,7 +58,7 @@ function(bpte_link_executorch_operators target)
   endif()
 
   if(delegate AND DEFINED BPTE_PERIPHERAL_npu AND TARGET executorch_delegate_ethos_u AND TARGET ethosu_core_driver)
-    target_sources(${target} PRIVATE cortex-m/npu_ethosu.cpp)
+    target_sources(${target} PRIVATE "${BPTE_ROOT}/runtime/bpte/platform/cortex_m/npu_ethosu.cpp")
     target_link_libraries(${target} PRIVATE executorch_delegate_ethos_u ethosu_core_driver)
     target_compile_definitions(${target} PRIVATE BPTE_BOARD_NPU=${BPTE_PERIPHERAL_npu}
                                                  BPTE_BOARD_NPU_IRQ=${BPTE_PERIPHERAL_npu_irq})

@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from bpte.metadata import Segment, Tensor
-    from bpte.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
-    from bpte.reader import Bundle
-    from bpte.reader import open_bundle as open
-    from bpte.rules import BundleError, Place, Rule
-    from bpte.scalar_type import ScalarType
-    from bpte.tolerance import NanPolicy, Tolerance
-    from bpte.values import PackError, TensorData
+    from bpte.bundle import Bundle
+    from bpte.bundle import open_bundle as open
+    from bpte.format.metadata import Segment, Tensor
+    from bpte.format.rules import BundleError, Place, Rule
+    from bpte.format.scalar_type import ScalarType
+    from bpte.format.tolerance import NanPolicy, Tolerance
+    from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
+    from bpte.pack.tensors import PackError, TensorData
 
 # Name -> (module, name there). Imported when first asked for: start-up stays cheap.
 _HOME = {
-    "Bundle": ("bpte.reader", "Bundle"),
-    "BundleError": ("bpte.rules", "BundleError"),
-    "BundledProgram": ("bpte.producer", "BundledProgram"),
-    "MethodTestCase": ("bpte.producer", "MethodTestCase"),
-    "MethodTestSuite": ("bpte.producer", "MethodTestSuite"),
-    "NanPolicy": ("bpte.tolerance", "NanPolicy"),
-    "PackError": ("bpte.values", "PackError"),
-    "Place": ("bpte.rules", "Place"),
-    "Rule": ("bpte.rules", "Rule"),
-    "Saved": ("bpte.producer", "Saved"),
-    "ScalarType": ("bpte.scalar_type", "ScalarType"),
-    "Segment": ("bpte.metadata", "Segment"),
-    "Tensor": ("bpte.metadata", "Tensor"),
-    "TensorData": ("bpte.values", "TensorData"),
-    "Tolerance": ("bpte.tolerance", "Tolerance"),
-    "open": ("bpte.reader", "open_bundle"),
+    "Bundle": ("bpte.bundle", "Bundle"),
+    "BundleError": ("bpte.format.rules", "BundleError"),
+    "BundledProgram": ("bpte.pack.producer", "BundledProgram"),
+    "MethodTestCase": ("bpte.pack.producer", "MethodTestCase"),
+    "MethodTestSuite": ("bpte.pack.producer", "MethodTestSuite"),
+    "NanPolicy": ("bpte.format.tolerance", "NanPolicy"),
+    "PackError": ("bpte.pack.tensors", "PackError"),
+    "Place": ("bpte.format.rules", "Place"),
+    "Rule": ("bpte.format.rules", "Rule"),
+    "Saved": ("bpte.pack.producer", "Saved"),
+    "ScalarType": ("bpte.format.scalar_type", "ScalarType"),
+    "Segment": ("bpte.format.metadata", "Segment"),
+    "Tensor": ("bpte.format.metadata", "Tensor"),
+    "TensorData": ("bpte.pack.tensors", "TensorData"),
+    "Tolerance": ("bpte.format.tolerance", "Tolerance"),
+    "open": ("bpte.bundle", "open_bundle"),
 }
 
 __all__ = [

@@ -67,9 +67,9 @@ class BundleFile(pytest.File):
                     yield BundleCase.from_parent(self, name=name, suite=number, case=index)
 
     def result(self) -> Any:
-        """The run (`bpte.launcher.Run`)."""
+        """The run (`bpte.run.launcher.Run`)."""
         if self._run is None:
-            from bpte import launcher
+            from bpte.run import launcher
 
             option = self.config.getoption
             self._run = launcher.run(
@@ -94,9 +94,9 @@ class BundleCase(pytest.Item):
         self.case = case
 
     def runtest(self) -> None:
-        from bpte import report
-        from bpte.launcher import State
-        from bpte.protocol import Verdict
+        from bpte.run import report
+        from bpte.run.launcher import State
+        from bpte.run.protocol import Verdict
 
         assert isinstance(self.parent, BundleFile)
         result = self.parent.result()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte import launcher
+from bpte.run import launcher
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "test-boards"

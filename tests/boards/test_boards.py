@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from boards_support import ROOT, build, demo_arrays, demo_program, pack, require
 
-from bpte import board, launcher
-from bpte.launcher import State
+from bpte.run import board, launcher
+from bpte.run.launcher import State
 
 #: The boards that QEMU emulates.
 BOARDS = ["corstone-300", "mps2-an500"]

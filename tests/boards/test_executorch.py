@@ -16,7 +16,7 @@ import pytest
 from boards_support import FIXTURES, TOLERANCE, build, changed, demo_program, pack, run
 
 import bpte
-from bpte.launcher import State
+from bpte.run.launcher import State
 
 Models = Callable[[str], tuple[Path, list[tuple[np.ndarray, np.ndarray]]]]
 

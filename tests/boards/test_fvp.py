@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from boards_support import run
 
-from bpte import launcher
-from bpte.launcher import State
+from bpte.run import launcher
+from bpte.run.launcher import State
 
 
 @pytest.fixture(scope="session")

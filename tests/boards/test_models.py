@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from boards_support import TOLERANCE, changed, pack, run
 
-from bpte import launcher
-from bpte.launcher import State
+from bpte.run import launcher
+from bpte.run.launcher import State
 
 Models = Callable[[str], tuple[Path, list[tuple[np.ndarray, np.ndarray]]]]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from boards_support import ROOT, demo_arrays, demo_program, pack, run
 
-from bpte import protocol
 from bpte.cli import run as cli
-from bpte.launcher import State
+from bpte.run import protocol
+from bpte.run.launcher import State
 
 
 @pytest.fixture(scope="session")

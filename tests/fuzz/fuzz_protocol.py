@@ -21,8 +21,10 @@ import atheris
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
-with atheris.instrument_imports(include=["bpte.protocol", "bpte.report", "bpte.launcher"]):
-    from bpte import launcher, protocol, report
+with atheris.instrument_imports(
+    include=["bpte.run.protocol", "bpte.run.report", "bpte.run.launcher"]
+):
+    from bpte.run import launcher, protocol, report
 
 
 def one_input(data: bytes) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte import convert, devtools
+from bpte import devtools
 from bpte.devtools.bundled_program import schema
+from bpte.pack import convert
 
 torch = pytest.importorskip("torch")
 bindings = pytest.importorskip("executorch.extension.pybindings.portable_lib")

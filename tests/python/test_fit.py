@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.fit import fit
-from bpte.program_source import WrittenProgram
+from bpte.pack.fit import fit
+from bpte.pack.program_source import WrittenProgram
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "program"
 X = np.ones((2, 8), np.float32)

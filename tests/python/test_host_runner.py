@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.protocol import Outcome, Parser, Transcript, Verdict
+from bpte.run.protocol import Outcome, Parser, Transcript, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "demo" / "mlp.pte"

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 
 import transcripts as t
-from bpte import board, launcher, report
 from bpte.cli import run as cli
-from bpte.launcher import Request, State
-from bpte.protocol import Record
+from bpte.run import board, launcher, report
+from bpte.run.launcher import Request, State
+from bpte.run.protocol import Record
 
 
 @pytest.fixture

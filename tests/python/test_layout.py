@@ -6,7 +6,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpte import layout
+from bpte.format import layout
 
 powers = st.integers(0, 16).map(lambda exponent: 1 << exponent)
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import transcripts as t
-from bpte import protocol
-from bpte.protocol import Outcome, Verdict, parse, parse_record, rejudge
+from bpte.run import protocol
+from bpte.run.protocol import Outcome, Verdict, parse, parse_record, rejudge
 
 #: Time says nothing on a machine that is busy with other things.
 _PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bpte
-from bpte import convert
+from bpte.pack import convert
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from bpte import BundleError, Place, Rule
-from bpte.rules import _TEXT
+from bpte.format.rules import _TEXT
 
 ROOT = Path(__file__).resolve().parents[2]
 

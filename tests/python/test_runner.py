@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.protocol import Outcome, Parser, Transcript, Verdict
+from bpte.run.protocol import Outcome, Parser, Transcript, Verdict
 
 PROGRAM = b"the echoing engine reads no program"
 #: Six inputs, given back as outputs: tensors of some dtypes, and scalars.

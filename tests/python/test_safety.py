@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte import transfer
-from bpte.atomic import SameFileError
+from bpte.files import transfer
+from bpte.files.atomic import SameFileError
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20

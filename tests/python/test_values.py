@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.values import PackError, TensorData, memory_order, normalise
+from bpte.pack.tensors import PackError, TensorData, memory_order, normalise
 
 IMAGE = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.values import PackError, normalise
+from bpte.pack.tensors import PackError, normalise
 from test_values import IMAGE, content, stored
 
 torch = pytest.importorskip("torch")
@@ -23,7 +23,7 @@ torch = pytest.importorskip("torch")
 def test_every_dtype(name: str) -> None:
     tensor = torch.arange(24).reshape(2, 3, 4).remainder(2).to(getattr(torch, name))
     data = stored(tensor)
-    assert bpte.scalar_type.dtype_name(data.scalar_type) == name
+    assert bpte.format.scalar_type.dtype_name(data.scalar_type) == name
     assert content(tensor) == tensor.flatten().view(torch.uint8).numpy().tobytes()
     assert content(tensor[0, 0, 0]) == content(tensor.flatten()[:1])
 

@@ -94,12 +94,12 @@ def _run_verb(verb: str, arguments: Sequence[str]) -> int:
 def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
     """Exit code and facts of an error that is the file's, the caller's or the machine's; nothing
     for one that is ours."""
-    from bpte.rules import BundleError
+    from bpte.format.rules import BundleError
 
     if isinstance(error, BundleError):
         return EXIT_MALFORMED, error.to_json()
     if isinstance(error, OSError):
-        from bpte.atomic import SameFileError
+        from bpte.files.atomic import SameFileError
 
         reason = error.strerror or str(error)
         name = error.filename
@@ -109,7 +109,7 @@ def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
             or isinstance(error, SameFileError)
         )  # fmt: skip
         return EXIT_USAGE if usage else EXIT_INFRASTRUCTURE, {"message": message}
-    values = sys.modules.get("bpte.values")
+    values = sys.modules.get("bpte.pack.tensors")
     if values is not None and isinstance(error, values.PackError):
         facts: dict[str, object] = {"message": str(error)}
         if error.method is not None:

@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpte.reader import Bundle
+    from bpte.bundle import Bundle
 
     with Bundle(args.file) as bundle:
         bundle.verify(_output.progress("checking"))

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpte.convert import convert
+    from bpte.pack.convert import convert
 
     saved = convert(
         args.input,

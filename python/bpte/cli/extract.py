@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpte.reader import Bundle
+    from bpte.bundle import Bundle
 
     with Bundle(args.file) as bundle:
         bundle.extract_program(

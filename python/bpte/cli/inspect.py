@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from bpte.cli import _output
 
 if TYPE_CHECKING:
-    from bpte.metadata import Value
-    from bpte.reader import Bundle, TestCase
+    from bpte.bundle import Bundle, TestCase
+    from bpte.format.metadata import Value
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,15 +26,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpte import pte
+    from bpte.program import pte_file
 
     with Path(args.file).open("rb") as file:
-        first = file.read(pte.PROBE_SIZE)
-    if pte.is_program(first):
-        facts = pte.describe(args.file)
+        first = file.read(pte_file.PROBE_SIZE)
+    if pte_file.is_program(first):
+        facts = pte_file.describe(args.file)
         print(json.dumps(facts, indent=2) if args.json else _program_text(facts))
         return 0
-    from bpte.reader import Bundle
+    from bpte.bundle import Bundle
 
     with Bundle(args.file) as bundle:
         if args.json:
@@ -90,8 +90,8 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
 
 
 def _value_facts(bundle: Bundle, value: Value) -> dict[str, Any]:
-    from bpte.metadata import Tensor
-    from bpte.scalar_type import dtype_name
+    from bpte.format.metadata import Tensor
+    from bpte.format.scalar_type import dtype_name
 
     if isinstance(value, Tensor):
         return {
@@ -122,8 +122,8 @@ def _purpose(bundle: Bundle, index: int, named: dict[int, str]) -> str:
 
 def value_text(value: Value) -> str:
     """Such as ``float32[1, 3, 224, 224]``; the memory order where it is not row-major."""
-    from bpte.metadata import Tensor
-    from bpte.scalar_type import dtype_name
+    from bpte.format.metadata import Tensor
+    from bpte.format.scalar_type import dtype_name
 
     if not isinstance(value, Tensor):
         kind = {bool: "bool", int: "int", float: "double"}[type(value)]

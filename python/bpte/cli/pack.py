@@ -104,15 +104,15 @@ def add_format_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpte import suitefile
-    from bpte.producer import BundledProgram
+    from bpte.pack import suite_file
+    from bpte.pack.producer import BundledProgram
 
-    suites, metadata = suitefile.load(args.suite) if args.suite else ([], {})
+    suites, metadata = suite_file.load(args.suite) if args.suite else ([], {})
     if args.case:
-        cases = [suitefile.parse_case(words) for words in args.case]
-        suites = suitefile.merge(suites, args.method, cases, args.rtol, args.atol)
-    metadata |= dict(suitefile.key_value("--meta", text) for text in args.meta)
-    data = dict(suitefile.key_value("--data", text) for text in args.data)
+        cases = [suite_file.parse_case(words) for words in args.case]
+        suites = suite_file.merge(suites, args.method, cases, args.rtol, args.atol)
+    metadata |= dict(suite_file.key_value("--meta", text) for text in args.meta)
+    data = dict(suite_file.key_value("--data", text) for text in args.data)
     program = BundledProgram(args.program, suites, metadata=metadata, named_data=data)
     saved = program.save(
         args.output,
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
 
 def report(saved: object, as_json: bool) -> None:
     """Says what was written; notes go to stderr."""
-    from bpte.producer import Saved
+    from bpte.pack.producer import Saved
 
     assert isinstance(saved, Saved)
     for note in saved.notes:

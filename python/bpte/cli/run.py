@@ -8,8 +8,8 @@ import math
 import sys
 from pathlib import Path
 
-from .. import launcher, report
-from ..protocol import Outcome
+from bpte.run import launcher, report
+from bpte.run.protocol import Outcome
 
 EPILOG = """\
 examples:

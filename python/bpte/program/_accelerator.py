@@ -18,7 +18,7 @@ from bpte.program._limits import SHARED_BYTES, element_budget, table_budget
 from bpte.program._schema import Kind
 from bpte.program._writer import Head
 
-# Numbers of Kind and order of the alignments, as python/bpte/_native/schema.h has them.
+# Numbers of Kind and order of the alignments, as python/bpte/program/_native/schema.h has them.
 _KINDS = [Kind.SCALAR, Kind.STRING, Kind.TABLE, Kind.UNION, Kind.SCALARS, Kind.TABLES]
 _OPTIONS = ["constant_tensor", "delegate"]
 

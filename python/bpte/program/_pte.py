@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from bpte.atomic import AtomicFile
+from bpte.files.atomic import AtomicFile
 from bpte.program import _bind, _check, _codec, _header, _serialize, _values
 from bpte.program._errors import ProgramError
 from bpte.program._header import ExtendedHeader

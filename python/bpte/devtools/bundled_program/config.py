@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bpte.producer import MethodTestCase as _MethodTestCase
-from bpte.producer import MethodTestSuite
-from bpte.values import PackError, flatten, normalise
+from bpte.pack.producer import MethodTestCase as _MethodTestCase
+from bpte.pack.producer import MethodTestSuite
+from bpte.pack.tensors import PackError, flatten, normalise
 
 __all__ = [
     "ConfigValue",

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bpte import producer
-from bpte.values import PackError
+from bpte.pack import producer
+from bpte.pack.tensors import PackError
 
 if TYPE_CHECKING:
     from bpte.devtools.bundled_program import schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bpte.scalar_type import ScalarType
+from bpte.format.scalar_type import ScalarType
 
 
 @dataclass

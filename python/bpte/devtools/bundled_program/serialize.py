@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bpte.bundle import Bundle
 from bpte.devtools.bundled_program import schema
 from bpte.devtools.bundled_program.version import BUNDLED_PROGRAM_SCHEMA_VERSION
-from bpte.metadata import Tensor, Value
-from bpte.reader import Bundle
-from bpte.scalar_type import ScalarType
+from bpte.format.metadata import Tensor, Value
+from bpte.format.scalar_type import ScalarType
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -6,14 +6,23 @@ from __future__ import annotations
 
 import struct
 
-from bpte import layout
-from bpte.flatbuf import Malformed, Reader
-from bpte.header import Header
-from bpte.layout import Extent
-from bpte.metadata import MAX_RANK, SCHEMA_VERSION, Case, Metadata, Segment, Suite, Tensor, Value
-from bpte.rules import NOWHERE, BundleError, Place, Rule
-from bpte.scalar_type import ELEMENT_SIZE
-from bpte.tolerance import NanPolicy, Tolerance
+from bpte.format import layout
+from bpte.format.flatbuffer import Malformed, Reader
+from bpte.format.header import Header
+from bpte.format.layout import Extent
+from bpte.format.metadata import (
+    MAX_RANK,
+    SCHEMA_VERSION,
+    Case,
+    Metadata,
+    Segment,
+    Suite,
+    Tensor,
+    Value,
+)
+from bpte.format.rules import NOWHERE, BundleError, Place, Rule
+from bpte.format.scalar_type import ELEMENT_SIZE
+from bpte.format.tolerance import NanPolicy, Tolerance
 
 _BYTE = struct.Struct("<b")
 _U8 = struct.Struct("<B")

@@ -11,20 +11,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from bpte import header as _header
-from bpte import layout, metadata, transfer
-from bpte.checksum import crc32
-from bpte.decode import decode
-from bpte.flatbuf import Reader
-from bpte.metadata import Segment, Tensor, Value
-from bpte.rules import NOWHERE, BundleError, Place, Rule
-from bpte.tolerance import Tolerance
-from bpte.transfer import Progress
+from bpte.files import transfer
+from bpte.files.checksum import crc32
+from bpte.files.transfer import Progress
+from bpte.format import header as _header
+from bpte.format import layout, metadata
+from bpte.format.decode import decode
+from bpte.format.flatbuffer import Reader
+from bpte.format.metadata import Segment, Tensor, Value
+from bpte.format.rules import NOWHERE, BundleError, Place, Rule
+from bpte.format.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from bpte.values import TensorData
+    from bpte.pack.tensors import TensorData
 
 _PROBE = 128
 
@@ -226,8 +227,8 @@ class Bundle:
             return value
         import numpy as np
 
-        from bpte.scalar_type import numpy_dtype
-        from bpte.values import inverse
+        from bpte.format.scalar_type import numpy_dtype
+        from bpte.pack.tensors import inverse
 
         dtype = numpy_dtype(value.scalar_type)
         extent = self.tensor_extent(value)
@@ -248,7 +249,7 @@ class Bundle:
 
     def tensor_data(self, value: Tensor) -> TensorData:
         """The tensor exactly as it is stored, for another bundle to store."""
-        from bpte.values import TensorData
+        from bpte.pack.tensors import TensorData
 
         extent = self.tensor_extent(value)
 
@@ -335,7 +336,7 @@ class Bundle:
     ) -> None:
         """Writes the program, byte-identical, to a file of its own, which appears whole and with
         its checksum verified (BP09), or not at all. Raises ``OSError``, ``BundleError``."""
-        from bpte.atomic import AtomicFile
+        from bpte.files.atomic import AtomicFile
 
         output = AtomicFile(path, durable=durable)
         if self._fd >= 0:

@@ -77,7 +77,7 @@ def _contents(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _method(method: MethodInfo) -> dict[str, Any]:
-    from bpte.fit import value_text
+    from bpte.pack.fit import value_text
 
     return {
         "name": method.name,

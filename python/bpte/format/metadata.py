@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bpte.layout import Extent
-from bpte.tolerance import Tolerance
+from bpte.format.layout import Extent
+from bpte.format.tolerance import Tolerance
 
 SCHEMA_VERSION = 2
 MAX_RANK = 16

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import __version__
-from .board import Board, source_root
+from bpte import __version__
+from bpte.run.board import Board, source_root
 
 _JOBS = "2"
 

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bpte.rules import Place
-from bpte.scalar_type import ELEMENT_SIZE, ScalarType, from_name, numpy_dtype
+from bpte.format.rules import Place
+from bpte.format.scalar_type import ELEMENT_SIZE, ScalarType, from_name, numpy_dtype
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

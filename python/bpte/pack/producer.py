@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from bpte import encode, header, layout, metadata, transfer
-from bpte.atomic import AtomicFile
-from bpte.checksum import crc32
-from bpte.metadata import Case, Segment, Suite, Tensor
-from bpte.program_source import ProgramSource, program_source
-from bpte.rules import Place
-from bpte.tolerance import Tolerance
-from bpte.transfer import Progress
-from bpte.values import PackError, TensorData, flatten, normalise
+from bpte.files import transfer
+from bpte.files.atomic import AtomicFile
+from bpte.files.checksum import crc32
+from bpte.files.transfer import Progress
+from bpte.format import encode, header, layout, metadata
+from bpte.format.metadata import Case, Segment, Suite, Tensor
+from bpte.format.rules import Place
+from bpte.format.tolerance import Tolerance
+from bpte.pack.program_source import ProgramSource, program_source
+from bpte.pack.tensors import PackError, TensorData, flatten, normalise
 
 Tolerances = Tolerance | Sequence[Tolerance] | None
 
@@ -171,7 +172,7 @@ class BundledProgram:
         refuse_if_same: Callable[[os.stat_result, str], None] | None = None,
     ) -> Iterator[_Bp08 | _Bp09]:
         """What writes this bundle, when all that can be said against it has been looked at."""
-        from bpte import fit as fitting
+        from bpte.pack import fit as fitting
 
         if format not in FORMATS:
             raise PackError(f"unknown format {format!r}, there are {', '.join(FORMATS)}")

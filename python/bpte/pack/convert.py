@@ -6,12 +6,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from bpte import layout
-from bpte.metadata import Tensor
-from bpte.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
-from bpte.program_source import FileRun
-from bpte.reader import Bundle
-from bpte.transfer import Progress
+from bpte.bundle import Bundle
+from bpte.files.transfer import Progress
+from bpte.format import layout
+from bpte.format.metadata import Tensor
+from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
+from bpte.pack.program_source import FileRun
 
 
 def unbundle(bundle: Bundle) -> BundledProgram:

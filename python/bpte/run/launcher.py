@@ -3,7 +3,7 @@
 
 One place for processes, time limits and run states, whatever the board: the host runner, firmware
 under an emulator or a model. What a simulator's command line looks like is its board.toml's; what
-the target says is `bpte.protocol`'s. A run passes only when a complete protocol says so and
+the target says is `bpte.run.protocol`'s. A run passes only when a complete protocol says so and
 nothing contradicts it.
 """
 
@@ -25,11 +25,11 @@ from enum import Enum
 from pathlib import Path
 from typing import IO
 
-from . import build
-from .board import Board, BoardError, Simulator, find_board
-from .protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
+from bpte.run import build
+from bpte.run.board import Board, BoardError, Simulator, find_board
+from bpte.run.protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
 
-#: What the firmware's fault handler prints (boards/cortex-m/fault.cpp).
+#: What the firmware's fault handler prints (platform/cortex_m/fault.cpp).
 FAULT_PREFIX = "bpte-fault: "
 #: What a firmware and the host runner print in front of a complaint about their arguments.
 USAGE_PREFIXES = ("bpte: usage: ", "bpte-run: ")
@@ -267,7 +267,7 @@ _PLAIN = re.compile(rb"[A-Za-z0-9._/+-]")
 
 
 def _encode(word: str) -> str:
-    """Percent-encoded, as the firmware decodes its command line (boards/cortex-m/arguments.cpp)."""
+    """Percent-encoded, as the firmware decodes it (platform/cortex_m/arguments.cpp)."""
     return "".join(
         chr(byte) if _PLAIN.match(bytes([byte])) else f"%{byte:02x}" for byte in os.fsencode(word)
     )
@@ -499,7 +499,7 @@ def _complete(transcript: Transcript, outcome: Outcome) -> tuple[State, str]:
 
 
 def judge_again(result: Run, rtol: float | None, atol: float | None) -> Run:
-    """A complete run under another tolerance, from its evidence alone (`bpte.protocol.rejudge`).
+    """A complete run under another tolerance, from its evidence alone (`protocol.rejudge`).
 
     Where the evidence does not decide, the case keeps its verdict and the message says so.
     """

@@ -14,9 +14,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from bpte.producer import MethodTestCase, MethodTestSuite
-from bpte.tolerance import NanPolicy, Tolerance
-from bpte.values import PackError, from_numpy
+from bpte.format.tolerance import NanPolicy, Tolerance
+from bpte.pack.producer import MethodTestCase, MethodTestSuite
+from bpte.pack.tensors import PackError, from_numpy
 
 
 def load(path: str | os.PathLike[str]) -> tuple[list[MethodTestSuite], dict[str, str]]:
@@ -202,7 +202,7 @@ def _array(folder: Path, name: str, where: str) -> Any:
 
 def _viewed(array: Any, dtype: object, where: str) -> Any:
     """The same bytes as another type: .npy has no name for bfloat16."""
-    from bpte.scalar_type import from_name, numpy_dtype
+    from bpte.format.scalar_type import from_name, numpy_dtype
 
     scalar_type = from_name(dtype) if isinstance(dtype, str) else None
     if scalar_type is None:

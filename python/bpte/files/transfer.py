@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from bpte.checksum import crc32
+from bpte.files.checksum import crc32
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -9,8 +9,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from bpte import transfer
-from bpte.transfer import Progress, SourceError
+from bpte.files import transfer
+from bpte.files.transfer import Progress, SourceError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -6,8 +6,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from bpte import layout
-from bpte.rules import BundleError, Rule
+from bpte.format import layout
+from bpte.format.rules import BundleError, Rule
 
 BP08 = b"BP08"
 BP09 = b"BP09"

@@ -9,8 +9,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .launcher import Run, State
-from .protocol import Case, FirstMismatch, Number, Output, Verdict
+from bpte.run.launcher import Run, State
+from bpte.run.protocol import Case, FirstMismatch, Number, Output, Verdict
 
 _COLOURS = {"pass": "32", "fail": "31", "error": "31", "unjudged": "33"}
 _SHOWN_FAILURES = 20
@@ -132,7 +132,7 @@ def failures(run: Run) -> list[str]:
 
 
 def _memory(run: Run) -> str:
-    """What a firmware said of its memory (boards/cortex-m/firmware.cpp), or nothing."""
+    """What a firmware said of its memory (platform/cortex_m/firmware.cpp), or nothing."""
     for line in run.transcript.other_lines:
         if line.startswith(MEMORY_PREFIX):
             return "memory in bytes: " + printable(line.removeprefix(MEMORY_PREFIX))

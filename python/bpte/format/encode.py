@@ -6,12 +6,12 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from bpte import layout
-from bpte.flatbuf import Shape, Writer
-from bpte.header import BP08, BP09
-from bpte.layout import Extent
-from bpte.metadata import SCHEMA_VERSION, Case, Segment, Suite, Tensor, Value
-from bpte.tolerance import Tolerance
+from bpte.format import layout
+from bpte.format.flatbuffer import Shape, Writer
+from bpte.format.header import BP08, BP09
+from bpte.format.layout import Extent
+from bpte.format.metadata import SCHEMA_VERSION, Case, Segment, Suite, Tensor, Value
+from bpte.format.tolerance import Tolerance
 
 _SEGMENT = struct.Struct("<QQII")
 _TENSOR, _INT, _BOOL, _DOUBLE = 1, 2, 3, 4  # ValueUnion

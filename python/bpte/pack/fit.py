@@ -6,14 +6,14 @@ from __future__ import annotations
 import mmap
 from typing import TYPE_CHECKING
 
-from bpte import pte
-from bpte.program_source import BytesProgram, FileProgram, ProgramSource
-from bpte.rules import Place
-from bpte.scalar_type import dtype_name
-from bpte.values import PackError, TensorData
+from bpte.format.rules import Place
+from bpte.format.scalar_type import dtype_name
+from bpte.pack.program_source import BytesProgram, FileProgram, ProgramSource
+from bpte.pack.tensors import PackError, TensorData
+from bpte.program import pte_file
 
 if TYPE_CHECKING:
-    from bpte.producer import PackedCase, PackedSuite
+    from bpte.pack.producer import PackedCase, PackedSuite
     from bpte.program import MethodInfo, ProgramInfo, ValueInfo
 
     Given = TensorData | int | float | bool
@@ -30,8 +30,8 @@ def fit(
         raise PackError(f"unknown fit {mode!r}, there are {', '.join(MODES)}")
     if mode == "skip" or not suites:
         return suites, []
-    head = program.head(pte.PROBE_SIZE)
-    if not pte.is_program(head):
+    head = program.head(pte_file.PROBE_SIZE)
+    if not pte_file.is_program(head):
         return suites, [f"{program.name} has no identifier of ExecuTorch: packed unchecked"]
     info = _inspect(program, head)
     methods = {method.name: method for method in info.methods}
@@ -59,7 +59,7 @@ def _inspect(program: ProgramSource, head: bytes) -> ProgramInfo:
         if isinstance(program, BytesProgram):
             return inspect(program.view)
         # Only the FlatBuffer in front is looked at: the rest may stay away, as untouched pages.
-        header = pte.extended_header(head)
+        header = pte_file.extended_header(head)
         front = program.head(header["program_size"] if header else program.size)
         with mmap.mmap(-1, program.size) as image:
             image[: len(front)] = front

@@ -230,7 +230,7 @@ def load_board(folder: Path) -> Board:
 
 def source_root() -> Path | None:
     """The folder that holds boards/ and runtime/: a checkout, or what was packaged."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     for root in (package / "_sources", *package.parents):
         if (root / "boards").is_dir() and (root / "runtime" / "bpte").is_dir():
             return root
