@@ -35,7 +35,7 @@ size: test-packages $(VENV)/.test
 
 fuzz: test-packages $(VENV)/.test
 	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
-	$(BIN)/python tests/fuzz/python/fuzz_program.py --seconds $(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/fuzz_program.py --seconds $(FUZZ_SECONDS)
 	$(PIP) atheris
 	$(BIN)/python tests/fuzz/fuzz_protocol.py -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 

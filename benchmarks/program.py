@@ -2,7 +2,7 @@
 """Serializing ``Program`` objects: this package against executorch and FlatBuffers' C++.
 
     python benchmarks/program.py                    the programs of the table
-    python benchmarks/program.py --corpus DIR       files of tests/python/program/corpus.py as well
+    python benchmarks/program.py --corpus DIR       files of tests/program/corpus.py as well
     python benchmarks/program.py --large 1G         a whole file with that much constant data
 
 All of one row is measured in one process, in turns; times are CPU time (all of it is
@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "tests" / "python" / "program")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests" / "program")]
 
 from bpte.program import (  # noqa: E402
     _accelerator,

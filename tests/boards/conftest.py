@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from boards_support import (
     EXECUTORCH_VARIABLE,
     LINKED,

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from boards_support import LINKED, ROOT, demo_arrays, demo_program, pack, run
 
+from boards_support import LINKED, ROOT, demo_arrays, demo_program, pack, run
 from bpte.run.launcher import State
 
 CMAKE = str(Path(sys.executable).with_name("cmake"))

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from boards_support import ROOT, build, demo_arrays, demo_program, pack, require
 
+from boards_support import ROOT, build, demo_arrays, demo_program, pack, require
 from bpte.run import board, launcher
 from bpte.run.launcher import State
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from boards_support import FIXTURES, TOLERANCE, build, changed, demo_program, pack, run
 
 import bpte
+from boards_support import FIXTURES, TOLERANCE, build, changed, demo_program, pack, run
 from bpte.run.launcher import State
 
 Models = Callable[[str], tuple[Path, list[tuple[np.ndarray, np.ndarray]]]]

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from boards_support import run
 
+from boards_support import run
 from bpte.run import launcher
 from bpte.run.launcher import State
 

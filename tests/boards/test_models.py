@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from boards_support import TOLERANCE, changed, pack, run
 
+from boards_support import TOLERANCE, changed, pack, run
 from bpte.run import launcher
 from bpte.run.launcher import State
 

@@ -9,8 +9,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from boards_support import ROOT, demo_arrays, demo_program, pack, run
 
+from boards_support import ROOT, demo_arrays, demo_program, pack, run
 from bpte.cli import run as cli
 from bpte.run import protocol
 from bpte.run.launcher import State

@@ -2,7 +2,7 @@
 #pragma once
 
 // schema/bpte.fbs as numbers: each table's fields by their index, each struct by its bytes.
-// tests/python/test_schema_numbers.py holds the two against each other.
+// tests/format/test_schema_numbers.py holds the two against each other.
 
 #include <bpte/core/internal/flatbuffer.h>
 

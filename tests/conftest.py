@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the tests share: where the built C++ programs are.
+
+Programs are looked for in the build folders that CMakePresets.json names; BPTE_BUILD names another
+one, BPTE_RUNNER a runner.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bpte
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def find_built(name: str) -> Path | None:
+    """The newest executable of this name in the build folder of the preset `host`."""
+    build = Path(os.environ.get("BPTE_BUILD", ROOT / "build" / "host"))
+    found = [p for p in build.rglob(name) if p.is_file() and os.access(p, os.X_OK)]
+    return max(found, key=lambda p: p.stat().st_mtime, default=None)
+
+
+@pytest.fixture(scope="session")
+def cpp_tool(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives a test program of tests by its name; built here when no build has it."""
+
+    def get(name: str) -> Path:
+        built = find_built(name)
+        if built is not None:
+            return built
+        folder = tmp_path_factory.mktemp("build")
+        configure = [
+            *("cmake", "-S", ROOT, "-B", folder, "-DBPTE_ENGINE_EXECUTORCH=OFF"),
+            "-DBPTE_BUILD_RUNNER=OFF",
+        ]
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        subprocess.run(configure, check=True, env=environment)
+        build = ["cmake", "--build", folder, "--target", name, "-j", "2"]
+        subprocess.run(build, check=True, env=environment)
+        (tool,) = (p for p in folder.rglob(name) if p.is_file())
+        return tool
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def bpte_runner() -> Path:
+    """The host runner, `bpte-run`; the test is skipped where none was built."""
+    named = os.environ.get("BPTE_RUNNER")
+    runner = Path(named) if named else find_built("bpte-run")
+    if runner is None:
+        pytest.skip("bpte-run is not built (cmake --build --preset host)")
+    return runner
+
+
+@pytest.fixture(scope="session")
+def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The committed demo model (examples/demo) and its three cases: needs no torch."""
+    demo = ROOT / "examples" / "demo"
+    arrays = np.load(demo / "mlp.npz")
+    cases = [
+        bpte.MethodTestCase(inputs=[arrays[f"in{i}"]], expected_outputs=[arrays[f"out{i}"]])
+        for i in range(3)
+    ]
+    path = tmp_path_factory.mktemp("demo") / "mlp.bpte"
+    suite = bpte.MethodTestSuite(method_name="forward", test_cases=cases)
+    bpte.BundledProgram(demo / "mlp.pte", [suite]).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def example_models() -> Path:
+    """The folder with what examples/export_models.py makes: NAME.pte and NAME.bpte.
+
+    Exported once for a state of the script and kept in build/examples: exporting takes longer
+    than the tests that use it. Skips where torch or executorch is missing.
+    """
+    pytest.importorskip("torch", reason="exporting the example models needs torch")
+    pytest.importorskip("executorch.exir", reason="exporting the example models needs executorch")
+    script = ROOT / "examples" / "export_models.py"
+    folder = ROOT / "build" / "examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = folder / "made-from.sha256"
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers share the folder
+        if not stamp.exists() or stamp.read_text() != digest:
+            environment = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
+            subprocess.run([sys.executable, script, folder], check=True, env=environment)
+            stamp.write_text(digest)
+    return folder

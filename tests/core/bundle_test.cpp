@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// What an opened bundle gives, and what callers and data sources can get wrong. The rules that
+// files can break have their own list: tests/contract/breakers.py.
+
+#include <bpte/core/bundle.h>
+#include <bpte/core/crc32.h>
+
+#include <cmath>
+#include <cstring>
+#include <initializer_list>
+
+#include "check.h"
+#include "memory_source.h"
+#include "samples.h"
+
+namespace {
+
+using bpte::Bundle;
+using bpte::Error;
+using bpte::Span;
+using bpte_test::MemorySource;
+
+alignas(128) uint8_t metadata_buffer[8192];
+alignas(16) uint8_t payload_buffer[256];
+
+Span<const uint8_t> plain() {
+  return bpte_test::kPlain;
+}
+
+float float_at(Span<const uint8_t> data, size_t index) {
+  float value = 0;
+  std::memcpy(&value, data.data() + index * sizeof value, sizeof value);
+  return value;
+}
+
+void check_content(const Bundle& bundle, bool bp09) {
+  CHECK(bundle.suite_count() == 2);
+  const auto forward = bundle.suite(0);
+  CHECK(forward.ok() && forward->method_name() == "forward");
+  CHECK(forward->case_count() == 2);
+  CHECK(bundle.suite(1)->method_name() == "encode");
+  CHECK(bundle.suite_for({"encode", 6})->case_count() == 1);
+
+  for (uint32_t i = 0; i < 2; ++i) {
+    const auto test_case = forward->test_case(i);
+    CHECK(test_case.ok());
+    CHECK(test_case->name() == (i == 0 ? "größte" : ""));
+    CHECK(test_case->input_count() == 3 && test_case->output_count() == 2);
+    const auto payload = bundle.case_payload(*test_case, payload_buffer, true);
+    CHECK(payload.ok());
+    CHECK(test_case->payload().size == payload->size());
+    CHECK(payload->size() == (bp09 ? 72 : 0));
+
+    const auto first = test_case->input(0, *payload);
+    CHECK(first.ok() && first->kind == bpte::ValueKind::kTensor);
+    const bpte::TensorView& tensor = first->tensor;
+    CHECK(tensor.scalar_type == bpte::ScalarType::kFloat);
+    CHECK(tensor.sizes.size() == 2 && tensor.sizes[0] == 2 && tensor.sizes[1] == 3);
+    CHECK(tensor.dim_order.size() == 2 && tensor.dim_order[0] == 0 && tensor.dim_order[1] == 1);
+    CHECK(tensor.data.size() == 24);
+    CHECK(reinterpret_cast<uintptr_t>(tensor.data.data()) % 16 == 0);
+    CHECK(float_at(tensor.data, 0) == static_cast<float>(i));
+    CHECK(float_at(tensor.data, 5) == static_cast<float>(i) + 1.25f);
+    const auto second = test_case->input(1, *payload);
+    CHECK(second->tensor.scalar_type == bpte::ScalarType::kChar);
+    CHECK(second->tensor.sizes.size() == 3 && second->tensor.dim_order[1] == 2);
+    CHECK(second->tensor.data.size() == 5 && second->tensor.data[4] == 4);
+    const auto third = test_case->input(2, *payload);
+    CHECK(third->kind == bpte::ValueKind::kInt && third->int_value == -7);
+    const auto output = test_case->expected_output(0, *payload);
+    CHECK(output->tensor.dim_order[0] == 1);
+    CHECK(float_at(output->tensor.data, 5) == 5.0f - static_cast<float>(i));
+    const auto scalar = test_case->expected_output(1, *payload);
+    CHECK(scalar->kind == bpte::ValueKind::kDouble && scalar->double_value == 0.5);
+    CHECK(test_case->input(3, *payload).fault().error == Error::kNoSuchItem);
+    CHECK(test_case->expected_output(2, *payload).fault().error == Error::kNoSuchItem);
+    // A buffer that is not what case_payload() gave.
+    if (bp09) {
+      const auto cut = test_case->input(1, payload->subspan(0, 36));
+      CHECK(cut.fault().error == Error::kBufferTooSmall && cut.fault().expected == 37);
+      CHECK(test_case->input(0, {}).fault().error == Error::kBufferTooSmall);
+    }
+  }
+
+  // Case over suite over default.
+  const auto own = forward->test_case(0)->tolerance(1);
+  CHECK(own.rtol == 1e-3 && own.atol == 1e-4 && own.max_outlier_share == 0);
+  CHECK(std::isnan(own.min_sqnr_db) && own.nan_policy == bpte::NanPolicy::kUnequal);
+  const auto inherited = forward->test_case(1)->tolerance(0);
+  CHECK(std::isnan(inherited.rtol) && inherited.max_outlier_share == 0.25);
+  CHECK(inherited.min_sqnr_db == -3.0 && inherited.nan_policy == bpte::NanPolicy::kEqual);
+  const auto default_one = bundle.suite(1)->test_case(0)->tolerance(0);
+  CHECK(std::isnan(default_one.rtol) && std::isnan(default_one.atol));
+
+  const auto scalars = bundle.suite(1)->test_case(0);
+  CHECK(scalars->payload().size == 0);
+  const auto nothing = bundle.case_payload(*scalars, {}, true);
+  CHECK(nothing.ok() && nothing->empty());
+  CHECK(scalars->input(0, {})->kind == bpte::ValueKind::kBool);
+  CHECK(scalars->input(0, {})->bool_value);
+  CHECK(scalars->expected_output(0, {})->kind == bpte::ValueKind::kInt);
+  CHECK(scalars->expected_output(0, {})->int_value == 0);
+
+  CHECK(bundle.metadata_count() == 2);
+  CHECK(*bundle.metadata_key(0) == "producer" && *bundle.metadata_value(0) == "by hand");
+  CHECK(*bundle.metadata_key(1) == "model" && bundle.metadata_value(1)->size == 0);
+  CHECK(bundle.metadata_key(2).fault().error == Error::kNoSuchItem);
+
+  CHECK(bundle.segment_count() == (bp09 ? 4u : 0u));
+  CHECK(bundle.segment(4).fault().error == Error::kNoSuchItem);
+  CHECK(bundle.named_data_count() == (bp09 ? 1u : 0u));
+  if (bp09) {
+    CHECK(*bundle.named_data_key(0) == "weights");
+    CHECK(bundle.named_data_segment(0)->file_offset == bundle.segment(3)->file_offset);
+  }
+  CHECK(bundle.named_data_key(1).fault().error == Error::kNoSuchItem);
+  CHECK(bundle.named_data_segment(1).fault().error == Error::kNoSuchItem);
+
+  CHECK(bundle.suite(2).fault().error == Error::kNoSuchItem);
+  CHECK(bundle.suite(bpte::kNoIndex).fault().error == Error::kNoSuchItem);
+  CHECK(bundle.suite_for({"forwar", 6}).fault().error == Error::kNoSuchItem);
+  CHECK(forward->test_case(2).fault().error == Error::kNoSuchItem);
+  const auto none = bundle.suite(2);
+  CHECK(none->method_name().size == 0 && none->case_count() == 0);  // empty, but safe to ask
+
+  const bpte::SegmentInfo program = bundle.program_info();
+  CHECK(program.size == 300);
+  uint8_t head[4] = {};
+  CHECK(bundle.read(program.file_offset + 1, head).ok());
+  CHECK(head[0] == 1 && head[3] == 4);
+  CHECK(!bundle.read(bundle.header().file_size, {head, 1}).ok());
+  CHECK(!bundle.read(~uint64_t{0}, head).ok());
+  CHECK(bundle.read(bundle.header().file_size, {head, 0}).ok());
+}
+
+void test_in_place() {
+  const auto bundle = Bundle::open(plain());
+  CHECK(bundle.ok());
+  check_content(*bundle, true);
+  CHECK(bundle->header().base_alignment == 128 && bundle->header().file_size == plain().size());
+  CHECK(reinterpret_cast<uintptr_t>(bundle->program().data()) % 128 == 0);
+  CHECK(bundle->program().data() > plain().data() && bundle->program().size() == 300);
+  CHECK(bundle->program_info().alignment == 128);
+  for (uint32_t i = 0; i < 4; ++i) {
+    CHECK(bundle->verify_segment(i, {}).ok());
+  }
+  CHECK(bundle->verify_segment(4, {}).fault().error == Error::kNoSuchItem);
+  CHECK(bundle->verify_checksums({}).ok());
+
+  const auto old = Bundle::open(bpte_test::kPlainBP08);
+  CHECK(old.ok());
+  check_content(*old, false);
+  CHECK(old->program().size() == 300 && old->program()[299] == 0);
+  CHECK(old->program_info().alignment >= 128);
+  CHECK(old->verify_checksums({}).ok());
+}
+
+void test_misaligned() {
+  static uint8_t copy[sizeof bpte_test::kPlain + 256];
+  uint8_t* const aligned = copy + (128 - reinterpret_cast<uintptr_t>(copy) % 128);
+  for (const size_t shift : {1u, 4u, 16u, 64u}) {
+    std::memcpy(aligned + shift, plain().data(), plain().size());
+    const auto bundle = Bundle::open({aligned + shift, plain().size()});
+    CHECK(bundle.fault().error == Error::kMisalignedBase && bundle.fault().expected == 128);
+    CHECK(bundle.fault().value == reinterpret_cast<uintptr_t>(aligned + shift));
+  }
+  const size_t size = sizeof bpte_test::kPlainBP08;
+  CHECK(size < plain().size());
+  std::memcpy(aligned + 8, bpte_test::kPlainBP08, size);
+  const auto old = Bundle::open({aligned + 8, size});
+  CHECK(old.fault().error == Error::kMisalignedBase && old.fault().expected == 16);
+  std::memcpy(aligned + 16, bpte_test::kPlainBP08, size);
+  const auto shifted = Bundle::open({aligned + 16, size});
+  CHECK(shifted.ok() && shifted->program_info().alignment == 16);
+}
+
+void test_header() {
+  const auto header = bpte::Header::parse(plain().subspan(0, bpte::kHeaderProbeSize));
+  CHECK(header.ok() && header->format == bpte::Format::kBP09);
+  CHECK(header->file_size == plain().size() && header->header_length == 64);
+  CHECK(header->segment_base_offset + header->segment_data_size == header->file_size);
+  const auto longer = bpte::Header::parse({bpte_test::kLongerHeader, bpte::kHeaderProbeSize});
+  CHECK(longer.ok() && longer->header_length == 128);
+  const auto old = bpte::Header::parse({bpte_test::kPlainBP08, bpte::kHeaderProbeSize});
+  CHECK(old.ok() && old->format == bpte::Format::kBP08 && old->base_alignment == 16);
+  CHECK(bpte::Header::parse({}).fault().error == Error::kTooShort);
+}
+
+void test_source() {
+  MemorySource source(plain());
+  bpte::OpenOptions verify;
+  verify.verify_checksums = true;
+  const auto bundle = Bundle::open(source, metadata_buffer, verify);
+  CHECK(bundle.ok());
+  check_content(*bundle, true);
+  CHECK(bundle->program().empty());
+  CHECK(bundle->verify_checksums({}).fault().error == Error::kBufferTooSmall);
+  uint8_t one[1];
+  CHECK(bundle->verify_checksums(one).ok());
+
+  // Buffers: too small by one, exact, misaligned.
+  const size_t needed = static_cast<size_t>(bundle->header().metadata_size);
+  const auto small = Bundle::open(source, {metadata_buffer, needed - 1});
+  CHECK(small.fault().error == Error::kBufferTooSmall && small.fault().expected == needed);
+  CHECK(Bundle::open(source, {metadata_buffer, needed}, verify).ok());
+  const auto tiny = Bundle::open(source, {metadata_buffer, 64});
+  CHECK(tiny.fault().error == Error::kBufferTooSmall &&
+        tiny.fault().expected == bpte::kHeaderProbeSize);
+  const auto odd = Bundle::open(source, {metadata_buffer + 8, needed});
+  CHECK(odd.fault().error == Error::kMisalignedBase && odd.fault().expected == 16);
+
+  const auto again = Bundle::open(source, metadata_buffer);
+  const auto test_case = again->suite(0)->test_case(0);
+  const auto short_payload = again->case_payload(*test_case, {payload_buffer, 71}, false);
+  CHECK(short_payload.fault().error == Error::kBufferTooSmall &&
+        short_payload.fault().expected == 72);
+  CHECK(again->case_payload(*test_case, {payload_buffer + 8, 72}, false).fault().error ==
+        Error::kMisalignedBase);
+
+  // BP08 lies in the buffer as a whole.
+  MemorySource old_source(bpte_test::kPlainBP08);
+  const auto old = Bundle::open(old_source, metadata_buffer);
+  CHECK(old.ok());
+  check_content(*old, false);
+  CHECK(old->program().size() == 300 && old->program().data() > metadata_buffer);
+}
+
+// A source whose reading number `failing` fails, and whose bytes differ from reading `changing` on.
+class Faulty : public MemorySource {
+ public:
+  using MemorySource::MemorySource;
+  bool read(uint64_t offset, Span<uint8_t> buffer) override {
+    const bool ok = MemorySource::read(offset, buffer);
+    if (reads == failing) {
+      return false;
+    }
+    if (reads >= changing && at >= offset && at - offset < buffer.size()) {
+      buffer[static_cast<size_t>(at - offset)] ^= 0x40;
+    }
+    return ok;
+  }
+  unsigned failing = ~0u;
+  unsigned changing = ~0u;
+  uint64_t at = 0;
+};
+
+void test_faults_of_a_source() {
+  bpte::OpenOptions verify;
+  verify.verify_checksums = true;
+  Faulty counted(plain());
+  CHECK(Bundle::open(counted, metadata_buffer, verify).ok());
+  const unsigned reads = counted.reads;
+  CHECK(reads >= 2 + 4);
+  for (unsigned i = 1; i <= reads; ++i) {
+    Faulty source(plain());
+    source.failing = i;
+    CHECK(Bundle::open(source, metadata_buffer, verify).fault().error == Error::kReadFailed);
+  }
+  // A byte of the header that changes between its two readings.
+  for (const uint64_t at : {16u, 24u, 40u, 57u}) {
+    Faulty source(plain());
+    source.changing = 2;
+    source.at = at;
+    CHECK(Bundle::open(source, metadata_buffer).fault().error == Error::kSourceChanged);
+  }
+  // Any byte that changes at any reading is seen, with checksums.
+  size_t unseen = 0;
+  for (uint64_t at = 0; at < plain().size(); at += 5) {
+    for (unsigned i = 1; i <= reads; ++i) {
+      Faulty source(plain());
+      source.changing = i;
+      source.at = at;
+      const auto bundle = Bundle::open(source, metadata_buffer, verify);
+      if (bundle.ok()) {
+        // Read before it changed: then the next look at it tells. The metadata is not read again.
+        unseen +=
+            bundle->verify_checksums(payload_buffer).ok() && at >= bundle->header().metadata_size
+                ? 1
+                : 0;
+      }
+    }
+  }
+  CHECK(unseen == 0);
+  // The same for a payload that is read when its turn comes.
+  Faulty source(plain());
+  const auto bundle = Bundle::open(source, metadata_buffer, verify);
+  const auto test_case = bundle->suite(0)->test_case(1);
+  source.changing = 0;
+  source.at = test_case->payload().file_offset + 7;
+  const auto changed = bundle->case_payload(*test_case, payload_buffer, true);
+  CHECK(changed.fault().error == Error::kSegmentChecksum && changed.fault().segment == 2);
+  source.failing = source.reads + 1;
+  CHECK(bundle->case_payload(*test_case, payload_buffer, true).fault().error == Error::kReadFailed);
+}
+
+class Resizing : public MemorySource {
+ public:
+  using MemorySource::MemorySource;
+  uint64_t size() const override { return MemorySource::size() + (calls++ > 0 ? 1 : 0); }
+  mutable unsigned calls = 0;
+};
+
+void test_sizes_of_a_source() {
+  Resizing resizing(plain());
+  CHECK(Bundle::open(resizing, metadata_buffer).fault().error == Error::kSourceChanged);
+  MemorySource silent(plain(), false);
+  CHECK(Bundle::open(silent, metadata_buffer).ok());
+  MemorySource silent_and_cut(plain().subspan(0, plain().size() - 1), false);
+  CHECK(Bundle::open(silent_and_cut, metadata_buffer).fault().error == Error::kTruncated);
+  MemorySource silent_old(bpte_test::kPlainBP08, false);
+  CHECK(Bundle::open(silent_old, metadata_buffer).fault().error == Error::kReadFailed);
+}
+
+// A bundle of 12 GiB whose second segment begins past 4 GiB, held by nobody: the metadata of kPlain
+// with a few numbers changed, zeros after it.
+class Huge : public bpte::DataSource {
+ public:
+  static constexpr uint64_t kFirst = uint64_t{5} << 30;
+
+  Huge() {
+    const auto header = bpte::Header::parse(plain()).get();
+    size_ = static_cast<size_t>(header.metadata_size);
+    std::memcpy(metadata_, plain().data(), size_);
+    // The segment table: its first entry is offset 0, size 300, alignment 128.
+    const uint32_t entry[5] = {0, 0, 300, 0, 128};
+    size_t at = 72;
+    while (at + 96 <= size_ && std::memcmp(metadata_ + at, entry, sizeof entry) != 0) {
+      at += 4;
+    }
+    CHECK(at + 96 <= size_);
+    uint64_t offset = 0;
+    const uint64_t sizes[] = {kFirst, 72, 72, (uint64_t{7} << 30) + 1};
+    for (unsigned i = 0; i < 4; ++i) {
+      const uint32_t alignment = i == 0 ? 128 : i == 3 ? 1 : 16;
+      offset += (alignment - offset % alignment) % alignment;
+      std::memcpy(metadata_ + at + 24 * i, &offset, 8);
+      std::memcpy(metadata_ + at + 24 * i + 8, &sizes[i], 8);
+      offset += sizes[i];
+    }
+    file_size_ = header.segment_base_offset + offset;
+    std::memcpy(metadata_ + 16, &file_size_, 8);
+    std::memcpy(metadata_ + 40, &offset, 8);
+    std::memset(metadata_ + 56, 0, 4);
+    const uint32_t crc = bpte::crc32({metadata_, size_});
+    std::memcpy(metadata_ + 56, &crc, 4);
+  }
+
+  uint64_t size() const override { return file_size_; }
+  bool read(uint64_t offset, Span<uint8_t> buffer) override {
+    if (offset > file_size_ || buffer.size() > file_size_ - offset) {
+      return false;
+    }
+    last_offset = offset;
+    for (size_t i = 0; i < buffer.size(); ++i) {
+      buffer[i] = offset + i < size_ ? metadata_[offset + i] : 0;
+    }
+    return true;
+  }
+  uint64_t last_offset = 0;
+
+ private:
+  uint8_t metadata_[sizeof metadata_buffer];
+  size_t size_ = 0;
+  uint64_t file_size_ = 0;
+};
+
+void test_past_4_gib() {
+  static Huge source;
+  const auto bundle = Bundle::open(source, metadata_buffer);
+  CHECK(bundle.ok());
+  CHECK(bundle->program_info().size == Huge::kFirst);
+  CHECK(bundle->program().empty());
+  const auto test_case = bundle->suite(0)->test_case(0);
+  const uint64_t offset = test_case->payload().file_offset;
+  CHECK(offset > Huge::kFirst);
+  const auto payload = bundle->case_payload(*test_case, payload_buffer, false);
+  CHECK(payload.ok() && payload->size() == 72);
+  CHECK(source.last_offset == offset);
+  uint8_t last[1] = {7};
+  CHECK(bundle->read(bundle->header().file_size - 1, last).ok() && last[0] == 0);
+  // In place, what there is of it is too little.
+  Span<const uint8_t> part = {metadata_buffer, sizeof metadata_buffer};
+  CHECK(Bundle::open(part).fault().error == Error::kTruncated);
+}
+
+void test_text_of_faults() {
+  char text[200];
+  bpte::Fault fault;
+  fault.error = Error::kPayloadBounds;
+  fault.suite = 0;
+  fault.test_case = 1;
+  fault.input = 0;
+  fault.offset = 688;
+  fault.value = 4096;
+  fault.expected = 1024;
+  const char wanted[] =
+      "payload_bounds: suite 0, case 1, input 0: ends past its segment: 4096, limit 1024 (file "
+      "offset 688)";
+  CHECK(bpte::format_fault(fault, text) == sizeof wanted - 1);
+  CHECK(std::strcmp(text, wanted) == 0);
+  // Cut to fit, terminated whatever the size.
+  for (size_t size = 1; size < sizeof wanted; ++size) {
+    text[size] = '#';
+    CHECK(bpte::format_fault(fault, {text, size}) == size - 1);
+    CHECK(std::strncmp(text, wanted, size - 1) == 0 && text[size - 1] == '\0' && text[size] == '#');
+  }
+  CHECK(bpte::format_fault(fault, {}) == 0);
+  fault = bpte::Fault();
+  fault.error = Error::kNegativeSize;
+  fault.value = static_cast<uint64_t>(int64_t{-2147483648});
+  bpte::format_fault(fault, text);
+  CHECK(std::strcmp(text, "negative_size: a size is -2147483648") == 0);
+  fault.error = Error::kTruncated;
+  fault.value = ~uint64_t{0};
+  fault.expected = 12345678901234567890u;
+  bpte::format_fault(fault, text);
+  CHECK(std::strstr(text, "18446744073709551615 bytes") != nullptr);
+  CHECK(std::strstr(text, "12345678901234567890") != nullptr);
+  // Every rule has a name and a text of its own.
+  for (unsigned i = 1; i < static_cast<unsigned>(Error::kCount_); ++i) {
+    fault.error = static_cast<Error>(i);
+    bpte::format_fault(fault, text);
+    const char* const name = bpte::to_string(fault.error);
+    CHECK(std::strncmp(text, name, std::strlen(name)) == 0);
+    CHECK(std::strstr(text, "no violation") == nullptr);
+    CHECK(std::strcmp(name, bpte::to_string(static_cast<Error>(i - 1))) != 0);
+  }
+  CHECK(std::strcmp(bpte::to_string(Error::kOk), "ok") == 0);
+  CHECK(std::strcmp(bpte::to_string(Error::kNoSuchItem), "no_such_item") == 0);
+  CHECK(std::strcmp(bpte::to_string(static_cast<Error>(250)), "unknown") == 0);
+}
+
+}  // namespace
+
+int main() {
+  test_header();
+  test_in_place();
+  test_misaligned();
+  test_source();
+  test_faults_of_a_source();
+  test_sizes_of_a_source();
+  test_past_4_gib();
+  test_text_of_faults();
+  return bpte_test::finish();
+}

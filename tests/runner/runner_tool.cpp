@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// runner_tool FILE STEP [ERROR]: runs a bundle on an engine that computes nothing, to see what the
+// runner makes of an engine's answers (tests/runner/test_runner.py). Its one method, "echo", gives
+// its inputs back as its outputs. At STEP (load, load_method, set_input, execute, output) it
+// answers with ERROR, the name of an EngineError; "abandon" leaves the run from within execute(),
+// "abandon_twice" also from the report; "none" for no failure at all.
+
+#include <bpte/runner/runner.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+class Echo final : public bpte::Engine {
+ public:
+  Echo(const char* step, const char* error) : step_(step), error_(error) {}
+
+  const char* name() const override { return "echo"; }
+  const char* version() const override { return ""; }
+  bpte::EngineError load(const bpte::ProgramLocation&) override { return at("load"); }
+  bool has_method(const char* name, size_t size) const override {
+    return size == 4 && std::memcmp(name, "echo", 4) == 0;
+  }
+  bpte::EngineError load_method(const char*, size_t) override { return at("load_method"); }
+  size_t input_count() const override { return kCount; }
+  size_t output_count() const override { return kCount; }
+  bpte::EngineError set_input(size_t index, const bpte::Value& value) override {
+    values_[index] = value;
+    return index == 1 ? at("set_input") : bpte::EngineError::kOk;
+  }
+  bpte::EngineError execute() override {
+    if (std::strncmp(step_, "abandon", 7) == 0) {
+      bpte::abandon_run("execution_failed", "left in the middle");
+      if (std::strcmp(step_, "abandon_twice") == 0) bpte::abandon_run("crashed", "once more");
+      std::fflush(stdout);
+      std::_Exit(4);
+    }
+    return at("execute");
+  }
+  bpte::EngineError output(size_t index, bpte::Value& value) override {
+    value = values_[index];
+    return index == kCount - 1 ? at("output") : bpte::EngineError::kOk;
+  }
+  const char* message() const override { return "as \xC3\xA4sked"; }
+
+ private:
+  // More than the runner keeps results of.
+  static constexpr size_t kCount = 6;
+
+  bpte::EngineError at(const char* step) const {
+    if (std::strcmp(step_, step) != 0) return bpte::EngineError::kOk;
+    for (int i = 1; i < 256; ++i) {
+      const auto error = static_cast<bpte::EngineError>(i);
+      if (std::strcmp(to_string(error), error_) == 0) return error;
+    }
+    std::fprintf(stderr, "no such error: %s\n", error_);
+    std::exit(2);
+  }
+
+  const char* step_;
+  const char* error_;
+  bpte::Value values_[kCount];
+};
+
+class Stdout final : public bpte::Output {
+ public:
+  void write(const char* data, size_t size) override { std::fwrite(data, 1, size, stdout); }
+};
+
+// Runs over once: what a case took must come out right all the same.
+class Clock final : public bpte::Clock {
+ public:
+  uint64_t now() override { return now_ += 7; }
+  const char* unit() const override { return "cycles"; }
+
+ private:
+  uint64_t now_ = UINT64_MAX - 10;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) return 2;
+  std::FILE* const file = std::fopen(argv[1], "rb");
+  if (file == nullptr) return 2;
+  std::fseek(file, 0, SEEK_END);
+  const size_t size = static_cast<size_t>(std::ftell(file));
+  std::rewind(file);
+  constexpr size_t kAlignment = 4096;
+  std::vector<uint8_t> memory(size + kAlignment);
+  uint8_t* const bytes =
+      memory.data() + (-reinterpret_cast<uintptr_t>(memory.data()) & (kAlignment - 1));
+  const bool read = std::fread(bytes, 1, size, file) == size;
+  std::fclose(file);
+  if (!read) return 2;
+
+  Stdout output;
+  Clock clock;
+  bpte::RunOptions options;
+  options.target = "nowhere";
+  const bpte::Result<bpte::Bundle> bundle =
+      bpte::Bundle::open(bpte::Span<const uint8_t>(bytes, size));
+  if (!bundle.ok()) return static_cast<int>(bpte::report_fault(bundle.fault(), output, options));
+  Echo engine(argv[2], argc > 3 ? argv[3] : "");
+  return static_cast<int>(bpte::run_bundle(*bundle, engine, output, clock, options));
+}
