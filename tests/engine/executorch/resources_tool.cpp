@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // resources_tool FILE: what the ExecuTorch engine makes of too little memory and of a source that
-// fails (tests/engine/executorch/test_executorch_resources.py). Runs a bundle's cases in arenas of every size
-// from nothing to enough, one arena at a time: whatever is too small must end in out_of_memory,
-// with the arena and the size in the message. Then with a source whose n-th read fails, for every
-// n: that must be told as well. Prints what was enough for each.
+// fails (tests/engine/executorch/test_executorch_resources.py). Runs a bundle's cases in arenas of
+// every size from nothing to enough, one arena at a time: whatever is too small must end in
+// out_of_memory, with the arena and the size in the message. Then with a source whose n-th read
+// fails, for every n: that must be told as well. Prints what was enough for each.
 
 #include <bpte/core/bundle.h>
 #include <bpte/engine/executorch/executorch_engine.h>
