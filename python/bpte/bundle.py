@@ -309,8 +309,8 @@ class Bundle:
                 Rule.SEGMENT_CHECKSUM,
                 place=Place(segment=index),
                 offset=self._extent(segment).offset,
-                value=f"{crc:#010x}",
-                expected=f"{segment.crc32:#010x}",
+                value=crc,
+                expected=segment.crc32,
                 path=str(self.path),
             )
 

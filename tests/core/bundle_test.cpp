@@ -395,8 +395,9 @@ void test_text_of_faults() {
   fault.value = 4096;
   fault.expected = 1024;
   const char wanted[] =
-      "payload_bounds: suite 0, case 1, input 0: ends past its segment: 4096, limit 1024 (file "
-      "offset 688)";
+      "payload_bounds: suite 0, case 1, input 0: the payload ends past its segment: it ends at "
+      "4096, "
+      "the segment has 1024 bytes (file offset 688)";
   CHECK(bpte::format_fault(fault, text) == sizeof wanted - 1);
   CHECK(std::strcmp(text, wanted) == 0);
   // Cut to fit, terminated whatever the size.
@@ -410,13 +411,23 @@ void test_text_of_faults() {
   fault.error = Error::kNegativeSize;
   fault.value = static_cast<uint64_t>(int64_t{-2147483648});
   bpte::format_fault(fault, text);
-  CHECK(std::strcmp(text, "negative_size: a size is -2147483648") == 0);
+  CHECK(std::strcmp(text, "negative_size: a size is negative: -2147483648") == 0);
   fault.error = Error::kTruncated;
   fault.value = ~uint64_t{0};
   fault.expected = 12345678901234567890u;
   bpte::format_fault(fault, text);
   CHECK(std::strstr(text, "18446744073709551615 bytes") != nullptr);
   CHECK(std::strstr(text, "12345678901234567890") != nullptr);
+  // Bytes of the file do not reach a terminal as they are.
+  fault.error = Error::kNotABundle;
+  fault.value = 0x0A1B5042;
+  bpte::format_fault(fault, text);
+  CHECK(std::strstr(text, "\"BP\\x1b\\x0a\"") != nullptr);
+  // Values that are not known are not told.
+  fault.error = Error::kPayloadBounds;
+  fault.value = fault.expected = 0;
+  bpte::format_fault(fault, text);
+  CHECK(std::strcmp(text, "payload_bounds: the payload ends past its segment") == 0);
   // Every rule has a name and a text of its own.
   for (unsigned i = 1; i < static_cast<unsigned>(Error::kCount_); ++i) {
     fault.error = static_cast<Error>(i);

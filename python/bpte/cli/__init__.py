@@ -97,7 +97,7 @@ def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
     from bpte.format.rules import BundleError
 
     if isinstance(error, BundleError):
-        return EXIT_MALFORMED, error.to_json()
+        return error.rule.exit_code, error.to_json()
     if isinstance(error, OSError):
         from bpte.files.atomic import SameFileError
 

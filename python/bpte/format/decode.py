@@ -111,21 +111,14 @@ class _Walk:
             segment = Segment._make(_SEGMENT.unpack_from(self.reader.data, at))
             self.place = Place(segment=index)
             offset, size, alignment, _ = segment
-            if (
-                not layout.is_power_of_two(alignment)
-                or alignment > header.base_alignment
-                or offset % alignment
-            ):
-                raise self.fault(
-                    Rule.SEGMENT_ALIGNMENT,
-                    at,
-                    f"alignment {alignment}, offset {offset}",
-                    f"a power of two up to {header.base_alignment}, kept by the offset",
-                )
+            if not layout.is_power_of_two(alignment) or alignment > header.base_alignment:
+                raise self.fault(Rule.SEGMENT_ALIGNMENT, at, alignment, header.base_alignment)
+            if offset % alignment:
+                raise self.fault(Rule.SEGMENT_ALIGNMENT, at, offset, alignment)
             if offset < end:
                 raise self.fault(Rule.SEGMENT_ORDER, at, offset, end)
             if offset != layout.align_up(end, alignment):
-                raise self.fault(Rule.SEGMENT_GAP, at, offset, layout.align_up(end, alignment))
+                raise self.fault(Rule.SEGMENT_GAP, at, offset, end)
             end = offset + size
             if end > _U64:
                 raise self.fault(Rule.OVERFLOW, at, size, _U64 - offset)
@@ -146,7 +139,7 @@ class _Walk:
             raise self.fault(Rule.PROGRAM_INLINE, run[0], run[1])
         index: int = self.reader.scalar(field, _U32, 0)
         if index >= len(self.segments):
-            raise self.fault(Rule.PROGRAM_MISSING, root, index, f"fewer than {len(self.segments)}")
+            raise self.fault(Rule.PROGRAM_MISSING, root, index, len(self.segments))
         segment = self.segments[index]
         self.place = Place(segment=index)
         if segment.size == 0:
@@ -166,9 +159,11 @@ class _Walk:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             at = error.start
-            raise self.fault(Rule.TEXT_ENCODING, first + at, f"byte {data[at]:#04x}") from None
+            raise self.fault(
+                Rule.TEXT_ENCODING, first + at, count, detail=f"byte {data[at]:#04x}"
+            ) from None
         if "\0" in text:
-            raise self.fault(Rule.TEXT_ENCODING, first + data.index(0), "NUL")
+            raise self.fault(Rule.TEXT_ENCODING, first + data.index(0), count, detail="a NUL")
         return text
 
     def _suites(self, elements: range) -> list[Suite]:
@@ -185,7 +180,7 @@ class _Walk:
                 raise self.fault(Rule.METHOD_NAME_MISSING, table)
             method = self._text(run)
             if method in methods:
-                raise self.fault(Rule.DUPLICATE_SUITE, run[0], method)
+                raise self.fault(Rule.DUPLICATE_SUITE, run[0])
             methods.add(method)
             if not cases:
                 raise self.fault(Rule.CASES_MISSING, table)
@@ -203,7 +198,9 @@ class _Walk:
             return []
         reader = self.reader
         tolerances = []
+        place = self.place
         for index, element in enumerate(reader.elements(field)):
+            self.place = place._replace(output=index)
             table = reader.table(element)
             reader.charge(table, _STEPS_PER_TABLE)
             rtol, atol, share, sqnr, cosine, policy, not_compared = reader.fields(table)
@@ -225,8 +222,8 @@ class _Walk:
                     )
                 )
             except ValueError as error:
-                self.place = self.place._replace(output=index)
                 raise self.fault(Rule.TOLERANCE_VALUE, table, detail=str(error)) from None
+        self.place = place
         return tolerances
 
     def _case(self, table: int, inherited: int) -> Case:
@@ -243,9 +240,7 @@ class _Walk:
         own = self._tolerances(tolerances)
         count = len(own) or inherited
         if count > 1 and count != len(output_elements):
-            raise self.fault(
-                Rule.TOLERANCE_COUNT, table, count, f"none, one or {len(output_elements)}"
-            )
+            raise self.fault(Rule.TOLERANCE_COUNT, table, count, len(output_elements))
         segment: int | None = None
         sides: list[list[Value]] = []
         for side, elements in (("input", input_elements), ("output", output_elements)):
@@ -281,7 +276,7 @@ class _Walk:
         kind: int = reader.scalar(kind_field, _U8, 0)
         table = reader.table(field) if field else 0
         if not _TENSOR <= kind <= _DOUBLE or not table:
-            raise self.fault(Rule.VALUE_MISSING, at, f"type {kind}")
+            raise self.fault(Rule.VALUE_MISSING, at, kind)
         if kind == _TENSOR:
             return self._tensor(table, case_segment)
         content = reader.fields(table)[0]
@@ -319,18 +314,17 @@ class _Walk:
         if order_run is None:
             raise self.fault(Rule.DIM_ORDER_MISSING, at)
         first, length = order_run
+        dim_order = tuple(memory[first : first + min(length, rank)])
+        for index, dim in enumerate(dim_order):
+            if dim >= rank or dim in dim_order[:index]:
+                raise self.fault(Rule.DIM_ORDER, first + index, dim, rank)
         if length != rank:
-            raise self.fault(Rule.DIM_ORDER, first, f"{length} entries", rank)
-        dim_order = tuple(memory[first : first + length])
-        if sorted(dim_order) != list(range(rank)):
-            raise self.fault(
-                Rule.DIM_ORDER, first, list(dim_order), f"a permutation of 0..{rank - 1}"
-            )
+            raise self.fault(Rule.DIM_ORDER, first, length, rank)
         if count > _U64:
-            raise self.fault(Rule.OVERFLOW, at, f"{count} bytes", _U64)
+            raise self.fault(Rule.OVERFLOW, at)
         if self.bp08:
             if data is None and count:
-                raise self.fault(Rule.PAYLOAD_MISSING, at, expected=f"{count} bytes")
+                raise self.fault(Rule.PAYLOAD_MISSING, at, expected=count)
             first, size = data or (at, 0)
             if size != count:
                 raise self.fault(Rule.PAYLOAD_SIZE, first, size, count)
@@ -338,22 +332,18 @@ class _Walk:
         if data is not None:
             raise self.fault(Rule.PAYLOAD_INLINE, data[0], data[1])
         if payload is None:
-            raise self.fault(Rule.PAYLOAD_MISSING, at)
+            raise self.fault(Rule.PAYLOAD_MISSING, at, expected=count)
         offset, size, segment = payload
         place = self.place
-        self.place = place._replace(segment=segment)
         if segment >= len(self.segments):
-            raise self.fault(Rule.PAYLOAD_SEGMENT, at, segment, f"fewer than {len(self.segments)}")
+            raise self.fault(Rule.PAYLOAD_SEGMENT, at, segment, len(self.segments))
+        self.place = place._replace(segment=segment)
         if case_segment is not None and segment != case_segment:
             raise self.fault(Rule.PAYLOAD_SEGMENT, at, segment, case_segment)
         _, segment_size, alignment, _ = self.segments[segment]
-        if offset % layout.PAYLOAD_ALIGNMENT or alignment < layout.PAYLOAD_ALIGNMENT:
-            raise self.fault(
-                Rule.PAYLOAD_ALIGNMENT,
-                at,
-                f"offset {offset} in a segment aligned to {alignment}",
-                f"multiples of {layout.PAYLOAD_ALIGNMENT}",
-            )
+        for aligned in (offset, alignment):  # a segment aligned to less misaligns what it holds
+            if aligned % layout.PAYLOAD_ALIGNMENT:
+                raise self.fault(Rule.PAYLOAD_ALIGNMENT, at, aligned, layout.PAYLOAD_ALIGNMENT)
         if offset + size > _U64:
             raise self.fault(Rule.OVERFLOW, at, size, _U64 - offset)
         if offset + size > segment_size:
@@ -387,13 +377,7 @@ class _Walk:
         for at, key, other in self._entries(field, Rule.NAMED_DATA):
             segment: int = self.reader.scalar(other, _U32, 0)
             if segment >= len(self.segments):
-                raise self.fault(
-                    Rule.NAMED_DATA,
-                    at,
-                    segment,
-                    f"fewer than {len(self.segments)}",
-                    f"{key!r} names no segment",
-                )
+                raise self.fault(Rule.NAMED_DATA, at, segment, len(self.segments))
             named[key] = segment
         return named
 

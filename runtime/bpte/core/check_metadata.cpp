@@ -201,7 +201,7 @@ bool Walk::suite(const Vector& suites, uint32_t index) {
   }
   const uint32_t twin = first_like(suites, index, schema::kSuiteMethodName, name);
   if (twin != index) {
-    return fail(Error::kDuplicateSuite, name.at, twin, 0);
+    return fail(Error::kDuplicateSuite, name.at);
   }
   const Vector cases = tables(suite, schema::kSuiteTestCases);
   if (!cases) {
@@ -241,6 +241,9 @@ bool Walk::test_case(const Vector& inherited, Position test_case) {
   if (holds.count > 1 && holds.count != outputs.count) {
     return fail(Error::kToleranceCount, holds.at, holds.count, outputs.count);
   }
+  if (reader_.bad()) {
+    return fail(Error::kMetadataMalformed, 0);
+  }
   return values(inputs, &fault_.input) && values(outputs, &fault_.output);
 }
 
@@ -275,7 +278,8 @@ bool Walk::tensor(Position table) {
   const uint32_t rank = fields.sizes.count;
   uint64_t bytes = element_size(fields.scalar_type);
   if (bytes == 0) {
-    return fail(Error::kScalarType, table, static_cast<uint8_t>(fields.scalar_type), 0);
+    const int64_t number = static_cast<int8_t>(fields.scalar_type);
+    return fail(Error::kScalarType, table, static_cast<uint64_t>(number), 0);
   }
   if (!fields.sizes) {
     return fail(Error::kSizesMissing, table);
@@ -316,7 +320,7 @@ bool Walk::tensor(Position table) {
   if (empty) {
     bytes = 0;
   } else if (overflow != 0) {
-    return fail(Error::kOverflow, fields.sizes.at, rank, 0);
+    return fail(Error::kOverflow, fields.sizes.at);
   }
   return payload(fields, table, bytes);
 }
@@ -341,10 +345,10 @@ bool Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
   const uint64_t offset = reader_.load<uint64_t>(at);
   const uint64_t size = reader_.load<uint64_t>(at + schema::kPayloadRefAtSize);
   const uint32_t index = reader_.load<uint32_t>(at + schema::kPayloadRefAtSegment);
-  fault_.segment = index;
   if (index >= segments_.count) {
     return fail(Error::kPayloadSegment, at, index, segments_.count);
   }
+  fault_.segment = index;
   if (case_segment_ == kNoIndex) {
     case_segment_ = index;
   }

@@ -77,13 +77,19 @@ bool Bundle::verify(uint32_t first, uint32_t last, uint64_t padding, const Span<
     const SegmentInfo info = segment_info(i);
     const uint64_t end = info.file_offset + info.size;
     uint32_t computed = 0;
-    if (!scan(padding, info.file_offset, scratch, nullptr, fault) ||
-        !scan(info.file_offset, end, scratch, &computed, fault) ||
+    // The padding in front of the first segment is the metadata's.
+    fault.segment = i != 0 ? i : kNoIndex;
+    if (!scan(padding, info.file_offset, scratch, nullptr, fault)) {
+      return false;
+    }
+    fault.segment = i;
+    if (!scan(info.file_offset, end, scratch, &computed, fault) ||
         !internal::check_segment_crc(i, info, computed, fault)) {
       return false;
     }
     padding = end;
   }
+  fault.segment = kNoIndex;
   return true;
 }
 

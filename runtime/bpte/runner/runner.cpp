@@ -28,16 +28,7 @@ Outcome outcome_of(const Tally& tally, bool stopped, Outcome reason) {
 }
 
 Outcome outcome_of(Error error) {
-  switch (error) {
-    case Error::kMisalignedBase:
-    case Error::kReadFailed:
-    case Error::kSourceChanged:
-    case Error::kBufferTooSmall:
-    case Error::kNoSuchItem:
-      return Outcome::kInfrastructure;
-    default:
-      return Outcome::kMalformed;
-  }
+  return static_cast<Outcome>(exit_code(error));
 }
 
 Outcome outcome_of(EngineError error) {
