@@ -211,7 +211,7 @@ class Segment:
 class Model:
     """A valid bundle with a bit of everything, open to damage.
 
-    Two suites: "forward" with two cases of tensors and scalars, "encode" with one of scalars alone.
+    Two suites: "forward" with two cases of tensors and scalars, "generate" with one of scalars.
     """
 
     def __init__(self, format: str) -> None:
@@ -268,14 +268,14 @@ class Model:
                     SUITE_TOLERANCES: Tables([self.suite_tolerance]),
                 }
             ),
-            Table({METHOD: String(b"encode"), CASES: Tables([scalar_case])}),
+            Table({METHOD: String(b"generate"), CASES: Tables([scalar_case])}),
         ]
         self.key_value = Table({0: String(b"producer"), 1: String(b"by hand")})
         self.root = Table(
             {
                 VERSION: Scalar("I", 2),
                 SUITES: Tables(self.suites),
-                METADATA: Tables([self.key_value, Table({0: String(b"model"), 1: String(b"")})]),
+                METADATA: Tables([Table({0: String(b"model"), 1: String(b"")}), self.key_value]),
             }
         )
         self.named = Table()
@@ -540,6 +540,8 @@ _header("unknown_feature", "feature-bit-31", required_features=1 << 31)
 _header("base_alignment", "base-alignment-0", base_alignment=0)
 _header("base_alignment", "base-alignment-64", base_alignment=64)
 _header("base_alignment", "base-alignment-192", base_alignment=192)
+_header("base_alignment", "base-alignment-4-mib", base_alignment=4 << 20)
+_header("base_alignment", "base-alignment-2-to-31", base_alignment=1 << 31)
 _header("metadata_size", "metadata-past-segments", metadata_size=1 << 20)
 _header("metadata_size", "metadata-size-wraps", metadata_size=U64)
 _header(
@@ -784,7 +786,15 @@ def _amplify(m: Model) -> None:
     )
 
 
-_malformed("shared-tables-amplify", _amplify)
+_breaks("table_sharing", "shared-tables-amplify")(_amplify)
+
+
+@_breaks("table_sharing")
+def _one_long_text_for_many(m: Model) -> None:
+    value = String(b"x" * 1000)
+    m.root.fields[METADATA] = Tables(
+        [Table({0: String(f"{index:02}".encode()), 1: value}) for index in range(60)]
+    )
 
 
 # The segments.
@@ -907,14 +917,53 @@ def _method_name_empty(m: Model) -> None:
     m.suites[1].fields[METHOD] = String(b"")
 
 
-@_breaks("duplicate_suite", suite=1)
+@_breaks("duplicate_suite", formats=BP08, suite=1)
 def _two_suites_for_a_method(m: Model) -> None:
     m.suites[1].fields[METHOD] = String(b"forward")
 
 
-@_breaks("duplicate_suite", suite=1)
+@_breaks("duplicate_suite", formats=BP08, suite=1)
 def _one_suite_twice(m: Model) -> None:
     m.root.fields[SUITES] = Tables([m.suites[0], m.suites[0]])
+
+
+@_breaks("too_many_suites", formats=BP08)
+def _257_suites(m: Model) -> None:
+    m.root.fields[SUITES] = Tables([_empty_suite(f"m{index}") for index in range(257)])
+
+
+def _empty_suite(method: str) -> Table:
+    return Table({METHOD: String(method.encode()), CASES: Tables([])})
+
+
+# What is not in order, by the bytes of UTF-8: first the same twice, then in each byte's, a prefix's
+# and the signs' ways.
+for _name, _first, _second in (
+    ("twice", "forward", "forward"),
+    ("swapped", "forward", "encode"),
+    ("prefix-last", "forward2", "forward"),
+    ("sign-of-bytes", "é", "z"),
+    ("capitals-first", "a", "B"),
+    ("beyond-16-bits", "\U0001f642", "\uffe6"),  # UTF-16 has them the other way round
+):
+
+    def _suites(m: Model, first: str = _first, second: str = _second) -> None:
+        m.suites[0].fields[METHOD] = String(first.encode())
+        m.suites[1].fields[METHOD] = String(second.encode())
+
+    def _named_keys(m: Model, first: str = _first, second: str = _second) -> None:
+        names = (first, second)
+        entries = [Table({0: String(name.encode()), 1: Scalar("I", 0)}) for name in names]
+        m.root.fields[NAMED_DATA] = Tables(entries)
+
+    def _metadata_keys(m: Model, first: str = _first, second: str = _second) -> None:
+        names = (first, second)
+        entries = [Table({0: String(name.encode()), 1: String(b"")}) for name in names]
+        m.root.fields[METADATA] = Tables(entries)
+
+    _breaks("key_order", f"suites-{_name}", BP09, suite=1)(_suites)
+    _breaks("key_order", f"named-data-{_name}", BP09)(_named_keys)
+    _breaks("key_order", f"metadata-{_name}")(_metadata_keys)
 
 
 @_breaks("cases_missing", suite=1)
@@ -1173,12 +1222,6 @@ def _named_key_empty(m: Model) -> None:
 
 
 @_breaks("named_data", formats=BP09)
-def _named_key_twice(m: Model) -> None:
-    other = Table({0: String(b"weights"), 1: Scalar("I", 0)})
-    m.root.fields[NAMED_DATA] = Tables([m.named, other])
-
-
-@_breaks("named_data", formats=BP09)
 def _named_segment_past_table(m: Model) -> None:
     m.named.fields[1] = Scalar("I", 4)
 
@@ -1193,11 +1236,6 @@ def _metadata_value_absent(m: Model) -> None:
     _drop(m, m.key_value, 1)
 
 
-@_breaks("key_value")
-def _metadata_key_twice(m: Model) -> None:
-    m.root.fields[METADATA] = Tables([m.key_value, m.key_value])
-
-
 # --- Odd, and right ------------------------------------------------------------------------------
 
 
@@ -1209,6 +1247,35 @@ def _plain(m: Model) -> None:
 @_accepts()
 def _no_suites(m: Model) -> None:
     m.root.fields[SUITES] = Tables([])
+
+
+@_accepts()
+def _keys_in_order(m: Model) -> None:
+    names = ("A", "Z", "a", "a\x01", "aa", "b", "é", "\uffe6", "\U0001f642")
+    strings = [String(name.encode()) for name in names]
+    m.root.fields[SUITES] = Tables([Table({METHOD: s, CASES: Tables([])}) for s in strings])
+    # A key of the metadata may be empty.
+    keys = [String(b""), *strings]
+    m.root.fields[METADATA] = Tables([Table({0: s, 1: String(b"")}) for s in keys])
+    if m.bp09:
+        m.root.fields[NAMED_DATA] = Tables([Table({0: s, 1: Scalar("I", 0)}) for s in strings])
+
+
+@_accepts("BP08")
+def _suites_in_no_order(m: Model) -> None:
+    m.suites.reverse()
+    m.root.fields[SUITES] = Tables(m.suites)
+
+
+@_accepts("BP08")
+def _256_suites(m: Model) -> None:
+    m.root.fields[SUITES] = Tables([_empty_suite(f"m{index}") for index in range(256)])
+
+
+@_accepts()
+def _one_table_as_often_as_a_vector_likes(m: Model) -> None:
+    m.cases[0].fields[OUTPUTS] = Tables([m.values(0)[2]] * 5000)
+    _drop(m, m.cases[0], TOLERANCES)
 
 
 @_accepts()

@@ -39,8 +39,8 @@ void check_content(const Bundle& bundle, bool bp09) {
   const auto forward = bundle.suite(0);
   CHECK(forward.ok() && forward->method_name() == "forward");
   CHECK(forward->case_count() == 2);
-  CHECK(bundle.suite(1)->method_name() == "encode");
-  CHECK(bundle.suite_for({"encode", 6})->case_count() == 1);
+  CHECK(bundle.suite(1)->method_name() == "generate");
+  CHECK(bundle.suite_for({"generate", 8})->case_count() == 1);
 
   for (uint32_t i = 0; i < 2; ++i) {
     const auto test_case = forward->test_case(i);
@@ -103,8 +103,9 @@ void check_content(const Bundle& bundle, bool bp09) {
   CHECK(scalars->expected_output(0, {})->int_value == 0);
 
   CHECK(bundle.metadata_count() == 2);
-  CHECK(*bundle.metadata_key(0) == "producer" && *bundle.metadata_value(0) == "by hand");
-  CHECK(*bundle.metadata_key(1) == "model" && bundle.metadata_value(1)->size == 0);
+  CHECK(*bundle.metadata_key(0) == "model" && bundle.metadata_value(0)->size == 0);
+  CHECK(*bundle.metadata_key(1) == "producer" && *bundle.metadata_value(1) == "by hand");
+  CHECK(*bundle.metadata_for({"producer", 8}) == "by hand");
   CHECK(bundle.metadata_key(2).fault().error == Error::kNoSuchItem);
 
   CHECK(bundle.segment_count() == (bp09 ? 4u : 0u));
@@ -132,6 +133,35 @@ void check_content(const Bundle& bundle, bool bp09) {
   CHECK(!bundle.read(bundle.header().file_size, {head, 1}).ok());
   CHECK(!bundle.read(~uint64_t{0}, head).ok());
   CHECK(bundle.read(bundle.header().file_size, {head, 0}).ok());
+}
+
+// Look-up by key finds each of nine and nothing else.
+void test_look_up() {
+  for (const Span<const uint8_t> file :
+       {Span<const uint8_t>(bpte_test::kKeys), Span<const uint8_t>(bpte_test::kKeysBP08)}) {
+    const auto bundle = Bundle::open(file);
+    CHECK(bundle.ok() && bundle->suite_count() == 9 && bundle->metadata_count() == 10);
+    for (uint32_t i = 0; i < bundle->suite_count(); ++i) {
+      const bpte::Text method = bundle->suite(i)->method_name();
+      CHECK(bundle->suite_for(method)->method_name().data == method.data);
+    }
+    for (uint32_t i = 0; i < bundle->metadata_count(); ++i) {
+      const bpte::Text key = *bundle->metadata_key(i);
+      CHECK(bundle->metadata_for(key)->data == bundle->metadata_value(i)->data);
+    }
+    for (uint32_t i = 0; i < bundle->named_data_count(); ++i) {
+      CHECK(bundle->named_data_for(*bundle->named_data_key(i)).ok());
+    }
+    for (const char* const other : {"@", "Y", "ZZ", "a\x02", "aaa", "\xc3", "\xf0\x9f\x99\x83"}) {
+      const bpte::Text key{other, std::strlen(other)};
+      CHECK(bundle->suite_for(key).fault().error == Error::kNoSuchItem);
+      CHECK(bundle->named_data_for(key).fault().error == Error::kNoSuchItem);
+      CHECK(bundle->metadata_for(key).fault().error == Error::kNoSuchItem);
+    }
+    CHECK(bundle->suite_for({}).fault().error == Error::kNoSuchItem);
+  }
+  CHECK(bpte::compare({"a", 1}, {"ab", 2}) < 0 && bpte::compare({"b", 1}, {"ab", 2}) > 0);
+  CHECK(bpte::compare({"\xff", 1}, {"\x7f", 1}) > 0 && bpte::compare({}, {}) == 0);
 }
 
 void test_in_place() {
@@ -447,6 +477,7 @@ void test_text_of_faults() {
 int main() {
   test_header();
   test_in_place();
+  test_look_up();
   test_misaligned();
   test_source();
   test_faults_of_a_source();

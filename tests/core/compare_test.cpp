@@ -131,6 +131,21 @@ void test_nonfinite() {
   t.nan_policy = NanPolicy::kIgnore;
   c = bpte::compare(e.value(), a.value(), t);
   CHECK(c.mismatches == 3 && c.first_mismatch == 2);
+  // As schema/README.md says of infinite tolerances: infinity x 0 accepts what is equal alone, and
+  // a difference that overflows is none that is finite.
+  const Vector<double, 4> zeros = {ScalarType::kDouble, {0, 0, 1, -1e308}};
+  const Vector<double, 4> others = {ScalarType::kDouble, {0, 1e-300, -1e300, 1e308}};
+  const double atols[] = {0.0, 1.0, kInf};
+  for (const double atol : atols) {
+    c = bpte::compare(zeros.value(), others.value(), within(kInf, atol));
+    CHECK(c.mismatches == 2 && c.first_mismatch == 1);
+  }
+  c = bpte::compare(zeros.value(), others.value(), within(0, kInf));
+  CHECK(c.mismatches == 1 && c.first_mismatch == 3);
+  const Vector<int32_t, 3> counts = {ScalarType::kInt, {0, 0, 1}};
+  const Vector<int32_t, 3> off = {ScalarType::kInt, {0, 1, 2147483647}};
+  CHECK(bpte::compare(counts.value(), off.value(), within(kInf, 5)).mismatches == 1);
+  CHECK(bpte::compare(counts.value(), off.value(), within(0, kInf)).mismatches == 0);
   // Only the expected NaN excuses.
   const Vector<float, 1> one = {ScalarType::kFloat, {1}};
   const Vector<float, 1> nan = {ScalarType::kFloat, {std::numeric_limits<float>::quiet_NaN()}};

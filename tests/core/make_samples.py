@@ -43,6 +43,8 @@ def render() -> str:
         "kLongerHeader": build("BP09", "longer-header"),
         "kTolerances": build("BP09", "tolerance-for-each-output"),
         "kPlainBP08": build("BP08", "plain"),
+        "kKeys": build("BP09", "keys-in-order"),
+        "kKeysBP08": build("BP08", "keys-in-order"),
     }
     lines = [
         "// SPDX-License-Identifier: BSD-3-Clause",

@@ -62,10 +62,12 @@ inline uint64_t read_all(const bpte::Bundle& bundle, bpte::Span<uint8_t> buffer)
   for (uint32_t i = 0; i <= bundle.named_data_count(); ++i) {
     add_text(bundle.named_data_key(i).get());
     sum += bundle.named_data_segment(i).get().size;
+    sum += bundle.named_data_for(bundle.named_data_key(i).get()).ok() ? 1 : 0;
   }
   for (uint32_t i = 0; i <= bundle.metadata_count(); ++i) {
     add_text(bundle.metadata_key(i).get());
     add_text(bundle.metadata_value(i).get());
+    sum += bundle.metadata_for(bundle.metadata_key(i).get()).ok() ? 1 : 0;
   }
   uint8_t scratch[40];
   sum += bundle.verify_checksums(scratch).ok() ? 1 : 0;

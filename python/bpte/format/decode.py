@@ -36,7 +36,6 @@ _SIZES = [struct.Struct(f"<{rank}i") for rank in range(MAX_RANK + 1)]
 _TENSOR, _INT, _BOOL, _DOUBLE = 1, 2, 3, 4  # ValueUnion
 
 _U64 = (1 << 64) - 1
-_STEPS_PER_TABLE = 8
 
 _Run = tuple[int, int]  # offset of the first element, count
 
@@ -62,6 +61,7 @@ class _Walk:
         self.bp08 = header.format == "bp08"
         self.place = NOWHERE
         self.segments: list[Segment] = []
+        self._reach_left = layout.REACH_PER_BYTE * reader.size
         # Values by the offset of their table: what many cases share is looked at once.
         self._values: dict[int, Value] = {}
 
@@ -77,6 +77,27 @@ class _Walk:
             rule, place=self.place, offset=at, value=value, expected=expected, detail=detail
         )
 
+    def _reach(self, at: int, size: int) -> None:
+        """Counts what a reference leads to, once for each reference: vectors may be shared, so
+        that a walk over all that is reachable can take far longer than the file is long."""
+        self._reach_left -= size
+        if self._reach_left < 0:
+            raise self.fault(Rule.TABLE_SHARING, at)
+
+    def _tables(self, field: int) -> range:
+        """Where the offsets in a vector of tables lie; ``reader.table`` follows each."""
+        elements = self.reader.elements(field)
+        self._reach(elements.start, layout.REACH_OF_ENTRY * len(elements))
+        return elements
+
+    def _key(self, run: _Run, index: int, last: str) -> str:
+        """A key, after the one ``last`` before it in the list, if ``index`` is not 0."""
+        key = self._text(run)
+        # Code points sort as their UTF-8 does.
+        if index and key <= last:
+            raise self.fault(Rule.KEY_ORDER, run[0], index)
+        return key
+
     def root(self) -> Metadata:
         reader = self.reader
         at = reader.root()
@@ -89,7 +110,7 @@ class _Walk:
         number, extent = self._program(at, program, program_segment)
         if not suites:
             raise self.fault(Rule.SUITES_MISSING, at)
-        read_suites = self._suites(reader.elements(suites))
+        read_suites = self._suites(self._tables(suites))
         self.place = NOWHERE
         return Metadata(
             read_suites,
@@ -153,7 +174,7 @@ class _Walk:
 
     def _text(self, run: _Run) -> str:
         first, count = run
-        self.reader.charge(first, count)
+        self._reach(first, count)
         data = self.reader.data[first : first + count]
         try:
             text = data.decode("utf-8")
@@ -168,23 +189,30 @@ class _Walk:
 
     def _suites(self, elements: range) -> list[Suite]:
         reader = self.reader
+        if self.bp08 and len(elements) > layout.MAX_SUITES_BP08:
+            raise self.fault(
+                Rule.TOO_MANY_SUITES, elements.start, len(elements), layout.MAX_SUITES_BP08
+            )
         suites: list[Suite] = []
         methods: set[str] = set()
+        method = ""
         for index, element in enumerate(elements):
             self.place = Place(index)
             table = reader.table(element)
-            reader.charge(table, _STEPS_PER_TABLE)
             name, cases, tolerances = reader.fields(table)[:3]
             run = reader.string(name) if name else (0, 0)
             if not run[1]:
                 raise self.fault(Rule.METHOD_NAME_MISSING, table)
-            method = self._text(run)
-            if method in methods:
-                raise self.fault(Rule.DUPLICATE_SUITE, run[0])
-            methods.add(method)
+            if self.bp08:
+                method = self._text(run)
+                if method in methods:
+                    raise self.fault(Rule.DUPLICATE_SUITE, run[0])
+                methods.add(method)
+            else:
+                method = self._key(run, index, method)
             if not cases:
                 raise self.fault(Rule.CASES_MISSING, table)
-            case_elements = reader.elements(cases)
+            case_elements = self._tables(cases)
             inherited = self._tolerances(tolerances)
             test_cases = []
             for number, case in enumerate(case_elements):
@@ -199,10 +227,9 @@ class _Walk:
         reader = self.reader
         tolerances = []
         place = self.place
-        for index, element in enumerate(reader.elements(field)):
+        for index, element in enumerate(self._tables(field)):
             self.place = place._replace(output=index)
             table = reader.table(element)
-            reader.charge(table, _STEPS_PER_TABLE)
             rtol, atol, share, sqnr, cosine, policy, not_compared = reader.fields(table)
             numbers: list[float | None] = [
                 reader.scalar(at, _F64, None) for at in (rtol, atol, share, sqnr, cosine)
@@ -228,14 +255,13 @@ class _Walk:
 
     def _case(self, table: int, inherited: int) -> Case:
         reader = self.reader
-        reader.charge(table, _STEPS_PER_TABLE)
         inputs, outputs, name, tolerances = reader.fields(table)[:4]
         if not inputs:
             raise self.fault(Rule.INPUTS_MISSING, table)
-        input_elements = reader.elements(inputs)
+        input_elements = self._tables(inputs)
         if not outputs:
             raise self.fault(Rule.OUTPUTS_MISSING, table)
-        output_elements = reader.elements(outputs)
+        output_elements = self._tables(outputs)
         text = self._text(reader.string(name)) if name else ""
         own = self._tolerances(tolerances)
         count = len(own) or inherited
@@ -260,8 +286,6 @@ class _Walk:
         return Case(text, sides[0], sides[1], own, segment)
 
     def _value(self, at: int, case_segment: int | None) -> Value:
-        reader = self.reader
-        reader.charge(at, _STEPS_PER_TABLE)
         known = self._values.get(at)
         if known is not None and (
             not isinstance(known, Tensor) or case_segment in (None, known.segment)
@@ -357,18 +381,14 @@ class _Walk:
         """(offset, key, offset of the other field) of tables that begin with a key."""
         reader = self.reader
         entries: list[tuple[int, str, int]] = []
-        keys: set[str] = set()
-        for element in reader.elements(field) if field else ():
+        key = ""
+        for index, element in enumerate(self._tables(field) if field else ()):
             table = reader.table(element)
-            reader.charge(table, _STEPS_PER_TABLE)
             key_field, other = reader.fields(table)[:2]
             run = reader.string(key_field) if key_field else None
             if run is None or (run[1] == 0 and rule is Rule.NAMED_DATA):
-                raise self.fault(rule, table, detail="an entry without a key")
-            key = self._text(run)
-            if key in keys:
-                raise self.fault(rule, run[0], key, detail="a key used twice")
-            keys.add(key)
+                raise self.fault(rule, table)
+            key = self._key(run, index, key)
             entries.append((table, key, other))
         return entries
 
@@ -386,6 +406,6 @@ class _Walk:
         for at, key, other in self._entries(field, Rule.KEY_VALUE):
             run = self.reader.string(other) if other else None
             if run is None:
-                raise self.fault(Rule.KEY_VALUE, at, detail=f"{key!r} has no value")
+                raise self.fault(Rule.KEY_VALUE, at)
             strings[key] = self._text(run)
         return strings

@@ -45,7 +45,8 @@ def encode(
     named_data: dict[str, int],
     strings: dict[str, str],
 ) -> Encoded:
-    """BP09 metadata. Its length depends neither on the segments' offsets nor on their sizes."""
+    """BP09 metadata. Its length depends neither on the segments' offsets nor on their sizes.
+    Suites, named data and strings are given in the order of their keys, which the format wants."""
     writer = Writer(BP09, inserted=layout.HEADER_LENGTH)
     slots = _ROOT.slots
     root = writer.table(0, _ROOT, SCHEMA_VERSION, 0, 0, program_segment, 0, 0)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The FlatBuffers wire format, as much of it as a bundle's metadata needs.
 
-Reading never trusts: every offset is checked before it is followed, and the work is bounded, which
-the ``flatbuffers`` package does not do. Writing goes front to back, shares vtables, and gives the
+Reading never trusts: every offset is checked before it is followed, which the ``flatbuffers``
+package does not do. Writing goes front to back, shares vtables, and gives the
 same bytes for the same content.
 """
 
@@ -18,9 +18,6 @@ _I32 = struct.Struct("<i").unpack_from
 _U32 = struct.Struct("<I").unpack_from
 
 _MAX_FIELDS = 7  # as many as any table of the schema has; what lies behind is a later version's
-
-_STEPS_PER_BYTE = 64
-_MAX_STEPS = 1 << 25
 
 
 class Malformed(Exception):
@@ -40,21 +37,12 @@ class Reader:
     offsets of zero or of 2^31 and more, odd vtables, unterminated strings.
     """
 
-    __slots__ = ("_steps", "_vtables", "data", "size")
+    __slots__ = ("_vtables", "data", "size")
 
     def __init__(self, data: bytes | mmap.mmap, size: int) -> None:
         self.data = data
         self.size = size
-        self._steps = min(size * _STEPS_PER_BYTE, _MAX_STEPS)
         self._vtables: dict[int, tuple[int, ...]] = {}
-
-    def charge(self, at: int, steps: int) -> None:
-        """Counts work against what the size allows. Tables may be shared, so that a walk over all
-        that is reachable can take far longer than the file is long: one made for it would hang its
-        reader."""
-        self._steps -= steps
-        if self._steps < 0:
-            raise Malformed(at, "its tables are shared beyond what a reader can follow")
 
     def root(self) -> int:
         return self._follow(0)

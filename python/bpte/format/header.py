@@ -84,10 +84,10 @@ def parse(first_bytes: bytes, real_size: int) -> Header:
         raise fault(Rule.HEADER_RESERVED, 52 + at, reserved[at])
     if features & ~KNOWN_FEATURES:
         raise fault(Rule.UNKNOWN_FEATURE, 44, features)
-    if not layout.is_power_of_two(base_alignment) or (
-        base_alignment < layout.MIN_PROGRAM_ALIGNMENT
+    if not layout.is_power_of_two(base_alignment) or not (
+        layout.MIN_PROGRAM_ALIGNMENT <= base_alignment <= layout.MAX_BASE_ALIGNMENT
     ):
-        raise fault(Rule.BASE_ALIGNMENT, 40, base_alignment, layout.MIN_PROGRAM_ALIGNMENT)
+        raise fault(Rule.BASE_ALIGNMENT, 40, base_alignment)
     limit = min(base_offset, layout.MAX_FLATBUFFER)
     if metadata_size > limit:
         raise fault(Rule.METADATA_SIZE, 16, metadata_size, limit)

@@ -17,6 +17,9 @@ HEADER_LENGTH = 64
 MIN_PROGRAM_ALIGNMENT = 128
 """What the segments inside a ``.pte`` want of the address that the program lies at."""
 
+MAX_BASE_ALIGNMENT = 2 << 20
+"""Bounds the padding that a reader must look at."""
+
 PAYLOAD_ALIGNMENT = 16
 
 PAGE = 4096
@@ -28,6 +31,15 @@ copied from. A smaller one, as a microcontroller has it in flash, gets the least
 
 MAX_FLATBUFFER = (1 << 31) - 1
 """FlatBuffers' readers go no further (FLATBUFFERS_MAX_BUFFER_SIZE)."""
+
+REACH_PER_BYTE = 8
+"""What a reader may reach for each byte of metadata (schema/README.md, "Work at opening")."""
+
+REACH_OF_ENTRY = 32
+"""What an entry of a vector of tables counts for that."""
+
+MAX_SUITES_BP08 = 256
+"""BP08 states no order of its suites, so that a reader without memory compares all pairs."""
 
 
 def align_up(offset: int, alignment: int) -> int:

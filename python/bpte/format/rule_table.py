@@ -31,6 +31,7 @@ class Rule(str, Enum):
     MISALIGNED_BASE = "misaligned_base"
     METADATA_CHECKSUM = "metadata_checksum"
     METADATA_MALFORMED = "metadata_malformed"
+    TABLE_SHARING = "table_sharing"
     PADDING = "padding"
 
     # The segments.
@@ -49,6 +50,8 @@ class Rule(str, Enum):
     # Suites, cases, values.
     SUITES_MISSING = "suites_missing"
     METHOD_NAME_MISSING = "method_name_missing"
+    KEY_ORDER = "key_order"
+    TOO_MANY_SUITES = "too_many_suites"
     DUPLICATE_SUITE = "duplicate_suite"
     CASES_MISSING = "cases_missing"
     INPUTS_MISSING = "inputs_missing"
@@ -115,7 +118,7 @@ FACTS: dict[Rule, Facts] = {
     Rule.HEADER_LENGTH: Facts(3, "the header's length is below 64, not a multiple of 8, or beyond the metadata", "header_length {value}, metadata_size {expected}"),
     Rule.HEADER_RESERVED: Facts(3, "a reserved byte of the header is not zero", ""),
     Rule.UNKNOWN_FEATURE: Facts(3, "the file requires a feature that this reader does not know: update the reader", "required_features {value:x}"),
-    Rule.BASE_ALIGNMENT: Facts(3, "the base alignment is not a power of two of at least 128", "{value}"),
+    Rule.BASE_ALIGNMENT: Facts(3, "the base alignment is not a power of two from 128 to 2 MiB", "{value}"),
     Rule.METADATA_SIZE: Facts(3, "the metadata does not fit in front of the segments", "{value} bytes, limit {expected}"),
     Rule.SEGMENT_BASE: Facts(3, "the segments do not begin at the first multiple of base_alignment after the metadata", "segment_base_offset {value}, base_alignment {expected}"),
     Rule.FILE_SIZE: Facts(3, "the header's sizes do not add up to its file_size", "file_size {value}, the parts end at {expected}"),
@@ -125,6 +128,7 @@ FACTS: dict[Rule, Facts] = {
     Rule.MISALIGNED_BASE: Facts(4, "the first byte is not aligned as the bundle needs: place it at a multiple of its base alignment", "address {value:x}, alignment {expected}"),
     Rule.METADATA_CHECKSUM: Facts(3, "the metadata's checksum differs: copy the file again", "the bytes give {value:x}, the header states {expected:x}"),
     Rule.METADATA_MALFORMED: Facts(3, "the metadata is not a valid FlatBuffer of the schema", ""),
+    Rule.TABLE_SHARING: Facts(3, "vectors or texts are shared so often that reading the metadata takes too long", ""),
     Rule.PADDING: Facts(3, "a padding byte is not zero", "{value}"),
     Rule.SEGMENTS_MISSING: Facts(3, "there is no segment table", ""),
     Rule.SEGMENT_ALIGNMENT: Facts(3, "the segment's alignment is not a power of two up to base_alignment, or its offset is no multiple of it", "{value}, against {expected}"),
@@ -137,6 +141,8 @@ FACTS: dict[Rule, Facts] = {
     Rule.PROGRAM_INLINE: Facts(3, "the program lies inside BP09 metadata", "{value} bytes"),
     Rule.SUITES_MISSING: Facts(3, "there is no vector of test suites", ""),
     Rule.METHOD_NAME_MISSING: Facts(3, "the suite names no method", ""),
+    Rule.KEY_ORDER: Facts(3, "keys must be in strictly ascending order of their bytes, this one is not greater than the one before it", "entry {value}"),
+    Rule.TOO_MANY_SUITES: Facts(3, "a BP08 file has too many suites: convert it to BP09", "{value}, limit {expected}"),
     Rule.DUPLICATE_SUITE: Facts(3, "there are two suites for this method", ""),
     Rule.CASES_MISSING: Facts(3, "the suite has no vector of test cases", ""),
     Rule.INPUTS_MISSING: Facts(3, "the case has no vector of inputs", ""),
@@ -157,8 +163,8 @@ FACTS: dict[Rule, Facts] = {
     Rule.PAYLOAD_ALIGNMENT: Facts(3, "the payload is not aligned", "{value} is no multiple of {expected}"),
     Rule.PAYLOAD_BOUNDS: Facts(3, "the payload ends past its segment", "it ends at {value}, the segment has {expected} bytes"),
     Rule.PAYLOAD_SIZE: Facts(3, "the payload does not have the size that sizes and element type want", "{value} bytes, wanted are {expected}"),
-    Rule.NAMED_DATA: Facts(3, "a key of the named data is absent, empty or there twice, or its segment is past the table", "segment {value} of {expected}"),
-    Rule.KEY_VALUE: Facts(3, "a key or value of the metadata is absent, or a key is there twice", ""),
+    Rule.NAMED_DATA: Facts(3, "a key of the named data is absent or empty, or its segment is past the table", "segment {value} of {expected}"),
+    Rule.KEY_VALUE: Facts(3, "a key or value of the metadata is absent", ""),
     Rule.UNKNOWN_METHOD: Facts(3, "the program has no method of this name", ""),
     Rule.READ_FAILED: Facts(4, "the bytes could not be read", "{value} bytes were asked for"),
     Rule.SOURCE_CHANGED: Facts(4, "the bytes changed while they were read", ""),

@@ -112,8 +112,9 @@ class BundledProgram:
 
         ``alignment`` of the program in the file: a power of two of at least 128; by default 4096
         for a program of 1 MiB or more, else 128. ``payload_alignment`` of the tensors: a power of
-        two of at least 16. ``format`` ``"bp08"`` is what ExecuTorch 1.x reads; what it cannot carry
-        is refused, or left out and noted with ``drop``.
+        two of at least 16. Neither is above 2 MiB. ``format`` ``"bp08"`` is what ExecuTorch 1.x
+        reads; what it cannot carry is refused, or left out and noted with ``drop``. Suites, named
+        data and metadata are written in the order of their keys.
 
         ``fit``: how the suites are held against the program's methods, where it can be inspected:
         ``"strict"``; ``"relayout"``, which brings tensors into the memory order that the program
@@ -182,7 +183,9 @@ class BundledProgram:
             program = program_source(self.program)
             sources.callback(program.close)
             extra: dict[str, ProgramSource] = {}
-            for key, data in self.named_data.items():
+            # Suites and keys in their order, whatever that given, and segments in theirs: what is
+            # read and written again gives the same file.
+            for key, data in sorted(self.named_data.items(), key=lambda item: str(item[0])):
                 source = extra[_text("a key of named data", key)] = program_source(data)
                 sources.callback(source.close)
             if program.size == 0:
@@ -216,8 +219,9 @@ class PackedSuite(NamedTuple):
 
 
 def _check_alignment(name: str, value: int | None, least: int) -> None:
-    if value is not None and not (layout.is_power_of_two(value) and least <= value < 1 << 32):
-        raise PackError(f"{name} must be a power of two of at least {least}: {value}")
+    most = layout.MAX_BASE_ALIGNMENT
+    if value is not None and not (layout.is_power_of_two(value) and least <= value <= most):
+        raise PackError(f"{name} must be a power of two from {least} to {most}: {value}")
 
 
 def _text(what: str, text: object, *, empty: bool = False) -> str:
@@ -242,7 +246,7 @@ def _strings(given: Mapping[str, str]) -> dict[str, str]:
         strings[_text("a key of the metadata", key)] = _text(
             f"the metadata's {key!r}", value, empty=True
         )
-    return strings
+    return dict(sorted(strings.items()))
 
 
 def _tolerances(given: Tolerances) -> list[Tolerance]:
@@ -255,17 +259,19 @@ def _tolerances(given: Tolerances) -> list[Tolerance]:
 
 def _normalise(suites: Sequence[MethodTestSuite]) -> list[PackedSuite]:
     packed: list[PackedSuite] = []
+    methods: set[str] = set()
     for suite in suites:
         method = _text("a suite's method_name", suite.method_name)
-        if any(other.method_name == method for other in packed):
+        if method in methods:
             raise PackError("there are two suites for it", method=method)
+        methods.add(method)
         inherited = _tolerances(suite.tolerances)
         cases = [
             _normalise_case(method, number, case, inherited)
             for number, case in enumerate(suite.test_cases)
         ]
         packed.append(PackedSuite(method, cases, inherited))
-    return packed
+    return sorted(packed, key=lambda suite: suite.method_name)
 
 
 def _normalise_case(
@@ -489,6 +495,11 @@ class _Bp08:
         self.program = program
         self.notes = notes
         self.tensors: list[TensorData] = []
+        if len(suites) > layout.MAX_SUITES_BP08:
+            raise PackError(
+                f"BP08 holds at most {layout.MAX_SUITES_BP08} suites, these are {len(suites)}: "
+                "write BP09"
+            )
         plain = [
             Suite(
                 suite.method_name,

@@ -29,8 +29,14 @@ uint32_t alignment_of(uintptr_t address) {
 
 }  // namespace
 
+int compare(const Text& a, const Text& b) {
+  const size_t both = a.size < b.size ? a.size : b.size;
+  const int order = both != 0 ? std::memcmp(a.data, b.data, both) : 0;
+  return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 bool operator==(const Text& a, const Text& b) {
-  return a.size == b.size && (a.size == 0 || std::memcmp(a.data, b.data, a.size) == 0);
+  return a.size == b.size && compare(a, b) == 0;
 }
 
 bool operator==(const Text& a, const char* b) {
@@ -123,12 +129,38 @@ Result<TestSuite> Bundle::suite(uint32_t index) const {
 }
 
 Result<TestSuite> Bundle::suite_for(Text method_name) const {
+  if (bp09()) {
+    return suite(find(schema::kProgramSuites, method_name));
+  }
   uint32_t index = 0;
   Result<TestSuite> found = suite(0);
   while (found.ok() && !(found->method_name() == method_name)) {
     found = suite(++index);
   }
   return found;
+}
+
+uint32_t Bundle::find(unsigned field, const Text& key) const {
+  static_assert(
+      schema::kSuiteMethodName == 0 && schema::kNamedDataKey == 0 && schema::kKeyValueKey == 0,
+      "the key is the first field of each");
+  Reader reader(metadata_);
+  const Vector entries = reader.tables(root_, field);
+  uint32_t first = 0;
+  uint32_t last = entries.count;
+  while (first < last) {
+    const uint32_t middle = first + (last - first) / 2;
+    const int order = compare(text(reader.element(entries, middle), 0), key);
+    if (order == 0) {
+      return middle;
+    }
+    if (order < 0) {
+      first = middle + 1;
+    } else {
+      last = middle;
+    }
+  }
+  return entries.count;
 }
 
 SegmentInfo Bundle::program_info() const {
@@ -290,6 +322,10 @@ Result<SegmentInfo> Bundle::named_data_segment(uint32_t index) const {
                     : segment(Reader(metadata_).scalar<uint32_t>(table, schema::kNamedDataSegment));
 }
 
+Result<SegmentInfo> Bundle::named_data_for(Text key) const {
+  return named_data_segment(bp09() ? find(schema::kProgramNamedData, key) : 0);
+}
+
 uint32_t Bundle::metadata_count() const {
   return count(root_, schema::kProgramMetadata);
 }
@@ -306,6 +342,10 @@ Result<Text> Bundle::metadata_key(uint32_t index) const {
 
 Result<Text> Bundle::metadata_value(uint32_t index) const {
   return metadata_text(index, schema::kKeyValueValue);
+}
+
+Result<Text> Bundle::metadata_for(Text key) const {
+  return metadata_value(find(schema::kProgramMetadata, key));
 }
 
 // --- TestSuite ---

@@ -24,6 +24,9 @@ struct Text {
 };
 bool operator==(const Text& a, const Text& b);
 bool operator==(const Text& a, const char* b);
+/// Below, at or above 0 as `a` comes before, is or comes after `b` in the order of a file's keys:
+/// byte by byte, as unsigned numbers; a text comes before what it begins.
+int compare(const Text& a, const Text& b);
 
 /// The extended header (schema/README.md); for BP08 the same facts as far as it has them, the rest
 /// zero.
@@ -159,10 +162,14 @@ class Bundle {
   uint32_t named_data_count() const;
   Result<Text> named_data_key(uint32_t index) const;
   Result<SegmentInfo> named_data_segment(uint32_t index) const;
+  /// no_such_item when no entry has this key.
+  Result<SegmentInfo> named_data_for(Text key) const;
 
   uint32_t metadata_count() const;
   Result<Text> metadata_key(uint32_t index) const;
   Result<Text> metadata_value(uint32_t index) const;
+  /// no_such_item when no entry has this key.
+  Result<Text> metadata_for(Text key) const;
 
  private:
   friend class TestCase;
@@ -200,6 +207,8 @@ class Bundle {
   uint32_t count(uint32_t table, unsigned field) const;
   uint32_t entry(uint32_t table, unsigned field, uint32_t index, Fault& fault) const;
   uint32_t named_data_entry(uint32_t index, Fault& fault) const;
+  // Index of a key in a list of the root's that is in order; its count when it is not there.
+  uint32_t find(unsigned field, const Text& key) const;
   Text text(uint32_t table, unsigned field) const;
   Result<Text> metadata_text(uint32_t index, unsigned field) const;
   bool bp09() const {

@@ -13,8 +13,13 @@ namespace bpte::internal {
 
 namespace {
 
-// Work charged for one table, in the unit of Reader::charge: about the fields looked at.
-constexpr uint32_t kStepsPerTable = 8;
+// What a walk may reach for each byte of metadata, and what an entry of a vector of tables counts
+// (schema/README.md, "Work at opening").
+constexpr uint64_t kReachPerByte = 8;
+constexpr uint64_t kReachOfEntry = 32;
+
+// BP08 states no order of its suites, so that finding two for one method takes comparing all pairs.
+constexpr uint32_t kMaxSuitesBP08 = 256;
 
 bool is_power_of_two(uint32_t value) {
   return value != 0 && (value & (value - 1)) == 0;
@@ -23,9 +28,10 @@ bool is_power_of_two(uint32_t value) {
 class Walk {
  public:
   Walk(const Header& header, const Span<const uint8_t>& metadata, Fault& fault)
-      : reader_(metadata), fault_(fault), header_(header) {
-    reader_.limit_work();
-  }
+      : reader_(metadata),
+        fault_(fault),
+        header_(header),
+        reach_left_(kReachPerByte * metadata.size()) {}
 
   bool run() {
     // A rule of FlatBuffers broken after the last look at bad() counts as well.
@@ -72,22 +78,20 @@ class Walk {
   bool root();
   bool segments();
   bool program();
-  bool suite(const Vector& suites, uint32_t index);
+  bool suite(const Vector& suites, uint32_t index, Vector& last);
   bool test_case(const Vector& inherited, Position test_case);
   bool values(const Vector& values, uint32_t* index);
   bool tensor(Position table);
   bool payload(const TensorFields& fields, Position table, uint64_t bytes);
   bool tolerances(const Vector& tolerances);
   bool text(const Vector& text);
-  bool entries(const Vector& entries, Error rule);
-  uint32_t first_like(const Vector& tables, uint32_t index, unsigned field, const Vector& text);
-  // A table of a vector of them, whose reading is charged.
-  Position element(const Vector& tables, uint32_t index) {
-    reader_.charge(kStepsPerTable);
-    return reader_.element(tables, index);
-  }
-  Vector tables(Position table, unsigned index) {
-    return reader_.tables(table, index);
+  bool entries(unsigned field, Error rule);
+  bool key(const Vector& key, uint32_t index, Vector& last);
+  bool once(const Vector& suites, uint32_t index, const Vector& name);
+  bool tables(Position table, unsigned field, Vector& found);
+  bool reach(uint64_t bytes, Position at);
+  Text text_at(const Vector& string) const {
+    return {reinterpret_cast<const char*>(reader_.pointer(string.at)), string.count};
   }
 
   Reader reader_;  // first: most calls are made of it
@@ -96,7 +100,25 @@ class Walk {
   Position root_ = 0;
   Vector segments_;
   uint32_t case_segment_ = kNoIndex;  // where the payloads of the case at hand lie
+  uint64_t reach_left_;
 };
+
+// Counts what a reference leads to, once for each reference: vectors may be shared, so that a walk
+// over all that is reachable can take far longer than the file is long. A file made for it would
+// hang its reader.
+bool Walk::reach(uint64_t bytes, Position at) {
+  if (bytes > reach_left_) {
+    return fail(Error::kTableSharing, at);
+  }
+  reach_left_ -= bytes;
+  return true;
+}
+
+// A vector of tables, empty when absent.
+bool Walk::tables(Position table, unsigned field, Vector& found) {
+  found = reader_.tables(table, field);
+  return reach(kReachOfEntry * found.count, found.at);
+}
 
 bool Walk::root() {
   root_ = reader_.root();
@@ -110,18 +132,25 @@ bool Walk::root() {
   if (!program()) {
     return false;
   }
-  const Vector suites = tables(root_, schema::kProgramSuites);
+  Vector suites;
+  if (!tables(root_, schema::kProgramSuites, suites)) {
+    return false;
+  }
   if (!suites) {
     return fail(Error::kSuitesMissing, root_);
   }
+  if (!bp09() && suites.count > kMaxSuitesBP08) {
+    return fail(Error::kTooManySuites, suites.at, suites.count, kMaxSuitesBP08);
+  }
+  Vector last;
   for (uint32_t i = 0; i < suites.count; ++i) {
-    if (!suite(suites, i)) {
+    if (!suite(suites, i, last)) {
       return false;
     }
   }
   place(kNoIndex);
-  return (!bp09() || entries(tables(root_, schema::kProgramNamedData), Error::kNamedData)) &&
-         entries(tables(root_, schema::kProgramMetadata), Error::kKeyValue);
+  return (!bp09() || entries(schema::kProgramNamedData, Error::kNamedData)) &&
+         entries(schema::kProgramMetadata, Error::kKeyValue);
 }
 
 bool Walk::segments() {
@@ -189,31 +218,30 @@ bool Walk::program() {
   return true;
 }
 
-bool Walk::suite(const Vector& suites, uint32_t index) {
+bool Walk::suite(const Vector& suites, uint32_t index, Vector& last) {
   place(index);
-  const Position suite = element(suites, index);
+  const Position suite = reader_.element(suites, index);
   const Vector name = reader_.string(suite, schema::kSuiteMethodName);
   if (name.count == 0) {
     return fail(Error::kMethodNameMissing, suite);
   }
-  if (!text(name)) {
+  if (!text(name) || !(bp09() ? key(name, index, last) : once(suites, index, name))) {
     return false;
   }
-  const uint32_t twin = first_like(suites, index, schema::kSuiteMethodName, name);
-  if (twin != index) {
-    return fail(Error::kDuplicateSuite, name.at);
+  Vector cases;
+  if (!tables(suite, schema::kSuiteTestCases, cases)) {
+    return false;
   }
-  const Vector cases = tables(suite, schema::kSuiteTestCases);
   if (!cases) {
     return fail(Error::kCasesMissing, suite);
   }
-  const Vector inherited = tables(suite, schema::kSuiteTolerances);
-  if (!tolerances(inherited)) {
+  Vector inherited;
+  if (!tables(suite, schema::kSuiteTolerances, inherited) || !tolerances(inherited)) {
     return false;
   }
   for (uint32_t i = 0; i < cases.count; ++i) {
     fault_.test_case = i;
-    if (!test_case(inherited, element(cases, i))) {
+    if (!test_case(inherited, reader_.element(cases, i))) {
       return false;
     }
   }
@@ -222,19 +250,25 @@ bool Walk::suite(const Vector& suites, uint32_t index) {
 
 bool Walk::test_case(const Vector& inherited, Position test_case) {
   case_segment_ = kNoIndex;
-  const Vector inputs = tables(test_case, schema::kCaseInputs);
+  Vector inputs;
+  if (!tables(test_case, schema::kCaseInputs, inputs)) {
+    return false;
+  }
   if (!inputs) {
     return fail(Error::kInputsMissing, test_case);
   }
-  const Vector outputs = tables(test_case, schema::kCaseExpectedOutputs);
+  Vector outputs;
+  if (!tables(test_case, schema::kCaseExpectedOutputs, outputs)) {
+    return false;
+  }
   if (!outputs) {
     return fail(Error::kOutputsMissing, test_case);
   }
   if (!text(reader_.string(test_case, schema::kCaseName))) {
     return false;
   }
-  const Vector own = tables(test_case, schema::kCaseTolerances);
-  if (!tolerances(own)) {
+  Vector own;
+  if (!tables(test_case, schema::kCaseTolerances, own) || !tolerances(own)) {
     return false;
   }
   const Vector holds = own.count != 0 ? own : inherited;
@@ -250,7 +284,7 @@ bool Walk::test_case(const Vector& inherited, Position test_case) {
 bool Walk::values(const Vector& values, uint32_t* index) {
   for (uint32_t i = 0; i < values.count; ++i) {
     *index = i;
-    const Position value = element(values, i);
+    const Position value = reader_.element(values, i);
     const uint8_t kind = reader_.scalar<uint8_t>(value, schema::kValueType);
     const Position table = reader_.table(value, schema::kValueTable);
     if (kind == 0 || kind > static_cast<uint8_t>(ValueKind::kDouble) || table == 0) {
@@ -378,7 +412,7 @@ bool Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
 
 bool Walk::tolerances(const Vector& tolerances) {
   for (uint32_t i = 0; i < tolerances.count; ++i) {
-    const Position table = element(tolerances, i);
+    const Position table = reader_.element(tolerances, i);
     bool valid;
     read_tolerance(reader_, table, valid);
     if (!valid || reader_.bad()) {
@@ -390,27 +424,30 @@ bool Walk::tolerances(const Vector& tolerances) {
 }
 
 bool Walk::text(const Vector& text) {
-  reader_.charge(text.count);
+  if (!reach(text.count, text.at)) {
+    return false;
+  }
   return reader_.bad() || is_text(reader_.pointer(text.at), text.count) ||
          fail(Error::kTextEncoding, text.at, text.count, 0);
 }
 
 // Named data or string metadata, by the rule that they keep: tables of a key, present, text and
-// there once, and of a segment or a text.
-bool Walk::entries(const Vector& entries, Error rule) {
+// in order, and of a segment or a text.
+bool Walk::entries(unsigned field, Error rule) {
   static_assert(schema::kNamedDataKey == 0 && schema::kKeyValueKey == 0, "");
+  Vector entries;
+  if (!tables(root_, field, entries)) {
+    return false;
+  }
+  Vector last;
   for (uint32_t i = 0; i < entries.count; ++i) {
-    const Position entry = element(entries, i);
-    const Vector key = reader_.string(entry, 0);
-    if (!key || (key.count == 0 && rule == Error::kNamedData)) {
+    const Position entry = reader_.element(entries, i);
+    const Vector name = reader_.string(entry, 0);
+    if (!name || (name.count == 0 && rule == Error::kNamedData)) {
       return fail(rule, entry);
     }
-    if (!text(key)) {
+    if (!text(name) || !key(name, i, last)) {
       return false;
-    }
-    const uint32_t twin = first_like(entries, i, 0, key);
-    if (twin != i) {
-      return fail(rule, key.at, twin, 0);
     }
     if (rule == Error::kNamedData) {
       const uint32_t segment = reader_.scalar<uint32_t>(entry, schema::kNamedDataSegment);
@@ -430,18 +467,24 @@ bool Walk::entries(const Vector& entries, Error rule) {
   return true;
 }
 
-// The first table, up to `index`, whose string is `text`: `index` when there is none before it.
-uint32_t Walk::first_like(const Vector& tables, uint32_t index, unsigned field,
-                          const Vector& text) {
-  reader_.charge(index);
+// Key `index` of its list against the one before it, whose place it takes in `last`.
+bool Walk::key(const Vector& key, uint32_t index, Vector& last) {
+  if (index != 0 && !reader_.bad() && compare(text_at(last), text_at(key)) >= 0) {
+    return fail(Error::kKeyOrder, key.at, index, 0);
+  }
+  last = key;
+  return true;
+}
+
+// BP08's suites are in no order: each name against all before it.
+bool Walk::once(const Vector& suites, uint32_t index, const Vector& name) {
   for (uint32_t i = 0; i < index && !reader_.bad(); ++i) {
-    const Vector other = reader_.string(reader_.element(tables, i), field);
-    if (other.count == text.count &&
-        std::memcmp(reader_.pointer(other.at), reader_.pointer(text.at), text.count) == 0) {
-      return i;
+    const Vector other = reader_.string(reader_.element(suites, i), schema::kSuiteMethodName);
+    if (text_at(other) == text_at(name)) {
+      return fail(Error::kDuplicateSuite, name.at);
     }
   }
-  return index;
+  return true;
 }
 
 }  // namespace

@@ -110,11 +110,11 @@ bool parse_header(const Span<const uint8_t>& first_bytes, Header& header, Fault&
     error = Error::kUnknownFeature;
     where = kAtFeatures;
     value = header.required_features;
-  } else if (alignment < schema::kProgramAlignment || (alignment & (alignment - 1)) != 0) {
+  } else if (alignment < schema::kProgramAlignment || alignment > schema::kMaxBaseAlignment ||
+             (alignment & (alignment - 1)) != 0) {
     error = Error::kBaseAlignment;
     where = kAtBaseAlignment;
     value = alignment;
-    expected = schema::kProgramAlignment;
   } else if (metadata_size > base || metadata_size > flatbuffer::kMaxSize) {
     error = Error::kMetadataSize;
     where = kAtMetadataSize;

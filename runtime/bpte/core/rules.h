@@ -31,7 +31,7 @@ enum class Error : uint8_t {
   kHeaderReserved,
   /// unknown_feature: required_features has a bit that the reader does not know
   kUnknownFeature,
-  /// base_alignment: it is not a power of two, or below 128
+  /// base_alignment: it is not a power of two from 128 to 2 MiB (2097152)
   kBaseAlignment,
   /// metadata_size: it exceeds segment_base_offset, or 2^31 - 1, the largest FlatBuffer
   kMetadataSize,
@@ -52,9 +52,11 @@ enum class Error : uint8_t {
   /// metadata_checksum: the CRC-32 differs
   kMetadataChecksum,
   /// metadata_malformed: the metadata is not a valid FlatBuffer of the schema: an offset, vtable,
-  /// vector or string leaves it, is misaligned, a string is unterminated, or tables are shared so
-  /// often that a walk takes more than 64 steps for each of its bytes
+  /// vector or string leaves it or is misaligned, or a string is unterminated
   kMetadataMalformed,
+  /// table_sharing: its references reach more than 8 times the metadata's size (see *Work at
+  /// opening*)
+  kTableSharing,
   /// padding: a byte between metadata and segments, or between segments, is not zero
   kPadding,
 
@@ -86,6 +88,10 @@ enum class Error : uint8_t {
   kSuitesMissing,
   /// method_name_missing: a suite's method_name is absent or empty
   kMethodNameMissing,
+  /// key_order: a key is not greater than the one before it (see *Keys*)
+  kKeyOrder,
+  /// too_many_suites: there are more than 256 suites, whose order is not stated
+  kTooManySuites,
   /// duplicate_suite: two suites name one method
   kDuplicateSuite,
   /// cases_missing: a suite's test_cases is absent
@@ -133,9 +139,9 @@ enum class Error : uint8_t {
   kPayloadSize,
 
   // Named data and string metadata.
-  /// named_data: a key is absent or empty, stands twice, or its segment is past the table
+  /// named_data: a key is absent or empty, or its segment is past the table
   kNamedData,
-  /// key_value: a key or value of metadata is absent, or a key stands twice
+  /// key_value: a key or value of metadata is absent
   kKeyValue,
 
   // The program against its suites.

@@ -62,12 +62,6 @@ class Reader {
   bool bad() const { return bad_at_ != kNone; }
   Position bad_at() const { return bad_at_; }
 
-  /// From now on charge() counts work against 64 steps for each byte of the buffer; past that the
-  /// buffer is bad. Tables may be shared, so a walk over all that is reachable can take far longer
-  /// than the buffer is long: a file made for it would hang its reader.
-  void limit_work() { work_ = uint64_t{size_} * 64; }
-  void charge(uint32_t steps);
-
   /// The root table (the offset at position 0).
   Position root();
 
@@ -128,7 +122,6 @@ class Reader {
   const uint8_t* data_ = nullptr;
   uint32_t size_ = 0;
   Position bad_at_ = kNone;
-  uint64_t work_ = 0;
 };
 
 }  // namespace bpte::flatbuffer

@@ -71,6 +71,8 @@ enum : unsigned {
 enum : unsigned { kPayloadAlignment = 16 };
 /// The least alignment of a program's segment, and of base_alignment.
 enum : unsigned { kProgramAlignment = 128 };
+/// The largest base_alignment: bounds the padding that a reader must look at.
+enum : unsigned { kMaxBaseAlignment = 2u << 20 };
 /// BundledProgram::version.
 enum : unsigned { kSchemaVersion = 2 };
 
