@@ -92,7 +92,8 @@ def bare_copy(source: Path, target: Path, fsync: bool) -> None:
 
 def with_bpte(source: Path, target: Path, **options: Any) -> Callable[[], None]:
     import bpte
-    from bpte import checksum, producer, program  # noqa: F401  (before the clock starts)
+    from bpte.files import checksum  # noqa: F401  (before the clock starts)
+    from bpte.pack import producer, program_source  # noqa: F401
 
     arrays = inputs()
 

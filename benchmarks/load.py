@@ -53,7 +53,8 @@ def with_python(path: Path) -> Callable[[], None]:
     import numpy  # noqa: F401  (imported before the clock starts)
 
     import bpte
-    from bpte import reader, scalar_type, values  # noqa: F401
+    from bpte.format import decode, scalar_type  # noqa: F401
+    from bpte.pack import tensors  # noqa: F401
 
     def work() -> None:
         with bpte.open(path) as bundle:
