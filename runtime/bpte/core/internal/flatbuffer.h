@@ -61,6 +61,8 @@ class Reader {
   /// Whether anything read so far broke a rule of FlatBuffers, and where it was first seen.
   bool bad() const { return bad_at_ != kNone; }
   Position bad_at() const { return bad_at_; }
+  /// Calls the buffer bad at `at`, for a rule of the caller's own; gives 0, "absent".
+  Position fail(Position at);
 
   /// The root table (the offset at position 0).
   Position root();
@@ -117,7 +119,6 @@ class Reader {
   uint64_t find_string(Position table, unsigned index);
   bool holds(Position at, uint32_t size, uint32_t align);
   Position follow(Position at);
-  Position fail(Position at);
 
   const uint8_t* data_ = nullptr;
   uint32_t size_ = 0;

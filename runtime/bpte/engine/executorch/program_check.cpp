@@ -22,7 +22,9 @@ namespace schema = program_schema;
 using schema::InstructionArguments;
 using schema::KernelTypes;
 
-// Steps of the reader's budget for one table.
+// Tables may be shared, so a walk over all that is reachable can take far longer than the program
+// is long. It is bounded: so many steps for each byte, and so many for a table.
+constexpr uint64_t kStepsPerByte = 64;
 constexpr uint32_t kTableSteps = 8;
 
 // ExecuTorch builds "name.overload" in a buffer of 100 characters (Method::resolve_operator).
@@ -65,14 +67,22 @@ EngineError invalid(Message& message, const char* item, uint64_t index, const ch
 
 }  // namespace
 
-ProgramView::ProgramView(Span<const uint8_t> bytes) : reader_(bytes) {
-  reader_.limit_work();
+ProgramView::ProgramView(Span<const uint8_t> bytes)
+    : reader_(bytes), steps_left_(bytes.size() * kStepsPerByte) {
   // The extended header, where there is one (executorch/schema/extended_header.h): "eh00", length,
   // program size, segment base offset.
   if (bytes.size() >= 32 && std::memcmp(bytes.data() + 8, "eh00", 4) == 0) {
     segment_base_ = load<uint64_t>(bytes.data() + 24);
   }
   program_ = reader_.root();
+}
+
+void ProgramView::charge(uint32_t steps) {
+  if (steps > steps_left_) {
+    reader_.fail(0);
+    steps = 0;
+  }
+  steps_left_ -= steps;
 }
 
 void ProgramView::add_memory(size_t size) {
@@ -92,7 +102,7 @@ EngineError ProgramView::open_method(const char* name, size_t name_size, Message
   const Vector plans = reader_.vector(program_, schema::Program::execution_plan, shape(4, 4));
   if (!plans) return invalid(message, "it has no methods");
   for (uint32_t i = 0; i < plans.count && plan_ == 0; ++i) {
-    reader_.charge(kTableSteps);
+    charge(kTableSteps);
     const Position plan = reader_.element(plans, i);
     const Vector found = reader_.string(plan, schema::ExecutionPlan::name);
     if (found && equal({reinterpret_cast<const char*>(reader_.pointer(found.at)), found.count},
@@ -124,7 +134,7 @@ EngineError ProgramView::check_values(Message& message) {
   add_memory(values_.count * sizeof(et::EValue));
   add_memory(inputs_.count);
   for (uint32_t i = 0; i < values_.count && !reader_.bad(); ++i) {
-    reader_.charge(kTableSteps);
+    charge(kTableSteps);
     KernelTypes type = KernelTypes::NONE;
     const Position value = value_of(i, type);
     if (value == 0 && type != KernelTypes::Null) return invalid(message, "value", i, "is absent");
@@ -208,7 +218,7 @@ EngineError ProgramView::check_list(uint32_t value, Position list, KernelTypes t
   // Every kind of list has its items in the same field.
   const Vector items = reader_.vector(list, schema::IntList::items, shape(item_size, item_size));
   if (!items) return invalid(message, "value", value, "is a list without items");
-  reader_.charge(items.count);
+  charge(items.count);
   // The object behind the value, and for boxed lists an array of pointers and one of elements.
   add_memory(4 * sizeof(void*));
   if (type == KernelTypes::DoubleList || type == KernelTypes::BoolList) return EngineError::kOk;
@@ -269,7 +279,7 @@ EngineError ProgramView::check_delegates(Message& message) {
   Message missing;
   const char* named = nullptr;
   for (uint32_t i = 0; i < delegates.count && !reader_.bad(); ++i) {
-    reader_.charge(kTableSteps);
+    charge(kTableSteps);
     const Position delegate = reader_.element(delegates, i);
     const Vector id = reader_.string(delegate, schema::BackendDelegate::id);
     const Position processed = reader_.table(delegate, schema::BackendDelegate::processed);
@@ -288,7 +298,7 @@ EngineError ProgramView::check_delegates(Message& message) {
     const Vector specs =
         reader_.vector(delegate, schema::BackendDelegate::compile_specs, shape(4, 4));
     for (uint32_t j = 0; j < specs.count && !reader_.bad(); ++j) {
-      reader_.charge(kTableSteps);
+      charge(kTableSteps);
       const Position spec = reader_.element(specs, j);
       if (!reader_.string(spec, schema::CompileSpec::key) ||
           !reader_.vector(spec, schema::CompileSpec::value, shape(1, 1))) {
@@ -331,7 +341,7 @@ EngineError ProgramView::check_instructions(Message& message) {
         reader_.vector(reader_.element(chains, i), schema::Chain::instructions, shape(4, 4));
     if (!instructions) return invalid(message, "chain", i, "has no instructions");
     for (uint32_t j = 0; j < instructions.count && !reader_.bad(); ++j) {
-      reader_.charge(2 * kTableSteps);
+      charge(2 * kTableSteps);
       const Position instruction = reader_.element(instructions, j);
       const auto type = InstructionArguments{
           reader_.scalar<uint8_t>(instruction, schema::Instruction::instr_args_type, 0)};
@@ -350,7 +360,7 @@ EngineError ProgramView::check_instructions(Message& message) {
           }
           const Vector values = reader_.vector(arguments, schema::KernelCall::args, shape(4, 4));
           if (!values) return invalid(message, "instruction", j, "has no arguments");
-          reader_.charge(values.count);
+          charge(values.count);
           for (uint32_t k = 0; k < values.count; ++k) {
             if (reader_.load<uint32_t>(values.at + 4 * k) >= values_.count) {
               return invalid(message, "instruction", j, "has an argument out of range");
@@ -383,7 +393,7 @@ EngineError ProgramView::check_operators(Message& message) {
   const Vector operators = reader_.vector(plan_, schema::ExecutionPlan::operators, shape(4, 4));
   Message missing;
   for (uint32_t i = 0; i < operators.count; ++i) {
-    reader_.charge(kTableSteps);
+    charge(kTableSteps);
     const Position entry = reader_.element(operators, i);
     const Vector name = reader_.string(entry, schema::Operator::name);
     const Vector overload = reader_.string(entry, schema::Operator::overload);

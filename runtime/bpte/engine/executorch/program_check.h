@@ -74,8 +74,11 @@ class ProgramView {
   Position value_of(uint32_t index, program_schema::KernelTypes& type);
   bool initial_state(uint32_t value, InitialState& state);
   void add_memory(size_t size);
+  /// Counts work against a bound that grows with the program; past it the program is bad.
+  void charge(uint32_t steps);
 
   flatbuffer::Reader reader_;
+  uint64_t steps_left_ = 0;
   uint64_t segment_base_ = 0;
   Position program_ = 0;
   Position plan_ = 0;
