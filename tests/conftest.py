@@ -21,6 +21,7 @@ import pytest
 import bpte
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "python" / "bpte"
 
 
 def find_built(name: str) -> Path | None:
@@ -85,7 +86,7 @@ def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def example_models() -> Path:
     """The folder with what examples/export_models.py makes: NAME.pte and NAME.bpte.
 
-    Exported once for a state of the script and kept in build/examples: exporting takes longer
+    Exported once for a state of the script and of the package's writers, and kept in build/examples: exporting takes longer
     than the tests that use it. Skips where torch or executorch is missing.
     """
     pytest.importorskip("torch", reason="exporting the example models needs torch")
@@ -94,7 +95,11 @@ def example_models() -> Path:
     folder = ROOT / "build" / "examples"
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / "made-from.sha256"
-    digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    # The bundles among them are only as new as what writes them.
+    writers = [
+        p for room in ("format", "pack") for p in sorted(PACKAGE.joinpath(room).glob("*.py"))
+    ]
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in [script, *writers])).hexdigest()
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # test workers share the folder
         if not stamp.exists() or stamp.read_text() != digest:

@@ -347,7 +347,7 @@ def test_unknown_method(bpte_runner: Path, tmp_path: Path) -> None:
     bpte.BundledProgram(DEMO, suites).save(path, fit="skip", durable=False)
     done = run(bpte_runner, path)
     assert done.code == 3
-    assert done.why.endswith("suite 1: the program has no method 'backward'")
+    assert done.why.endswith("suite 0: the program has no method 'backward'")
     assert not done.transcript.cases
 
 
