@@ -9,23 +9,19 @@ nothing contradicts it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import selectors
 import shutil
 import signal
 import struct
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import IO
 
-from bpte.run import build
+from bpte.run import build, process
 from bpte.run.board import Board, BoardError, Simulator, find_board
 from bpte.run.protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
 
@@ -38,7 +34,6 @@ USAGE_PREFIXES = ("bpte: usage: ", "bpte-run: ")
 SETTLE_SECONDS = 10.0
 LINGER_SECONDS = 1.0
 _KEPT_STDERR = 64 * 1024
-_CHUNK = 65536
 
 
 class State(str, Enum):
@@ -177,13 +172,13 @@ def run(
         (folder / "program").symlink_to(program.resolve())
         command = _command(board, simulator, executable, request, load_address, timeout)
         try:
-            process = _execute(command, folder, timeout, simulator, on_record, on_start, on_text)
+            ended = _execute(command, folder, timeout, simulator, on_record, on_start, on_text)
         except OSError as error:
             message = f"did not start: {command[0]}: {error.strerror or error}"
             return Run(
                 State.NOT_STARTED, message, request.bundle, board.name, simulator.name, command
             )
-    state, message = _judge(process, simulator, timeout, command[0])
+    state, message = _judge(ended, simulator, timeout, command[0])
     return Run(
         state,
         message,
@@ -191,10 +186,10 @@ def run(
         board.name,
         simulator.name,
         command,
-        process.status,
-        process.seconds,
-        process.transcript,
-        process.stderr,
+        ended.status,
+        ended.seconds,
+        ended.transcript,
+        ended.stderr,
     )
 
 
@@ -331,16 +326,6 @@ def _command(
 # --- The process ----------------------------------------------------------------------------------
 
 
-@dataclass
-class _Limit:
-    """A moment, in time.monotonic()'s seconds, that may be moved."""
-
-    deadline: float
-
-    def remaining(self) -> float:
-        return max(0.0, self.deadline - time.monotonic())
-
-
 def _execute(
     command: tuple[str, ...],
     folder: Path,
@@ -351,39 +336,25 @@ def _execute(
     on_text: Callable[[bytes], None] | None,
 ) -> _Process:
     start = time.monotonic()
-    limit = _Limit(start + timeout)
+    limit = process.Limit(start + timeout)
     parser = Parser()
     stderr = bytearray()
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # so that whatever it starts is ended with it
-    ) as process:
-        try:
-            if on_start:
-                on_start(process.pid)
-            for data, is_stdout in _pieces(process, limit):
-                if not is_stdout:
-                    stderr += data
-                    del stderr[:-_KEPT_STDERR]
-                    continue
-                if on_text:
-                    on_text(data)
-                for record in parser.feed(data):
-                    if on_record:
-                        on_record(record)
-                if parser.ended:
-                    settle = SETTLE_SECONDS if simulator.exit_status else LINGER_SECONDS
-                    limit.deadline = min(limit.deadline, time.monotonic() + settle)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(limit.remaining())
-            status = process.returncode
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+
+    def on_output(data: bytes, is_stdout: bool) -> None:
+        if not is_stdout:
+            stderr.extend(data)
+            del stderr[:-_KEPT_STDERR]
+            return
+        if on_text:
+            on_text(data)
+        for record in parser.feed(data):
+            if on_record:
+                on_record(record)
+        if parser.ended:
+            settle = SETTLE_SECONDS if simulator.exit_status else LINGER_SECONDS
+            limit.deadline = min(limit.deadline, time.monotonic() + settle)
+
+    status = process.execute(command, folder, limit, on_output, on_start)
     return _Process(
         transcript=parser.finish(),
         status=status,
@@ -391,28 +362,6 @@ def _execute(
         stderr=stderr.decode("utf-8", "replace"),
         seconds=time.monotonic() - start,
     )
-
-
-def _pieces(process: subprocess.Popen[bytes], limit: _Limit) -> Iterator[tuple[bytes, bool]]:
-    """Output as it comes, until both streams end or the deadline, which may move, has passed."""
-    assert process.stdout is not None and process.stderr is not None  # they were asked for
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ, True)
-        selector.register(process.stderr, selectors.EVENT_READ, False)
-        while selector.get_map():
-            if not (remaining := limit.remaining()):
-                return
-            for key, _ in selector.select(remaining):
-                stream = key.fileobj
-                data = os.read(_fileno(stream), _CHUNK)
-                if data:
-                    yield data, key.data
-                else:
-                    selector.unregister(stream)
-
-
-def _fileno(stream: int | IO[bytes] | object) -> int:
-    return stream if isinstance(stream, int) else stream.fileno()  # type: ignore[attr-defined]
 
 
 # --- The verdict ----------------------------------------------------------------------------------
