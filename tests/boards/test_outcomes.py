@@ -6,6 +6,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -191,6 +195,43 @@ def test_wrong_flags(demo: Path, elf: Path, tmp_path: Path) -> None:
     result = run(demo, elf, board=board)
     assert (result.state, result.outcome) == (State.NOT_STARTED, 4)
     assert "unsupported machine type" in result.message
+
+
+def simulators(folder: Path) -> list[int]:
+    """The emulators at work below a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (process / "comm").read_text().strip()
+            if name == "qemu-system-arm" and folder in (process / "cwd").readlink().parents:
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+def test_a_killed_run_leaves_nothing(
+    demo: Path, corstone_300: Path, tmp_path: Path, number: str
+) -> None:
+    elf = corstone_300 / "tests" / "firmware-hang.elf"
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    words = ["run", str(demo), "--board", "corstone-300", "--simulator", "qemu", "--elf", str(elf)]
+    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT / "python")}
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-m", "bpte", *words], env=environment)
+        wait_until(lambda: simulators(temporary))
+        process.send_signal(signal.Signals[number])
+        process.wait(60)
+        wait_until(lambda: not simulators(temporary) and not list(temporary.iterdir()))
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 # --- The firmware is at fault -------------------------------------------------------------------

@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from bpte.cli._terminal import trusted
+
 
 def bold(text: str) -> str:
     """Bold on a terminal, plain elsewhere and where NO_COLOR is set."""
@@ -71,5 +73,7 @@ def _draw(what: str, done: int, total: int, seconds: float) -> None:
     bar = "#" * full + "-" * (width - full)
     rate = f"{size(done / seconds)}/s" if seconds else ""
     end = "\n" if done >= total else ""
-    sys.stderr.write(f"\r{what} [{bar}] {share:4.0%} of {size(total)}, {rate}   {end}")
-    sys.stderr.flush()
+    # The carriage return is our own, and so is all the rest.
+    stream = trusted(sys.stderr)
+    stream.write(f"\r{what} [{bar}] {share:4.0%} of {size(total)}, {rate}   {end}")
+    stream.flush()

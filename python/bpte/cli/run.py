@@ -112,8 +112,12 @@ def _usage(message: str) -> int:
 
 
 def _show_text(data: bytes) -> None:
-    sys.stderr.buffer.write(data)
+    sys.stderr.write(data.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))
     sys.stderr.flush()
+
+
+def _show_note(text: str) -> None:
+    print(f"bpte run: {text}", file=sys.stderr, flush=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -145,6 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
                 operators_from=tuple(arguments.operators_from),
             ),
             on_text=_show_text if arguments.verbose else None,
+            on_note=_show_note,
         )
     if arguments.junit is not None:
         try:
@@ -165,7 +170,3 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bpte run")
     configure(parser)
     return run(parser.parse_args(argv))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

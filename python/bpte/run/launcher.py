@@ -14,7 +14,6 @@ import re
 import shutil
 import signal
 import struct
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from pathlib import Path
 from bpte.run import build, process
 from bpte.run.board import Board, BoardError, Simulator, find_board
 from bpte.run.protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
+from bpte.run.scratch import Scratch, scratch_folder
 
 #: What the firmware's fault handler prints (platform/cortex_m/fault.cpp).
 FAULT_PREFIX = "bpte-fault: "
@@ -138,11 +138,13 @@ def run(
     on_record: Callable[[Record], None] | None = None,
     on_start: Callable[[int], None] | None = None,
     on_text: Callable[[bytes], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Run:
     """Runs and judges. Never raises for what a bundle, a target or a simulator does.
 
     `on_record` is called for each record as it arrives, `on_start` with the process's id,
-    `on_text` with all that the target writes to its standard output.
+    `on_text` with all that the target writes to its standard output, `on_note` with a line for
+    people when something takes its time before the start.
     """
     simulator_name = request.simulator or ""
     try:
@@ -150,7 +152,7 @@ def run(
         _check_bundle(request)
         simulator, executable = _pick_simulator(board, request.simulator)
         simulator_name = simulator.name
-        program = _program(board, request)
+        program = _program(board, request, on_note)
         from_file = request.from_file
         load_address = (
             request.load_address if request.load_address is not None else board.load_address
@@ -165,14 +167,14 @@ def run(
         return Run(error.state, str(error), request.bundle, request.board, simulator_name)
 
     timeout = request.timeout if request.timeout is not None else board.timeout
-    with tempfile.TemporaryDirectory(prefix="bpte-run-") as scratch:
-        folder = Path(scratch)
+    with scratch_folder() as scratch:
+        folder = scratch.path
         # A name without characters that a simulator's option syntax gives a meaning to.
         (folder / "bundle.bpte").symlink_to(request.bundle.resolve())
         (folder / "program").symlink_to(program.resolve())
         command = _command(board, simulator, executable, request, load_address, timeout)
         try:
-            ended = _execute(command, folder, timeout, simulator, on_record, on_start, on_text)
+            ended = _execute(command, scratch, timeout, simulator, on_record, on_start, on_text)
         except OSError as error:
             message = f"did not start: {command[0]}: {error.strerror or error}"
             return Run(
@@ -243,7 +245,7 @@ def _pick_simulator(board: Board, name: str | None) -> tuple[Simulator, str]:
     raise _Refusal(State.NOT_STARTED, f"did not start: {missing}")
 
 
-def _program(board: Board, request: Request) -> Path:
+def _program(board: Board, request: Request, on_note: Callable[[str], None] | None) -> Path:
     if request.program is not None:
         if not request.program.is_file():
             raise _Refusal(State.USAGE, f"{request.program}: no such file")
@@ -254,7 +256,7 @@ def _program(board: Board, request: Request) -> Path:
             State.USAGE,
             f"{board.name} has no engine {engine!r}; it has: {', '.join(board.engines)}",
         )
-    return build.program(board, engine, request.operators_from)
+    return build.program(board, engine, request.operators_from, on_note)
 
 
 #: Characters that no option syntax on the way to a firmware's argument vector gives a meaning to.
@@ -328,7 +330,7 @@ def _command(
 
 def _execute(
     command: tuple[str, ...],
-    folder: Path,
+    scratch: Scratch,
     timeout: float,
     simulator: Simulator,
     on_record: Callable[[Record], None] | None,
@@ -354,7 +356,8 @@ def _execute(
             settle = SETTLE_SECONDS if simulator.exit_status else LINGER_SECONDS
             limit.deadline = min(limit.deadline, time.monotonic() + settle)
 
-    status = process.execute(command, folder, limit, on_output, on_start)
+    owned = process.Possessions(locks=(scratch.lock,), remove=scratch.path)
+    status = process.execute(command, scratch.path, limit, on_output, on_start, owned)
     return _Process(
         transcript=parser.finish(),
         status=status,

@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Starts a process, passes on its output as it comes, and ends it, in time and with its children.
 
-What the output means is the caller's business.
+Between the two stands a supervisor (`_supervisor.py`): when this process is killed, by whatever
+signal, it ends what was started and removes what was made for it. What the output means is the
+caller's business.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import select
 import selectors
-import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+_SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 _CHUNK = 65536
+#: A wait is made of shorter ones, as no system call takes any number of seconds.
+_LONGEST_WAIT = 3600.0
 
 
 @dataclass
@@ -27,7 +34,26 @@ class Limit:
     deadline: float
 
     def remaining(self) -> float:
-        return max(0.0, self.deadline - time.monotonic())
+        """In seconds, at most an hour at a time."""
+        return min(max(0.0, self.deadline - time.monotonic()), _LONGEST_WAIT)
+
+
+def no_limit() -> Limit:
+    return Limit(float("inf"))
+
+
+@dataclass(frozen=True)
+class Possessions:
+    """What belongs to a process that is started, and is dealt with when its caller was killed.
+
+    `locks` are descriptors that stay open until the last process has ended, `remove` is a folder
+    that the supervisor then removes (a caller that lives removes it itself), `grace` how many
+    seconds a process is given to end by itself after SIGTERM.
+    """
+
+    locks: tuple[int, ...] = ()
+    remove: Path | None = None
+    grace: float = 0.0
 
 
 def execute(
@@ -36,32 +62,82 @@ def execute(
     limit: Limit,
     on_output: Callable[[bytes, bool], None],
     on_start: Callable[[int], None] | None = None,
+    possessions: Possessions = Possessions(),
 ) -> int | None:
     """Runs `command` in `folder` until it ends or `limit`, which `on_output` may move, has passed.
 
     `on_output` gets each piece of output and whether it is standard output's, `on_start` the
     process's id. Returns the exit status (negative: the signal that killed it), None for a process
-    that had to be ended. Nothing that it started is left. Raises OSError when it cannot be started.
+    that had to be ended. Nothing that it started is left, also when this process is killed.
+    Raises OSError when it cannot be started.
     """
-    with subprocess.Popen(
-        command,
+    reading, writing = os.pipe()
+    with contextlib.ExitStack() as stack:
+        report = stack.enter_context(os.fdopen(reading, "rb"))
+        try:
+            process = _supervised(command, folder, writing, possessions)
+        finally:
+            os.close(writing)
+        stack.callback(_finish, process)
+        pid = _started(report, command[0])
+        if on_start:
+            on_start(pid)
+        for data, is_stdout in _pieces(process, limit):
+            on_output(data, is_stdout)
+        return _status(report, limit)
+
+
+def _supervised(
+    command: Sequence[str], folder: Path, report: int, possessions: Possessions
+) -> subprocess.Popen[bytes]:
+    words = [
+        *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
+        *(str(report), str(possessions.grace), str(possessions.remove or "")),
+    ]
+    return subprocess.Popen(
+        [*words, *command],
         cwd=folder,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # whose end tells the supervisor that this process is gone
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # so that whatever it starts is ended with it
-    ) as process:
-        try:
-            if on_start:
-                on_start(process.pid)
-            for data, is_stdout in _pieces(process, limit):
-                on_output(data, is_stdout)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(limit.remaining())
-            return process.returncode
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+        pass_fds=(report, *possessions.locks),
+        start_new_session=True,  # a terminal's Ctrl-C is for this process alone
+    )
+
+
+def _finish(process: subprocess.Popen[bytes]) -> None:
+    """Has the supervisor end all that is left, and waits for it."""
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):  # it was killed
+        process.stdin.write(b".")
+        process.stdin.flush()
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def _line(report: IO[bytes]) -> tuple[str, int]:
+    word, _, number = report.readline().decode().partition(" ")
+    if not word:
+        raise OSError(errno.ECHILD, "the process that supervises it was killed")
+    return word, int(number)
+
+
+def _started(report: IO[bytes], name: str) -> int:
+    word, number = _line(report)
+    if word == "failed":
+        raise OSError(number, os.strerror(number), name)
+    return number
+
+
+def _status(report: IO[bytes], limit: Limit) -> int | None:
+    while not select.select([report], [], [], limit.remaining())[0]:
+        if not limit.remaining():
+            return None
+    return _line(report)[1]
 
 
 def _pieces(process: subprocess.Popen[bytes], limit: Limit) -> Iterator[tuple[bytes, bool]]:
