@@ -220,7 +220,12 @@ def test_a_killed_run_leaves_nothing(
     words = ["run", str(demo), "--board", "corstone-300", "--simulator", "qemu", "--elf", str(elf)]
     environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT / "python")}
     for _ in range(2):
-        process = subprocess.Popen([sys.executable, "-m", "bpte", *words], env=environment)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bpte", *words],
+            env=environment,
+            # Ctrl-C is heeded, also where the tests run in the background and ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         wait_until(lambda: simulators(temporary))
         process.send_signal(signal.Signals[number])
         process.wait(60)

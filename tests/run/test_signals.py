@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import transcripts as t
-from bpte.run import scratch
+from bpte.run import process, scratch
 
 ROOT = Path(__file__).resolve().parents[2]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
@@ -89,6 +89,8 @@ class Victim:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            # Ctrl-C is heeded, also where the tests run in the background and ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def started(self) -> list[int]:
@@ -195,6 +197,14 @@ def test_a_killed_supervisor_takes_its_process_along(folder: Path) -> None:
     victim.process.stderr.close()
 
 
+def test_the_status_of_what_ends_at_once_arrives(tmp_path: Path) -> None:
+    """Start and end may be told in one piece."""
+    for _ in range(20):
+        limit = process.Limit(time.monotonic() + 30)
+        status = process.execute(["/bin/sh", "-c", "exit 3"], tmp_path, limit, lambda *_: None)
+        assert status == 3
+
+
 # --- Litter ---------------------------------------------------------------------------------------
 
 
@@ -211,7 +221,7 @@ def collect() -> None:
 
 def test_the_next_run_collects_what_a_killed_one_left(place: Path) -> None:
     script = (
-        "import os\nfrom bpte.run import scratch\n"
+        "import os\nfrom bpte.run import process, scratch\n"
         "with scratch.scratch_folder() as s:\n (s.path / 'x').touch(); os._exit(1)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "TMPDIR": str(place)}

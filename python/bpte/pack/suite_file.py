@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
+import math
 import os
-import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+from bpte.files import toml
 from bpte.format.tolerance import NanPolicy, Tolerance
 from bpte.pack.producer import MethodTestCase, MethodTestSuite
 from bpte.pack.tensors import PackError, from_numpy
@@ -23,9 +21,9 @@ def load(path: str | os.PathLike[str]) -> tuple[list[MethodTestSuite], dict[str,
     """The suites and the metadata of a suite file. Raises ``PackError``, ``OSError``."""
     file = Path(path)
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PackError(f"{path}: not valid TOML: {error}") from None
+        content = toml.parse(file.read_bytes())
+    except toml.TomlError as error:
+        raise PackError(f"{path}: {error}") from None
     try:
         _known(content, {"suite", "metadata"}, "the file")
         suites = [
@@ -137,7 +135,7 @@ def _tolerance(table: dict[str, Any], where: str) -> Tolerance:
     for name, value in table.items():
         if name == "nan_policy":
             policies = {policy.name.lower(): policy for policy in NanPolicy}
-            if value not in policies:
+            if not isinstance(value, str) or value not in policies:
                 raise PackError(f"{where}: nan_policy must be one of {', '.join(policies)}")
             members[name] = policies[value]
         elif name == "not_compared":
@@ -147,8 +145,16 @@ def _tolerance(table: dict[str, Any], where: str) -> Tolerance:
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
             raise PackError(f"{where}: {name} must be a number")
         else:
-            members[name] = float(value)
+            members[name] = _float(value, f"{where}: {name}")
     return _checked(lambda: Tolerance(**members), where)
+
+
+def _float(value: float, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        digits = f"{math.log10(abs(value)):.0f}"
+        raise PackError(f"{where} is out of range: about 10 to the power of {digits}") from None
 
 
 def _checked(make: Callable[[], Tolerance], where: str) -> Tolerance:
@@ -194,9 +200,11 @@ def _array(folder: Path, name: str, where: str) -> Any:
             raise PackError(f"{where}: say which member of {file}: {name}:MEMBER")
         # Mapped: it goes out block by block, and is never wholly in memory.
         return np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        if isinstance(error, PackError):
-            raise
+    except MemoryError as error:
+        raise PackError(f"{where}: {name} does not fit into memory: {error}") from None
+    except PackError:
+        raise
+    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise PackError(f"{where}: {file} is no .npy or .npz file: {error}") from None
 
 

@@ -73,18 +73,19 @@ def execute(
     """
     reading, writing = os.pipe()
     with contextlib.ExitStack() as stack:
-        report = stack.enter_context(os.fdopen(reading, "rb"))
+        report = _Report(reading)
+        stack.callback(os.close, reading)
         try:
             process = _supervised(command, folder, writing, possessions)
         finally:
             os.close(writing)
         stack.callback(_finish, process)
-        pid = _started(report, command[0])
+        pid = report.started(command[0])
         if on_start:
             on_start(pid)
         for data, is_stdout in _pieces(process, limit):
             on_output(data, is_stdout)
-        return _status(report, limit)
+        return report.status(limit)
 
 
 def _supervised(
@@ -119,25 +120,41 @@ def _finish(process: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def _line(report: IO[bytes]) -> tuple[str, int]:
-    word, _, number = report.readline().decode().partition(" ")
-    if not word:
-        raise OSError(errno.ECHILD, "the process that supervises it was killed")
-    return word, int(number)
+class _Report:
+    """What the supervisor says: a line when the command was started, and one when it ended."""
 
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._read = b""
 
-def _started(report: IO[bytes], name: str) -> int:
-    word, number = _line(report)
-    if word == "failed":
-        raise OSError(number, os.strerror(number), name)
-    return number
+    def _line(self, limit: Limit) -> tuple[str, int] | None:
+        while b"\n" not in self._read:
+            remaining = limit.remaining()
+            if not select.select([self._descriptor], [], [], remaining)[0]:
+                if not remaining:
+                    return None
+                continue
+            data = os.read(self._descriptor, 256)
+            if not data:
+                raise OSError(errno.ECHILD, "the process that supervises it was killed")
+            self._read += data
+        line, _, self._read = self._read.partition(b"\n")
+        word, _, number = line.decode().partition(" ")
+        return word, int(number)
 
+    def started(self, name: str) -> int:
+        """The process's id. Raises OSError when it could not be started."""
+        line = self._line(no_limit())
+        assert line is not None
+        word, number = line
+        if word == "failed":
+            raise OSError(number, os.strerror(number), name)
+        return number
 
-def _status(report: IO[bytes], limit: Limit) -> int | None:
-    while not select.select([report], [], [], limit.remaining())[0]:
-        if not limit.remaining():
-            return None
-    return _line(report)[1]
+    def status(self, limit: Limit) -> int | None:
+        """Its exit status; None when there is none in time."""
+        line = self._line(limit)
+        return line[1] if line else None
 
 
 def _pieces(process: subprocess.Popen[bytes], limit: Limit) -> Iterator[tuple[bytes, bool]]:
