@@ -6,7 +6,6 @@ Nobody is shown a traceback, and no mistake of bpte's own looks like a verdict.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -56,13 +55,12 @@ class Terminated(BaseException):
 def guarded(call: Call, action: Callable[[], int]) -> int:
     """Does it; gives its exit code, or that of what went wrong, which was told."""
     try:
-        with _signals(), _terminal.doors():
+        with _signals(), _terminal.doors() as output:
             code = _told(call, action)
-            try:
-                sys.stdout.flush()
-            except OSError as error:
-                code = _tell(call, error)
-            return code
+            output.flush()
+            sys.stderr.flush()
+            # An answer that nobody got is no answer, whatever it was.
+            return _tell(call, output.failure) if output.failure else code
     except KeyboardInterrupt:
         return EXIT_SIGNAL + signal.SIGINT
     except Terminated as signalled:
@@ -87,9 +85,7 @@ def _tell(call: Call, error: Exception) -> int:
     if code == EXIT_INTERNAL:
         print(_report(call, error), file=sys.stderr)
     if call.as_json:
-        # Where standard output is what failed, it has been told above.
-        with contextlib.suppress(OSError):
-            print(json.dumps({"ok": False, "error": facts}, indent=2))
+        print(json.dumps({"ok": False, "error": facts}, indent=2))
     return code
 
 

@@ -20,15 +20,16 @@ _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 class Door:
     """Stands before a text stream: what would act on a terminal is made visible.
 
-    A reader that has had enough (a closed pipe) is no error: what follows goes nowhere. Other
-    errors of standard output are raised as its own; of standard error nobody could be told.
+    Writing never raises: what cannot be written does not stop the work, nor changes its outcome.
+    What follows then goes nowhere, and ``failure`` says why.
     """
 
-    def __init__(self, stream: IO[str], name: str, *, is_output: bool) -> None:
+    def __init__(self, stream: IO[str], name: str) -> None:
         self.trusted = stream
         """Takes everything as it is: for text that is all bpte's own."""
+        self.failure: OSError | None = None
+        """Why something could not be written. A reader that has had enough is not a failure."""
         self._name = name
-        self._is_output = is_output
 
     def write(self, text: str) -> int:
         parts = _COLOUR.split(text)
@@ -47,9 +48,9 @@ class Door:
         try:
             action()
         except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                self.failure = OSError(error.errno, error.strerror, self._name)
             self._give_up()
-            if self._is_output and not isinstance(error, BrokenPipeError):
-                raise OSError(error.errno, error.strerror, self._name) from None
 
     def _give_up(self) -> None:
         """What is still to come, the interpreter's last flush included, goes nowhere."""
@@ -68,16 +69,17 @@ def trusted(stream: Any) -> Any:
 
 
 @contextmanager
-def doors() -> Iterator[None]:
-    """Puts a door before standard output and standard error, for a while."""
+def doors() -> Iterator[Door]:
+    """Puts a door before standard output and standard error, for a while. Gives the former."""
     outside = sys.stdout, sys.stderr
     for stream in outside:
         with contextlib.suppress(AttributeError):  # not a stream of the interpreter's
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    sys.stdout = cast("Any", Door(sys.stdout, "standard output", is_output=True))
-    sys.stderr = cast("Any", Door(sys.stderr, "standard error", is_output=False))
+    output = Door(sys.stdout, "standard output")
+    sys.stdout = cast("Any", output)
+    sys.stderr = cast("Any", Door(sys.stderr, "standard error"))
     try:
-        yield
+        yield output
     finally:
         sys.stdout, sys.stderr = outside
 

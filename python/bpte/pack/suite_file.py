@@ -16,6 +16,10 @@ from bpte.format.tolerance import NanPolicy, Tolerance
 from bpte.pack.producer import MethodTestCase, MethodTestSuite
 from bpte.pack.tensors import PackError, from_numpy
 
+# What numpy raises for a file that is not what it seems.
+_UNREADABLE = (ValueError, EOFError, RuntimeError, TypeError, OverflowError,
+               zipfile.BadZipFile, zlib.error)  # fmt: skip
+
 
 def load(path: str | os.PathLike[str]) -> tuple[list[MethodTestSuite], dict[str, str]]:
     """The suites and the metadata of a suite file. Raises ``PackError``, ``OSError``."""
@@ -178,6 +182,8 @@ def _value(folder: Path, value: object, where: str) -> object:
     if "dtype" in content:
         array = _viewed(array, content["dtype"], where)
     dim_order = content.get("dim_order")
+    if dim_order is not None and not all(type(d) is int for d in _list(dim_order, where)):
+        raise PackError(f"{where}: dim_order must be a list of integers: {dim_order!r}")
     try:
         return from_numpy(array, dim_order)
     except PackError as error:
@@ -189,23 +195,30 @@ def _array(folder: Path, name: str, where: str) -> Any:
 
     path, _, member = name.partition(".npz:")
     file = folder / (f"{path}.npz" if member else name)
-    try:
-        if member:
-            with np.load(file, allow_pickle=False) as members:
-                if member not in members:
-                    known = ", ".join(members) or "none"
-                    raise PackError(f"{where}: {file} has no member {member!r}, it has {known}")
-                return members[member]
-        if file.suffix == ".npz":
+    if "\0" in name:
+        raise PackError(f"{where}: a file's name cannot hold a NUL: {name!r}")
+    with file.open("rb") as opened:
+        magic = opened.read(6)
+    if magic != b"\x93NUMPY" and (not member or magic[:2] != b"PK"):
+        if file.suffix == ".npz" and not member:
             raise PackError(f"{where}: say which member of {file}: {name}:MEMBER")
-        # Mapped: it goes out block by block, and is never wholly in memory.
-        return np.load(file, mmap_mode="r", allow_pickle=False)
+        raise PackError(f"{where}: {file} is no .npy or .npz file: save arrays with numpy.save")
+    try:
+        if not member:
+            # Mapped: it goes out block by block, and is never wholly in memory.
+            return np.load(file, mmap_mode="r", allow_pickle=False)
+        with np.load(file, allow_pickle=False) as members:
+            known = ", ".join(members) or "none"
+            array = members.get(member)
     except MemoryError as error:
         raise PackError(f"{where}: {name} does not fit into memory: {error}") from None
-    except PackError:
-        raise
-    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise PackError(f"{where}: {file} is no .npy or .npz file: {error}") from None
+    if array is not None and not isinstance(array, np.ndarray):
+        raise PackError(f"{where}: the member {member!r} of {file} is no array")
+    if array is None:
+        raise PackError(f"{where}: {file} has no member {member!r}, it has {known}")
+    return array
 
 
 def _viewed(array: Any, dtype: object, where: str) -> Any:
