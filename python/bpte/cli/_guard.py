@@ -22,6 +22,7 @@ from types import FrameType
 
 from bpte import __version__
 from bpte.cli import _terminal
+from bpte.text import printable
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -81,7 +82,7 @@ def _told(call: Call, action: Callable[[], int]) -> int:
 
 def _tell(call: Call, error: Exception) -> int:
     code, facts = _explain(error) or (EXIT_INTERNAL, {"message": _internal(error)})
-    print(f"{call.name}: {facts['message']}", file=sys.stderr)
+    print(f"{call.name}: {printable(str(facts['message']))}", file=sys.stderr)
     if code == EXIT_INTERNAL:
         print(_report(call, error), file=sys.stderr)
     if call.as_json:

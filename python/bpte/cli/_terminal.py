@@ -13,8 +13,8 @@ from typing import IO, Any, cast
 
 from bpte.text import printable_lines
 
-#: Colours, which bpte sets itself. In a file's or a target's text they could do no other harm.
-_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+#: The colours that bpte sets itself. (Others could hide text: concealed, or black on black.)
+_COLOUR = re.compile(r"(\x1b\[(?:0|1|3[123]|1;3[123])m)")
 
 
 class Door:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bpte.run import launcher, report
 from bpte.run.protocol import Outcome
+from bpte.text import printable
 
 EPILOG = """\
 examples:
@@ -107,7 +108,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _usage(message: str) -> int:
-    print(f"bpte run: {message}", file=sys.stderr)
+    print(f"bpte run: {printable(message)}", file=sys.stderr)
     return Outcome.USAGE
 
 

@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from bpte.files import toml
+from bpte.text import printable
 
 
 class BoardError(Exception):
     """No such board, or a board.toml that breaks a rule; the message names file and key."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)

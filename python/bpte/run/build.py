@@ -18,7 +18,7 @@ from pathlib import Path
 from bpte import __version__
 from bpte.run import process
 from bpte.run.board import Board, source_root
-from bpte.text import printable
+from bpte.text import printable_lines
 
 _JOBS = "2"
 #: What our CMakeLists.txt ask for, and what the executorch Python package does.
@@ -34,6 +34,9 @@ Note = Callable[[str], None]
 
 class BuildError(Exception):
     """The program for a board could not be had; the message says what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable_lines(message))
 
 
 def program(
@@ -145,7 +148,7 @@ def call(
             raise BuildError(f"{what}: {command[0]}: {error.strerror}") from None
     if status != 0:
         lines = log.read_text("utf-8", "replace").splitlines()
-        tail = "\n  ".join(map(printable, lines[-15:]))
+        tail = "\n  ".join(lines[-15:])
         raise BuildError(f"{what} (whole log: {log}):\n  {tail}")
 
 

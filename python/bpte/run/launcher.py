@@ -24,6 +24,7 @@ from bpte.run import build, process
 from bpte.run.board import Board, BoardError, Simulator, find_board
 from bpte.run.protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
 from bpte.run.scratch import Scratch, scratch_folder
+from bpte.text import printable
 
 #: What the firmware's fault handler prints (platform/cortex_m/fault.cpp).
 FAULT_PREFIX = "bpte-fault: "
@@ -95,7 +96,8 @@ _NOTHING = Transcript(None, (), None, None, None, ())
 
 @dataclass(frozen=True)
 class Run:
-    """What became of a run. `message` is one line for people; `transcript` what the target said."""
+    """What became of a run. `message` is for people, one line but for the tail of a failed build's
+    log; it is fit for a terminal. `transcript` is what the target said, as it said it."""
 
     state: State
     message: str
@@ -183,7 +185,7 @@ def run(
     state, message = _judge(ended, simulator, timeout, command[0])
     return Run(
         state,
-        message,
+        printable(message),
         request.bundle,
         board.name,
         simulator.name,
@@ -475,4 +477,4 @@ def judge_log(path: Path, data: bytes) -> Run:
     recorded = Simulator(name="log", command=(str(path),), exit_status=False)
     state, message = _judge(process, recorded, 0.0, str(path))
     target = transcript.begin.target if transcript.begin else ""
-    return Run(state, message, path, target, "log", transcript=transcript)
+    return Run(state, printable(message), path, target, "log", transcript=transcript)
