@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+import bpte
 from boards_support import ROOT, demo_arrays, demo_program, pack, run
 from bpte.cli import run as cli
 from bpte.run import protocol
 from bpte.run.launcher import State
+from changed_plan import with_planned_memory
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +130,29 @@ def test_misaligned_load_address(demo: Path, elf: Path) -> None:
     assert (result.state, result.outcome) == (State.NOT_RUN, 4)
     assert "misaligned_base" in result.message
     assert "128" in result.message  # the alignment needed
+
+
+def test_a_plan_too_large_for_the_board(elf: Path, tmp_path: Path) -> None:
+    program = tmp_path / "large.pte"
+    program.write_bytes(with_planned_memory(demo_program(), 8_400_000_000))
+    bundle = tmp_path / "large.bpte"
+    suite = bpte.MethodTestSuite("forward", [bpte.MethodTestCase([demo_arrays()[0][0]])])
+    bpte.BundledProgram(program, [suite]).save(bundle, fit="skip")
+    result = run(bundle, elf)
+    assert (result.state, result.outcome) == (State.NOT_RUN, 4), result.message
+    assert "out_of_memory: planned memory: 8400000" in result.message
+    assert f"{0x200000} given" in result.message
+    refused = run(bundle, elf, max_planned_memory=1 << 34)
+    assert refused.state is State.USAGE and "--max-planned-memory" in refused.message
+
+
+def test_a_file_larger_than_semihosting_reads(elf: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "large.bpte"
+    with bundle.open("wb") as file:
+        file.truncate(1 << 31)
+    result = run(bundle, elf, from_file=True)
+    assert (result.state, result.outcome) == (State.USAGE, 2), result.message
+    assert "2147483648 bytes" in result.message and "at most 2147483647" in result.message
 
 
 def test_a_bundle_too_large_for_the_boards_memory(demo: Path, elf: Path) -> None:

@@ -54,6 +54,15 @@ def _address(text: str) -> int:
     return value
 
 
+def _size(text: str) -> int:
+    """Bytes: "2000000", or in units of 1024: "512K", "100M", "8G"."""
+    shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:].upper(), 0)
+    digits = text[:-1] if shift else text
+    if not (digits.isascii() and digits.isdigit()) or int(digits) << shift >= 2**62:
+        raise argparse.ArgumentTypeError(f"not a number of bytes, such as 8G: {text!r}")
+    return int(digits) << shift
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments on a parser of its own."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -96,6 +105,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--load-address", type=_address, metavar="A", help="in place of the board's"
+    )
+    parser.add_argument(
+        "--max-planned-memory",
+        type=_size,
+        metavar="SIZE",
+        help="what a program's memory plan may take, such as 8G; default: 4G",
     )
     parser.add_argument(
         "--log", type=Path, metavar="TXT", help="judge this recorded output; nothing is run"
@@ -147,6 +162,7 @@ def run(arguments: argparse.Namespace) -> int:
                 timeout=arguments.timeout,
                 from_file=arguments.from_file,
                 load_address=arguments.load_address,
+                max_planned_memory=arguments.max_planned_memory,
                 operators_from=tuple(arguments.operators_from),
             ),
             on_text=_show_text if arguments.verbose else None,

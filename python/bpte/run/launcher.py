@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,8 @@ USAGE_PREFIXES = ("bpte: usage: ", "bpte-run: ")
 #: that will not exit by itself, or whose exit status means nothing.
 SETTLE_SECONDS = 10.0
 LINGER_SECONDS = 1.0
+#: Lengths of files are signed 32-bit numbers there (Arm's semihosting, SYS_FLEN).
+_LARGEST_SEMIHOSTING_FILE = 2**31 - 1
 _KEPT_STDERR = 64 * 1024
 
 
@@ -87,6 +90,8 @@ class Request:
     timeout: float | None = None
     from_file: bool = False
     load_address: int | None = None
+    #: What a program's memory plan may take, in bytes; None: the runner's limit.
+    max_planned_memory: int | None = None
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
 
@@ -151,7 +156,8 @@ def run(
     simulator_name = request.simulator or ""
     try:
         board = find_board(request.board)
-        _check_bundle(request)
+        _check_file(request.bundle)
+        _check_options(board, request)
         simulator, executable = _pick_simulator(board, request.simulator)
         simulator_name = simulator.name
         program = _program(board, request, on_note)
@@ -200,12 +206,49 @@ def run(
 # --- Before the start -----------------------------------------------------------------------------
 
 
-def _check_bundle(request: Request) -> None:
+def _check_file(path: Path) -> None:
+    """That there is such a file, and that it is one: a FIFO would be waited for, for ever."""
     try:
-        with request.bundle.open("rb"):
-            pass
+        regular = stat.S_ISREG(path.stat().st_mode)
+        if regular:
+            with path.open("rb"):
+                pass
     except OSError as error:
-        raise _Refusal(State.USAGE, f"{request.bundle}: {error.strerror}") from None
+        raise _Refusal(State.USAGE, f"{path}: {error.strerror}") from None
+    if not regular:
+        raise _Refusal(State.USAGE, f"{path}: not a regular file")
+
+
+def _check_options(board: Board, request: Request) -> None:
+    """What has no effect on this board is refused: nobody is to believe that it had."""
+    if board.kind == "firmware":
+        if request.max_planned_memory is not None:
+            raise _Refusal(
+                State.USAGE,
+                f"--max-planned-memory: what {board.name}'s programs may plan is the memory "
+                "'arena' of its board.toml",
+            )
+        if request.operators_from and request.program is not None:
+            raise _Refusal(State.USAGE, "--operators-from: the firmware is built already (--elf)")
+        for path in request.operators_from:
+            _check_file(path)
+        size = request.bundle.stat().st_size
+        if request.from_file and size > _LARGEST_SEMIHOSTING_FILE:
+            raise _Refusal(
+                State.USAGE,
+                f"{request.bundle}: {size} bytes; a firmware reads files of at most "
+                f"{_LARGEST_SEMIHOSTING_FILE} through semihosting",
+            )
+        return
+    for option, given in (
+        ("--load-address", request.load_address is not None),
+        ("--from-file", request.from_file),
+        ("--operators-from", request.operators_from),
+    ):
+        if given:
+            raise _Refusal(
+                State.USAGE, f"{option}: {board.name} runs no firmware, and has no use for it"
+            )
 
 
 def _check_preload(board: Board, bundle: Path, load_address: int | None) -> None:
@@ -293,6 +336,8 @@ def _arguments(board: Board, request: Request, load_address: int | None) -> list
             words += [name, repr(value)]
     if board.kind != "firmware" and request.engine is not None:
         words += ["--engine", request.engine]
+    if request.max_planned_memory is not None:
+        words += ["--max-planned-memory", str(request.max_planned_memory)]
     return [_encode(word) for word in words] if board.kind == "firmware" else words
 
 
