@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from bpte.text import printable, printable_lines
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bpte", "bundled ExecuTorch programs")
@@ -45,6 +47,9 @@ def _named(path: Path, config: pytest.Config) -> bool:
 class CaseFailed(Exception):
     """A case's verdict, in words; no traceback would say more."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable_lines(message))
+
 
 class BundleFile(pytest.File):
     """A bundle; its run, once one of its cases was asked for."""
@@ -64,7 +69,9 @@ class BundleFile(pytest.File):
                     name = f"{suite.method_name}[{index}]"
                     if case.name:
                         name = f"{suite.method_name}[{index}-{case.name}]"
-                    yield BundleCase.from_parent(self, name=name, suite=number, case=index)
+                    yield BundleCase.from_parent(
+                        self, name=printable(name), suite=number, case=index
+                    )
 
     def result(self) -> Any:
         """The run (`bpte.run.launcher.Run`)."""
@@ -112,7 +119,7 @@ class BundleCase(pytest.Item):
         if case.verdict is Verdict.UNJUDGED:
             pytest.skip("no output was judged")
         if case.verdict is Verdict.ERROR:
-            raise CaseFailed(f"did not run: {case.error}: {case.message or ''}")
+            raise CaseFailed(printable(f"did not run: {case.error}: {case.message or ''}"))
         if case.verdict is Verdict.FAIL:
             lines = (
                 f"output {index}: {report.describe_output(output)}"

@@ -6,14 +6,20 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import bpte
 from boards_support import ROOT, demo_arrays, demo_program, pack, run
 from bpte.cli import run as cli
 from bpte.run import protocol
 from bpte.run.launcher import State
+from changed_plan import with_planned_memory
 
 
 @pytest.fixture(scope="session")
@@ -126,6 +132,29 @@ def test_misaligned_load_address(demo: Path, elf: Path) -> None:
     assert "128" in result.message  # the alignment needed
 
 
+def test_a_plan_too_large_for_the_board(elf: Path, tmp_path: Path) -> None:
+    program = tmp_path / "large.pte"
+    program.write_bytes(with_planned_memory(demo_program(), 8_400_000_000))
+    bundle = tmp_path / "large.bpte"
+    suite = bpte.MethodTestSuite("forward", [bpte.MethodTestCase([demo_arrays()[0][0]])])
+    bpte.BundledProgram(program, [suite]).save(bundle, fit="skip")
+    result = run(bundle, elf)
+    assert (result.state, result.outcome) == (State.NOT_RUN, 4), result.message
+    assert "out_of_memory: planned memory: 8400000" in result.message
+    assert f"{0x200000} given" in result.message
+    refused = run(bundle, elf, max_planned_memory=1 << 34)
+    assert refused.state is State.USAGE and "--max-planned-memory" in refused.message
+
+
+def test_a_file_larger_than_semihosting_reads(elf: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "large.bpte"
+    with bundle.open("wb") as file:
+        file.truncate(1 << 31)
+    result = run(bundle, elf, from_file=True)
+    assert (result.state, result.outcome) == (State.USAGE, 2), result.message
+    assert "2147483648 bytes" in result.message and "at most 2147483647" in result.message
+
+
 def test_a_bundle_too_large_for_the_boards_memory(demo: Path, elf: Path) -> None:
     size = 0x0F000001
     with demo.open("r+b") as file:
@@ -191,6 +220,48 @@ def test_wrong_flags(demo: Path, elf: Path, tmp_path: Path) -> None:
     result = run(demo, elf, board=board)
     assert (result.state, result.outcome) == (State.NOT_STARTED, 4)
     assert "unsupported machine type" in result.message
+
+
+def simulators(folder: Path) -> list[int]:
+    """The emulators at work below a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (process / "comm").read_text().strip()
+            if name == "qemu-system-arm" and folder in (process / "cwd").readlink().parents:
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+def test_a_killed_run_leaves_nothing(
+    demo: Path, corstone_300: Path, tmp_path: Path, number: str
+) -> None:
+    elf = corstone_300 / "tests" / "firmware-hang.elf"
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    words = ["run", str(demo), "--board", "corstone-300", "--simulator", "qemu", "--elf", str(elf)]
+    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT / "python")}
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bpte", *words],
+            env=environment,
+            # Ctrl-C is heeded, also where the tests run in the background and ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        wait_until(lambda: simulators(temporary))
+        process.send_signal(signal.Signals[number])
+        process.wait(60)
+        wait_until(lambda: not simulators(temporary) and not list(temporary.iterdir()))
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 # --- The firmware is at fault -------------------------------------------------------------------

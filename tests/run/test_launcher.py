@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import transcripts as t
+from bpte.cli import main
 from bpte.cli import run as cli
 from bpte.run import board, launcher, report
 from bpte.run.launcher import Request, State
@@ -185,6 +186,45 @@ def test_refused_before_the_start(request_: Request, state: State, message: str)
     result = launcher.run(request_)
     assert result.state is state
     assert message in result.message
+
+
+@pytest.mark.parametrize(
+    ("board", "option", "message"),
+    [
+        ("host", {"load_address": 0x71000000}, "--load-address: host "),
+        ("host", {"from_file": True}, "--from-file: host "),
+        ("host", {"operators_from": (Path("/no.pte"),)}, "--operators-from: host "),
+        ("corstone-300", {"max_planned_memory": 1}, "--max-planned-memory: what corstone-300"),
+        ("corstone-300", {"operators_from": (Path("/no.pte"),)}, "/no.pte: No such file"),
+        ("corstone-300", {"operators_from": (Path("/tmp"),)}, "/tmp: not a regular file"),
+        (
+            "corstone-300",
+            {"operators_from": (Path(__file__),), "program": Path(__file__)},
+            "--operators-from: the firmware is built already",
+        ),
+    ],
+)
+def test_an_option_without_effect_is_refused(
+    bundle: Path, board: str, option: dict[str, object], message: str
+) -> None:
+    result = launcher.run(Request(bundle, board=board, **option))  # type: ignore[arg-type]
+    assert (result.state, result.outcome) == (State.USAGE, 2)
+    assert message in result.message
+
+
+def test_files_that_are_none_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", tmp_path, Path("/dev/null")):
+        result = launcher.run(Request(path))
+        assert (result.state, result.message) == (State.USAGE, f"{path}: not a regular file")
+
+
+def test_the_planned_memory_reaches_the_runner(bundle: Path) -> None:
+    program = stand_in(bundle.parent, t.whole("pass"))
+    result = launcher.run(Request(bundle, program=program, max_planned_memory=1 << 33))
+    assert result.command[-2:] == ("--max-planned-memory", "8589934592")
+    for wrong in ("-1", "x", "1.5", "4T", ""):
+        assert main(["run", str(bundle), "--max-planned-memory", wrong]) == 2
 
 
 def test_a_program_that_is_no_executable_did_not_start(bundle: Path) -> None:

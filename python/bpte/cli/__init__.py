@@ -8,12 +8,20 @@ is imported only when it is called. To add one, add its line to ``VERBS``.
 from __future__ import annotations
 
 import argparse
-import errno
-import json
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+
+from bpte.cli._guard import (
+    EXIT_INFRASTRUCTURE,
+    EXIT_INTERNAL,
+    EXIT_MALFORMED,
+    EXIT_OK,
+    EXIT_SIGNAL,
+    EXIT_USAGE,
+    Call,
+    guarded,
+)
 
 VERBS = {
     "pack": "put a program and its test cases into a bundle",
@@ -24,19 +32,33 @@ VERBS = {
     "convert": "turn a BP08 bundle into BP09, or back",
 }
 
-EXIT_OK = 0
-EXIT_USAGE = 2
-EXIT_MALFORMED = 3
-EXIT_INFRASTRUCTURE = 4
+_EXIT_CODES = (
+    "exit codes: 0 done, 2 usage or missing file, 3 malformed bundle, 4 other failure, "
+    "70 internal error"
+)
 
-_EXIT_CODES = "exit codes: 0 done, 2 usage or missing file, 3 malformed bundle, 4 other failure"
+__all__ = [
+    "EXIT_INFRASTRUCTURE",
+    "EXIT_INTERNAL",
+    "EXIT_MALFORMED",
+    "EXIT_OK",
+    "EXIT_SIGNAL",
+    "EXIT_USAGE",
+    "VERBS",
+    "main",
+]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; gives the exit code."""
+    """Runs the command line; gives the exit code. Raises nothing."""
+    call = Call("bpte")
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return guarded(call, lambda: _dispatch(call, arguments))
+
+
+def _dispatch(call: Call, arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in VERBS:
-        return _run_verb(arguments[0], arguments[1:])
+        return _run_verb(call, arguments[0], arguments[1:])
     width = max(map(len, VERBS))
     parser = argparse.ArgumentParser(
         prog="bpte",
@@ -61,60 +83,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return EXIT_USAGE
 
 
-def _run_verb(verb: str, arguments: Sequence[str]) -> int:
+def _run_verb(call: Call, verb: str, arguments: Sequence[str]) -> int:
+    call.name = f"bpte {verb}"
     module = import_module(f"bpte.cli.{verb}")
     parser = argparse.ArgumentParser(
-        prog=f"bpte {verb}",
+        prog=call.name,
         description=module.__doc__,
         epilog=_EXIT_CODES if not hasattr(module, "EPILOG") else module.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.configure(parser)
     args = parser.parse_args(arguments)
-    try:
-        code: int = module.run(args)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has had enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:
-        explained = _explain(error)
-        if explained is None:
-            raise
-        code, facts = explained
-        print(f"bpte {verb}: {facts['message']}", file=sys.stderr)
-        if getattr(args, "json", False):
-            print(json.dumps({"ok": False, "error": facts}, indent=2))
+    call.as_json = getattr(args, "json", False)
+    code: int = module.run(args)
     return code
-
-
-def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
-    """Exit code and facts of an error that is the file's, the caller's or the machine's; nothing
-    for one that is ours."""
-    from bpte.format.rules import BundleError
-
-    if isinstance(error, BundleError):
-        return error.rule.exit_code, error.to_json()
-    if isinstance(error, OSError):
-        from bpte.files.atomic import SameFileError
-
-        reason = error.strerror or str(error)
-        name = error.filename
-        message = f"{name}: {reason}" if name is not None else reason
-        usage = (
-            error.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR)
-            or isinstance(error, SameFileError)
-        )  # fmt: skip
-        return EXIT_USAGE if usage else EXIT_INFRASTRUCTURE, {"message": message}
-    values = sys.modules.get("bpte.pack.tensors")
-    if values is not None and isinstance(error, values.PackError):
-        facts: dict[str, object] = {"message": str(error)}
-        if error.method is not None:
-            facts["method"] = error.method
-        if error.place is not None:
-            facts["place"] = {k: v for k, v in error.place._asdict().items() if v is not None}
-        return EXIT_USAGE, facts
-    return None

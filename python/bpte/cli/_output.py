@@ -8,12 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from bpte.cli._terminal import trusted
+from bpte.text import printable
+
 
 def bold(text: str) -> str:
-    """Bold on a terminal, plain elsewhere and where NO_COLOR is set."""
+    """One line: bold on a terminal, plain elsewhere and where NO_COLOR is set."""
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        return f"\x1b[1m{text}\x1b[0m"
-    return text
+        return f"\x1b[1m{printable(text)}\x1b[0m"
+    return printable(text)
 
 
 def size(count: float) -> str:
@@ -29,7 +32,7 @@ def size(count: float) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:
     """Columns, those named in ``right`` (by first letters of 'l' and 'r') set to the right."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
 
     def line(row: Sequence[str]) -> str:
@@ -71,5 +74,7 @@ def _draw(what: str, done: int, total: int, seconds: float) -> None:
     bar = "#" * full + "-" * (width - full)
     rate = f"{size(done / seconds)}/s" if seconds else ""
     end = "\n" if done >= total else ""
-    sys.stderr.write(f"\r{what} [{bar}] {share:4.0%} of {size(total)}, {rate}   {end}")
-    sys.stderr.flush()
+    # The carriage return is our own, and so is all the rest.
+    stream = trusted(sys.stderr)
+    stream.write(f"\r{what} [{bar}] {share:4.0%} of {size(total)}, {rate}   {end}")
+    stream.flush()

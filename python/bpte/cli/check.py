@@ -12,6 +12,7 @@ import argparse
 import json
 
 from bpte.cli import _output
+from bpte.text import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             what = f"{len(bundle.segments)} checksums right" if checksums else "it has no checksums"
             print(
-                f"{args.file}: well-formed {bundle.format.upper()}, "
+                f"{printable(args.file)}: well-formed {bundle.format.upper()}, "
                 f"{len(bundle.suites)} suites, {cases} cases, {what}"
             )
     return 0

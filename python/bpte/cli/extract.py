@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 
 from bpte.cli import _output
+from bpte.text import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,5 +28,5 @@ def run(args: argparse.Namespace) -> int:
         bundle.extract_program(
             args.output, durable=not args.no_sync, progress=_output.progress("extracting")
         )
-        print(f"{args.output}: {bundle.program_extent.size} bytes")
+        print(f"{printable(args.output)}: {bundle.program_extent.size} bytes")
     return 0

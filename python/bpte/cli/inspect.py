@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpte.cli import _output
+from bpte.text import printable
 
 if TYPE_CHECKING:
     from bpte.bundle import Bundle, TestCase
@@ -153,7 +154,7 @@ def _text(bundle: Bundle) -> str:
             f"  program at {program.offset} (a multiple of {alignment}), "
             f"{_output.size(program.size)} ({program.size} bytes)"
         )
-    lines += [f"  {key}: {value}" for key, value in bundle.metadata.items()]
+    lines += [f"  {printable(key)}: {printable(value)}" for key, value in bundle.metadata.items()]
     if bundle.segments:
         rows = []
         for index, segment in enumerate(bundle.segments):
@@ -211,7 +212,7 @@ def _program_text(facts: dict[str, Any]) -> str:
             f"{header['segment_base_offset']}, {header['segment_data_size']} bytes"
         )
     if "error" in facts:
-        lines.append(f"  nothing more can be told: {facts['error']}")
+        lines.append(f"  nothing more can be told: {printable(facts['error'])}")
         return "\n".join(lines)
     lines.append(
         f"  schema version {facts['version']}, {facts['constants']} constants in "
@@ -233,8 +234,10 @@ def _program_text(facts: dict[str, Any]) -> str:
             f"planned memory {method['planned_memory'][1:]}",
             f"  inputs    {', '.join(method['inputs']) or 'none'}",
             f"  outputs   {', '.join(method['outputs']) or 'none'}",
-            f"  operators {', '.join(method['operators']) or 'none'}",
+            f"  operators {printable(', '.join(method['operators'])) or 'none'}",
         ]
         for delegate in method["delegates"]:
-            lines.append(f"  delegate  {delegate['id']}, {_output.size(delegate['size'])}")
+            lines.append(
+                f"  delegate  {printable(delegate['id'])}, {_output.size(delegate['size'])}"
+            )
     return "\n".join(lines)

@@ -39,6 +39,7 @@ import json
 import sys
 
 from bpte.cli import _output
+from bpte.text import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -133,11 +134,12 @@ def report(saved: object, as_json: bool) -> None:
 
     assert isinstance(saved, Saved)
     for note in saved.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note)}", file=sys.stderr)
     if as_json:
         print(json.dumps({"ok": True, **saved._asdict(), "path": str(saved.path)}, indent=2))
     else:
         print(
-            f"{saved.path}: {saved.format.upper()}, {_output.size(saved.file_size)}, program of "
-            f"{saved.program_size} bytes at {saved.program_offset}"
+            f"{printable(str(saved.path))}: {saved.format.upper()}, "
+            f"{_output.size(saved.file_size)}, program of {saved.program_size} bytes at "
+            f"{saved.program_offset}"
         )

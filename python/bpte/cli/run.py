@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bpte.run import launcher, report
 from bpte.run.protocol import Outcome
+from bpte.text import printable
 
 EPILOG = """\
 examples:
@@ -51,6 +52,15 @@ def _address(text: str) -> int:
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError(f"not an address: {text!r}")
     return value
+
+
+def _size(text: str) -> int:
+    """Bytes: "2000000", or in units of 1024: "512K", "100M", "8G"."""
+    shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:].upper(), 0)
+    digits = text[:-1] if shift else text
+    if not (digits.isascii() and digits.isdigit()) or int(digits) << shift >= 2**62:
+        raise argparse.ArgumentTypeError(f"not a number of bytes, such as 8G: {text!r}")
+    return int(digits) << shift
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +107,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--load-address", type=_address, metavar="A", help="in place of the board's"
     )
     parser.add_argument(
+        "--max-planned-memory",
+        type=_size,
+        metavar="SIZE",
+        help="what a program's memory plan may take, such as 8G; default: 4G",
+    )
+    parser.add_argument(
         "--log", type=Path, metavar="TXT", help="judge this recorded output; nothing is run"
     )
     parser.add_argument("--junit", type=Path, metavar="XML", help="write a JUnit report, too")
@@ -107,13 +123,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _usage(message: str) -> int:
-    print(f"bpte run: {message}", file=sys.stderr)
+    print(f"bpte run: {printable(message)}", file=sys.stderr)
     return Outcome.USAGE
 
 
 def _show_text(data: bytes) -> None:
-    sys.stderr.buffer.write(data)
+    sys.stderr.write(data.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))
     sys.stderr.flush()
+
+
+def _show_note(text: str) -> None:
+    print(f"bpte run: {text}", file=sys.stderr, flush=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -142,9 +162,11 @@ def run(arguments: argparse.Namespace) -> int:
                 timeout=arguments.timeout,
                 from_file=arguments.from_file,
                 load_address=arguments.load_address,
+                max_planned_memory=arguments.max_planned_memory,
                 operators_from=tuple(arguments.operators_from),
             ),
             on_text=_show_text if arguments.verbose else None,
+            on_note=_show_note,
         )
     if arguments.junit is not None:
         try:
@@ -165,7 +187,3 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bpte run")
     configure(parser)
     return run(parser.parse_args(argv))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

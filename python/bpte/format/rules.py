@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from bpte.format.rule_table import FACTS, Rule
+from bpte.text import printable
 
 __all__ = ["NOWHERE", "BundleError", "Place", "Rule"]
 
@@ -68,7 +69,7 @@ class BundleError(ValueError):
         if self.path is not None:
             parts.insert(0, self.path)
         text = ": ".join(part for part in parts if part)
-        return text if self.offset is None else f"{text} (file offset {self.offset})"
+        return printable(text if self.offset is None else f"{text} (file offset {self.offset})")
 
     def to_json(self) -> dict[str, object]:
         """The same facts for a machine."""

@@ -3,29 +3,31 @@
 
 from __future__ import annotations
 
+import math
 import os
-import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+from bpte.files import toml
 from bpte.format.tolerance import NanPolicy, Tolerance
 from bpte.pack.producer import MethodTestCase, MethodTestSuite
 from bpte.pack.tensors import PackError, from_numpy
+
+# What numpy raises for a file that is not what it seems.
+_UNREADABLE = (ValueError, EOFError, RuntimeError, TypeError, OverflowError,
+               zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def load(path: str | os.PathLike[str]) -> tuple[list[MethodTestSuite], dict[str, str]]:
     """The suites and the metadata of a suite file. Raises ``PackError``, ``OSError``."""
     file = Path(path)
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PackError(f"{path}: not valid TOML: {error}") from None
+        content = toml.parse(file.read_bytes())
+    except toml.TomlError as error:
+        raise PackError(f"{path}: {error}") from None
     try:
         _known(content, {"suite", "metadata"}, "the file")
         suites = [
@@ -137,7 +139,7 @@ def _tolerance(table: dict[str, Any], where: str) -> Tolerance:
     for name, value in table.items():
         if name == "nan_policy":
             policies = {policy.name.lower(): policy for policy in NanPolicy}
-            if value not in policies:
+            if not isinstance(value, str) or value not in policies:
                 raise PackError(f"{where}: nan_policy must be one of {', '.join(policies)}")
             members[name] = policies[value]
         elif name == "not_compared":
@@ -147,8 +149,16 @@ def _tolerance(table: dict[str, Any], where: str) -> Tolerance:
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
             raise PackError(f"{where}: {name} must be a number")
         else:
-            members[name] = float(value)
+            members[name] = _float(value, f"{where}: {name}")
     return _checked(lambda: Tolerance(**members), where)
+
+
+def _float(value: float, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        digits = f"{math.log10(abs(value)):.0f}"
+        raise PackError(f"{where} is out of range: about 10 to the power of {digits}") from None
 
 
 def _checked(make: Callable[[], Tolerance], where: str) -> Tolerance:
@@ -172,6 +182,8 @@ def _value(folder: Path, value: object, where: str) -> object:
     if "dtype" in content:
         array = _viewed(array, content["dtype"], where)
     dim_order = content.get("dim_order")
+    if dim_order is not None and not all(type(d) is int for d in _list(dim_order, where)):
+        raise PackError(f"{where}: dim_order must be a list of integers: {dim_order!r}")
     try:
         return from_numpy(array, dim_order)
     except PackError as error:
@@ -183,21 +195,30 @@ def _array(folder: Path, name: str, where: str) -> Any:
 
     path, _, member = name.partition(".npz:")
     file = folder / (f"{path}.npz" if member else name)
-    try:
-        if member:
-            with np.load(file, allow_pickle=False) as members:
-                if member not in members:
-                    known = ", ".join(members) or "none"
-                    raise PackError(f"{where}: {file} has no member {member!r}, it has {known}")
-                return members[member]
-        if file.suffix == ".npz":
+    if "\0" in name:
+        raise PackError(f"{where}: a file's name cannot hold a NUL: {name!r}")
+    with file.open("rb") as opened:
+        magic = opened.read(6)
+    if magic != b"\x93NUMPY" and (not member or magic[:2] != b"PK"):
+        if file.suffix == ".npz" and not member:
             raise PackError(f"{where}: say which member of {file}: {name}:MEMBER")
-        # Mapped: it goes out block by block, and is never wholly in memory.
-        return np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        if isinstance(error, PackError):
-            raise
+        raise PackError(f"{where}: {file} is no .npy or .npz file: save arrays with numpy.save")
+    try:
+        if not member:
+            # Mapped: it goes out block by block, and is never wholly in memory.
+            return np.load(file, mmap_mode="r", allow_pickle=False)
+        with np.load(file, allow_pickle=False) as members:
+            known = ", ".join(members) or "none"
+            array = members.get(member)
+    except MemoryError as error:
+        raise PackError(f"{where}: {name} does not fit into memory: {error}") from None
+    except _UNREADABLE as error:
         raise PackError(f"{where}: {file} is no .npy or .npz file: {error}") from None
+    if array is not None and not isinstance(array, np.ndarray):
+        raise PackError(f"{where}: the member {member!r} of {file} is no array")
+    if array is None:
+        raise PackError(f"{where}: {file} has no member {member!r}, it has {known}")
+    return array
 
 
 def _viewed(array: Any, dtype: object, where: str) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpte.format.rules import Place
 from bpte.format.scalar_type import ELEMENT_SIZE, ScalarType, from_name, numpy_dtype
+from bpte.text import printable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -38,7 +39,7 @@ class PackError(ValueError):
         parts = [f"method {self.method!r}"] if self.method is not None else []
         if self.place is not None and (place := str(self.place._replace(suite=None))):
             parts.append(place)
-        return f"{', '.join(parts)}: {self.what}" if parts else self.what
+        return printable(f"{', '.join(parts)}: {self.what}" if parts else self.what)
 
 
 class TensorData:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from bpte.text import printable
+
 
 class ProgramError(ValueError):
     """A program, as objects or as bytes, breaks a rule.
@@ -13,7 +15,7 @@ class ProgramError(ValueError):
     """
 
     def __init__(self, rule: str, place: str = "") -> None:
-        super().__init__(f"{place}: {rule}" if place else rule)
+        super().__init__(printable(f"{place}: {rule}" if place else rule))
         self.rule = rule
         self.place = place
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 
 import re
 import string
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from bpte.files import toml
+from bpte.text import printable
 
 
 class BoardError(Exception):
     """No such board, or a board.toml that breaks a rule; the message names file and key."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class Board:
 
 _KINDS = ("host", "linux", "firmware")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
-_PLACEHOLDERS = {"program", "bundle", "load_address", "timeout", "arguments", "preload"}
+_PLACEHOLDERS = {"program", "bundle", "load_address", "timeout", "arguments"}
+_WORDS = {"{arguments...}", "{preload...}"}
 
 
 class _Table:
@@ -149,14 +150,24 @@ class _Table:
 _REQUIRED = object()
 
 
-def _check_placeholders(path: Path, words: tuple[str, ...]) -> None:
+def _check_placeholders(path: Path, words: tuple[str, ...], known: set[str]) -> None:
+    """Nothing but names in braces: str.format would do much more than is wanted here."""
     for word in words:
+        if word in _WORDS:
+            continue
         try:
-            names = {name for _, name, _, _ in string.Formatter().parse(word) if name is not None}
+            for _, name, form, conversion in string.Formatter().parse(word):
+                if name is None:
+                    continue
+                if form or conversion:
+                    raise ValueError("a placeholder is a name in braces and nothing else")
+                if name not in known:
+                    names = ", ".join(f"{{{each}}}" for each in sorted(known))
+                    if known is _PLACEHOLDERS:
+                        names += f", and as words of their own {', '.join(sorted(_WORDS))}"
+                    raise ValueError(f"unknown placeholder {name!r}; there are {names}")
         except ValueError as error:
             raise BoardError(f"{path}: {word!r}: {error}") from None
-        if unknown := {name.removesuffix("...") for name in names} - _PLACEHOLDERS:
-            raise BoardError(f"{path}: {word!r}: unknown placeholder {sorted(unknown)[0]!r}")
 
 
 def _simulator(path: Path, name: str, table: _Table) -> Simulator:
@@ -172,7 +183,8 @@ def _simulator(path: Path, name: str, table: _Table) -> Simulator:
     table.done()
     if not simulator.command:
         raise BoardError(f"{path}: simulators.{name}.command is empty")
-    _check_placeholders(path, simulator.command + simulator.preload)
+    _check_placeholders(path, simulator.command + simulator.preload, _PLACEHOLDERS)
+    _check_placeholders(path, (simulator.argument,), {""})
     return simulator
 
 
@@ -180,11 +192,10 @@ def load_board(folder: Path) -> Board:
     """Reads folder/board.toml. Raises BoardError."""
     path = folder / "board.toml"
     try:
-        with path.open("rb") as file:
-            root = _Table(path, tomllib.load(file))
+        root = _Table(path, toml.parse(path.read_bytes()))
     except OSError as error:
         raise BoardError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except toml.TomlError as error:
         raise BoardError(f"{path}: {error}") from None
 
     kind = root.text("kind")

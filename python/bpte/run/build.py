@@ -6,27 +6,48 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from bpte import __version__
+from bpte.run import process
 from bpte.run.board import Board, source_root
+from bpte.text import printable_lines
 
 _JOBS = "2"
+#: What our CMakeLists.txt ask for, and what the executorch Python package does.
+_CMAKE_NEEDED = (3, 25)
+_CMAKE_NEEDED_BY_EXECUTORCH = (3, 28)
+#: How long a build tool has to remove half-written files before it is killed.
+_GRACE_SECONDS = 5.0
+#: A line by which ninja or make says that it compiles something.
+_COMPILES = re.compile(rb"^\[[ 0-9/%]+\] .*(Building|Linking)", re.MULTILINE)
+
+Note = Callable[[str], None]
 
 
 class BuildError(Exception):
     """The program for a board could not be had; the message says what to do."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable_lines(message))
 
-def program(board: Board, engine: str | None, operators_from: tuple[Path, ...] = ()) -> Path:
+
+def program(
+    board: Board,
+    engine: str | None,
+    operators_from: tuple[Path, ...] = (),
+    on_note: Note | None = None,
+) -> Path:
     """The program for this board and engine, built when none is named or installed.
 
+    `on_note` is told, in a line for people, that something is being built, as that takes its time.
     Raises BuildError.
     """
     variable = board.build.environment
@@ -43,7 +64,7 @@ def program(board: Board, engine: str | None, operators_from: tuple[Path, ...] =
     root = source_root()
     if root is None:
         raise BuildError("this installation of bpte carries no sources to build from; use --elf")
-    return _build(root, board, engine, operators_from)
+    return _Build(board, on_note or (lambda _: None)).make(root, engine, operators_from)
 
 
 def folder(root: Path, name: str) -> Path:
@@ -55,30 +76,76 @@ def folder(root: Path, name: str) -> Path:
     return Path(cache) / "bpte" / f"{__version__}-{key}" / name
 
 
-def _cmake() -> str:
+def interpreter() -> str:
+    """This Python by one name, whether it was started as python or as python3, so that both share
+    a build. Links are not followed: a virtual environment is one."""
+    running = Path(sys.executable)
+    for name in ("python3", "python"):
+        path = running.with_name(name)
+        if path.exists() and path.samefile(running):
+            return str(path)
+    return str(running)
+
+
+def cmake(needed: tuple[int, int] = _CMAKE_NEEDED) -> str:
+    """CMake, in a version that a build can do with. Raises BuildError."""
     beside = Path(sys.executable).parent / "cmake"  # the PyPI package, in a virtual environment
     found = str(beside) if beside.is_file() else shutil.which("cmake")
+    # One version in the advice: the one with which every build goes.
+    advice = "`pip install 'cmake>={}.{}'`".format(*_CMAKE_NEEDED_BY_EXECUTORCH)
     if found is None:
-        raise BuildError("cmake is missing; `pip install cmake` or `apt-get install cmake`")
+        raise BuildError(f"cmake is missing; {advice}")
+    try:
+        said = subprocess.run(
+            [found, "--version"], capture_output=True, text=True, check=False, timeout=60
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(f"{found} does not work: {error}; {advice}") from None
+    version = re.search(r"version (\d+)\.(\d+)", said)
+    if version is None:
+        raise BuildError(f"{found} does not tell its version; {advice}")
+    if (int(version[1]), int(version[2])) < needed:
+        raise BuildError(
+            f"{found} is version {version[1]}.{version[2]}, and {needed[0]}.{needed[1]} is needed; "
+            f"{advice}"
+        )
     return found
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One build of a folder at a time, whoever else is at work."""
+def _locked(path: Path) -> Iterator[int]:
+    """One build of a folder at a time, whoever else is at work. Gives the lock, a descriptor."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.fileno()
 
 
-def _call(command: list[str], log: Path, what: str) -> None:
+def call(
+    command: list[str],
+    log: Path,
+    what: str,
+    lock: int,
+    on_output: Callable[[bytes], None] = lambda _: None,
+) -> None:
+    """Runs a step of a build, with its output in `log`. Raises BuildError, which says `what`.
+
+    When this process is killed, so is the step with all that it started; only then is `lock` free.
+    """
     with log.open("wb") as file:
-        file.write((" ".join(command) + "\n").encode())
-        file.flush()
-        status = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False
-        ).returncode
+        file.write((" ".join(command) + "\n").encode(errors="backslashreplace"))
+
+        def take(data: bytes, _: bool) -> None:
+            file.write(data)
+            on_output(data)
+
+        owned = process.Possessions(locks=(lock,), grace=_GRACE_SECONDS)
+        try:
+            status = process.execute(
+                command, Path.cwd(), process.no_limit(), take, possessions=owned
+            )
+        except OSError as error:
+            raise BuildError(f"{what}: {command[0]}: {error.strerror}") from None
     if status != 0:
         lines = log.read_text("utf-8", "replace").splitlines()
         tail = "\n  ".join(lines[-15:])
@@ -88,7 +155,7 @@ def _call(command: list[str], log: Path, what: str) -> None:
 def _definitions(board: Board, engine: str | None, operators_from: tuple[Path, ...]) -> list[str]:
     definitions = list(board.build.cmake)
     if board.kind == "firmware":
-        definitions.append(f"-DBPTE_PYTHON={sys.executable}")
+        definitions.append(f"-DBPTE_PYTHON={interpreter()}")
         definitions += [f"-DBPTE_BOARD={board.folder}", f"-DBPTE_BOARD_ENGINE={engine}"]
         if operators_from:
             files = ";".join(str(path.resolve()) for path in operators_from)
@@ -97,47 +164,77 @@ def _definitions(board: Board, engine: str | None, operators_from: tuple[Path, .
         if engine == "executorch" and variable and (prefix := os.environ.get(variable)):
             definitions.append(f"-DCMAKE_PREFIX_PATH={prefix}")
     else:
-        definitions.append(f"-DBPTE_PYTHON={sys.executable}")
+        definitions.append(f"-DBPTE_PYTHON={interpreter()}")
         if engine == "reference" or find_spec("executorch") is None:
             definitions.append("-DBPTE_ENGINE_EXECUTORCH=OFF")
     return definitions
 
 
-def _build(root: Path, board: Board, engine: str | None, operators_from: tuple[Path, ...]) -> Path:
-    if board.kind == "firmware":
-        engine = engine or "reference"
-    preset = root / "build" / "host"
-    if board.kind == "host" and (preset / "CMakeCache.txt").is_file():
-        with _locked(preset.with_suffix(".lock")):  # the preset's runner has every engine
-            return _compile(board, preset, preset.with_suffix(".log"))
-    definitions = _definitions(board, engine, operators_from)
-    # Another configuration is another folder, so that none is ever configured over.
-    key = hashlib.sha256("\0".join(definitions).encode()).hexdigest()[:8]
-    name = f"{board.name}-{engine}" if engine else board.name
-    build_folder = folder(root, f"run/{name}-{key}")
-    log = build_folder.with_suffix(".log")
-    source = root / "boards" if board.kind == "firmware" else root
-    with _locked(build_folder.with_suffix(".lock")):
-        if not (build_folder / "CMakeCache.txt").is_file():
-            generator = ["-G", "Ninja"] if shutil.which("ninja") else []
-            paths = ["-S", str(source), "-B", str(build_folder)]
-            try:
-                _call(
-                    [_cmake(), *paths, *generator, *definitions],
-                    log,
-                    f"{board.name}'s program could not be configured",
-                )
-            except BuildError:
-                (build_folder / "CMakeCache.txt").unlink(missing_ok=True)
-                raise
-        return _compile(board, build_folder, log)
+class _Build:
+    """One build of a board's program."""
 
+    def __init__(self, board: Board, on_note: Note) -> None:
+        self.board = board
+        self._on_note = on_note
+        self._noted = False
 
-def _compile(board: Board, build_folder: Path, log: Path) -> Path:
-    target = ["--target", board.build.target, "-j", _JOBS]
-    what = f"{board.name}'s program could not be built"
-    _call([_cmake(), "--build", str(build_folder), *target], log, what)
-    path = build_folder / board.build.artifact
-    if not path.is_file():
-        raise BuildError(f"the build of {board.name} made no {board.build.artifact} (log: {log})")
-    return path
+    def make(self, root: Path, engine: str | None, operators_from: tuple[Path, ...]) -> Path:
+        board = self.board
+        if board.kind == "firmware":
+            engine = engine or "reference"
+        preset = root / "build" / "host"
+        if board.kind == "host" and (preset / "CMakeCache.txt").is_file():
+            with _locked(preset.with_suffix(".lock")) as lock:  # its runner has every engine
+                return self._compile(preset, preset.with_suffix(".log"), lock)
+        definitions = _definitions(board, engine, operators_from)
+        # Another configuration is another folder, so that none is ever configured over.
+        key = hashlib.sha256("\0".join(definitions).encode()).hexdigest()[:8]
+        name = f"{board.name}-{engine}" if engine else board.name
+        build_folder = folder(root, f"run/{name}-{key}")
+        log = build_folder.with_suffix(".log")
+        source = root / "boards" if board.kind == "firmware" else root
+        with _locked(build_folder.with_suffix(".lock")) as lock:
+            self._configure(source, build_folder, definitions, log, lock)
+            return self._compile(build_folder, log, lock)
+
+    def _note(self, log: Path) -> None:
+        if not self._noted:
+            self._noted = True
+            self._on_note(f"building {self.board.name}'s program, once (log: {log}) ...")
+
+    def _configure(
+        self, source: Path, build_folder: Path, definitions: list[str], log: Path, lock: int
+    ) -> None:
+        # CMake leaves its cache before it has written the build: that alone does not say that a
+        # build can go on where one was ended.
+        done = build_folder / "bpte-configured"
+        if done.is_file():
+            return
+        self._note(log)
+        generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+        paths = ["-S", str(source), "-B", str(build_folder)]
+        what = f"{self.board.name}'s program could not be configured"
+        (build_folder / "CMakeCache.txt").unlink(missing_ok=True)
+        takes_package = (
+            self.board.kind != "firmware" and "-DBPTE_ENGINE_EXECUTORCH=OFF" not in definitions
+        )
+        needed = _CMAKE_NEEDED_BY_EXECUTORCH if takes_package else _CMAKE_NEEDED
+        call([cmake(needed), *paths, *generator, *definitions], log, what, lock)
+        done.touch()
+
+    def _compile(self, build_folder: Path, log: Path, lock: int) -> Path:
+        board = self.board
+
+        def look(data: bytes) -> None:
+            if _COMPILES.search(data):
+                self._note(log)
+
+        target = ["--target", board.build.target, "-j", _JOBS]
+        what = f"{board.name}'s program could not be built"
+        call([cmake(), "--build", str(build_folder), *target], log, what, lock, look)
+        path = build_folder / board.build.artifact
+        if not path.is_file():
+            raise BuildError(
+                f"the build of {board.name} made no {board.build.artifact} (log: {log})"
+            )
+        return path

@@ -9,25 +9,23 @@ nothing contradicts it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import selectors
 import shutil
 import signal
+import stat
 import struct
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import IO
 
-from bpte.run import build
+from bpte.run import build, process
 from bpte.run.board import Board, BoardError, Simulator, find_board
 from bpte.run.protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
+from bpte.run.scratch import Scratch, scratch_folder
+from bpte.text import printable
 
 #: What the firmware's fault handler prints (platform/cortex_m/fault.cpp).
 FAULT_PREFIX = "bpte-fault: "
@@ -37,8 +35,9 @@ USAGE_PREFIXES = ("bpte: usage: ", "bpte-run: ")
 #: that will not exit by itself, or whose exit status means nothing.
 SETTLE_SECONDS = 10.0
 LINGER_SECONDS = 1.0
+#: Lengths of files are signed 32-bit numbers there (Arm's semihosting, SYS_FLEN).
+_LARGEST_SEMIHOSTING_FILE = 2**31 - 1
 _KEPT_STDERR = 64 * 1024
-_CHUNK = 65536
 
 
 class State(str, Enum):
@@ -91,6 +90,8 @@ class Request:
     timeout: float | None = None
     from_file: bool = False
     load_address: int | None = None
+    #: What a program's memory plan may take, in bytes; None: the runner's limit.
+    max_planned_memory: int | None = None
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
 
@@ -100,7 +101,8 @@ _NOTHING = Transcript(None, (), None, None, None, ())
 
 @dataclass(frozen=True)
 class Run:
-    """What became of a run. `message` is one line for people; `transcript` what the target said."""
+    """What became of a run. `message` is for people, one line but for the tail of a failed build's
+    log; it is fit for a terminal. `transcript` is what the target said, as it said it."""
 
     state: State
     message: str
@@ -143,19 +145,22 @@ def run(
     on_record: Callable[[Record], None] | None = None,
     on_start: Callable[[int], None] | None = None,
     on_text: Callable[[bytes], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Run:
     """Runs and judges. Never raises for what a bundle, a target or a simulator does.
 
     `on_record` is called for each record as it arrives, `on_start` with the process's id,
-    `on_text` with all that the target writes to its standard output.
+    `on_text` with all that the target writes to its standard output, `on_note` with a line for
+    people when something takes its time before the start.
     """
     simulator_name = request.simulator or ""
     try:
         board = find_board(request.board)
-        _check_bundle(request)
+        _check_file(request.bundle)
+        _check_options(board, request)
         simulator, executable = _pick_simulator(board, request.simulator)
         simulator_name = simulator.name
-        program = _program(board, request)
+        program = _program(board, request, on_note)
         from_file = request.from_file
         load_address = (
             request.load_address if request.load_address is not None else board.load_address
@@ -170,43 +175,80 @@ def run(
         return Run(error.state, str(error), request.bundle, request.board, simulator_name)
 
     timeout = request.timeout if request.timeout is not None else board.timeout
-    with tempfile.TemporaryDirectory(prefix="bpte-run-") as scratch:
-        folder = Path(scratch)
+    with scratch_folder() as scratch:
+        folder = scratch.path
         # A name without characters that a simulator's option syntax gives a meaning to.
         (folder / "bundle.bpte").symlink_to(request.bundle.resolve())
         (folder / "program").symlink_to(program.resolve())
         command = _command(board, simulator, executable, request, load_address, timeout)
         try:
-            process = _execute(command, folder, timeout, simulator, on_record, on_start, on_text)
+            ended = _execute(command, scratch, timeout, simulator, on_record, on_start, on_text)
         except OSError as error:
             message = f"did not start: {command[0]}: {error.strerror or error}"
             return Run(
                 State.NOT_STARTED, message, request.bundle, board.name, simulator.name, command
             )
-    state, message = _judge(process, simulator, timeout, command[0])
+    state, message = _judge(ended, simulator, timeout, command[0])
     return Run(
         state,
-        message,
+        printable(message),
         request.bundle,
         board.name,
         simulator.name,
         command,
-        process.status,
-        process.seconds,
-        process.transcript,
-        process.stderr,
+        ended.status,
+        ended.seconds,
+        ended.transcript,
+        ended.stderr,
     )
 
 
 # --- Before the start -----------------------------------------------------------------------------
 
 
-def _check_bundle(request: Request) -> None:
+def _check_file(path: Path) -> None:
+    """That there is such a file, and that it is one: a FIFO would be waited for, for ever."""
     try:
-        with request.bundle.open("rb"):
-            pass
+        regular = stat.S_ISREG(path.stat().st_mode)
+        if regular:
+            with path.open("rb"):
+                pass
     except OSError as error:
-        raise _Refusal(State.USAGE, f"{request.bundle}: {error.strerror}") from None
+        raise _Refusal(State.USAGE, f"{path}: {error.strerror}") from None
+    if not regular:
+        raise _Refusal(State.USAGE, f"{path}: not a regular file")
+
+
+def _check_options(board: Board, request: Request) -> None:
+    """What has no effect on this board is refused: nobody is to believe that it had."""
+    if board.kind == "firmware":
+        if request.max_planned_memory is not None:
+            raise _Refusal(
+                State.USAGE,
+                f"--max-planned-memory: what {board.name}'s programs may plan is the memory "
+                "'arena' of its board.toml",
+            )
+        if request.operators_from and request.program is not None:
+            raise _Refusal(State.USAGE, "--operators-from: the firmware is built already (--elf)")
+        for path in request.operators_from:
+            _check_file(path)
+        size = request.bundle.stat().st_size
+        if request.from_file and size > _LARGEST_SEMIHOSTING_FILE:
+            raise _Refusal(
+                State.USAGE,
+                f"{request.bundle}: {size} bytes; a firmware reads files of at most "
+                f"{_LARGEST_SEMIHOSTING_FILE} through semihosting",
+            )
+        return
+    for option, given in (
+        ("--load-address", request.load_address is not None),
+        ("--from-file", request.from_file),
+        ("--operators-from", request.operators_from),
+    ):
+        if given:
+            raise _Refusal(
+                State.USAGE, f"{option}: {board.name} runs no firmware, and has no use for it"
+            )
 
 
 def _check_preload(board: Board, bundle: Path, load_address: int | None) -> None:
@@ -248,7 +290,7 @@ def _pick_simulator(board: Board, name: str | None) -> tuple[Simulator, str]:
     raise _Refusal(State.NOT_STARTED, f"did not start: {missing}")
 
 
-def _program(board: Board, request: Request) -> Path:
+def _program(board: Board, request: Request, on_note: Callable[[str], None] | None) -> Path:
     if request.program is not None:
         if not request.program.is_file():
             raise _Refusal(State.USAGE, f"{request.program}: no such file")
@@ -259,7 +301,7 @@ def _program(board: Board, request: Request) -> Path:
             State.USAGE,
             f"{board.name} has no engine {engine!r}; it has: {', '.join(board.engines)}",
         )
-    return build.program(board, engine, request.operators_from)
+    return build.program(board, engine, request.operators_from, on_note)
 
 
 #: Characters that no option syntax on the way to a firmware's argument vector gives a meaning to.
@@ -294,6 +336,8 @@ def _arguments(board: Board, request: Request, load_address: int | None) -> list
             words += [name, repr(value)]
     if board.kind != "firmware" and request.engine is not None:
         words += ["--engine", request.engine]
+    if request.max_planned_memory is not None:
+        words += ["--max-planned-memory", str(request.max_planned_memory)]
     return [_encode(word) for word in words] if board.kind == "firmware" else words
 
 
@@ -331,19 +375,9 @@ def _command(
 # --- The process ----------------------------------------------------------------------------------
 
 
-@dataclass
-class _Limit:
-    """A moment, in time.monotonic()'s seconds, that may be moved."""
-
-    deadline: float
-
-    def remaining(self) -> float:
-        return max(0.0, self.deadline - time.monotonic())
-
-
 def _execute(
     command: tuple[str, ...],
-    folder: Path,
+    scratch: Scratch,
     timeout: float,
     simulator: Simulator,
     on_record: Callable[[Record], None] | None,
@@ -351,39 +385,26 @@ def _execute(
     on_text: Callable[[bytes], None] | None,
 ) -> _Process:
     start = time.monotonic()
-    limit = _Limit(start + timeout)
+    limit = process.Limit(start + timeout)
     parser = Parser()
     stderr = bytearray()
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # so that whatever it starts is ended with it
-    ) as process:
-        try:
-            if on_start:
-                on_start(process.pid)
-            for data, is_stdout in _pieces(process, limit):
-                if not is_stdout:
-                    stderr += data
-                    del stderr[:-_KEPT_STDERR]
-                    continue
-                if on_text:
-                    on_text(data)
-                for record in parser.feed(data):
-                    if on_record:
-                        on_record(record)
-                if parser.ended:
-                    settle = SETTLE_SECONDS if simulator.exit_status else LINGER_SECONDS
-                    limit.deadline = min(limit.deadline, time.monotonic() + settle)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(limit.remaining())
-            status = process.returncode
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+
+    def on_output(data: bytes, is_stdout: bool) -> None:
+        if not is_stdout:
+            stderr.extend(data)
+            del stderr[:-_KEPT_STDERR]
+            return
+        if on_text:
+            on_text(data)
+        for record in parser.feed(data):
+            if on_record:
+                on_record(record)
+        if parser.ended:
+            settle = SETTLE_SECONDS if simulator.exit_status else LINGER_SECONDS
+            limit.deadline = min(limit.deadline, time.monotonic() + settle)
+
+    owned = process.Possessions(locks=(scratch.lock,), remove=scratch.path)
+    status = process.execute(command, scratch.path, limit, on_output, on_start, owned)
     return _Process(
         transcript=parser.finish(),
         status=status,
@@ -391,28 +412,6 @@ def _execute(
         stderr=stderr.decode("utf-8", "replace"),
         seconds=time.monotonic() - start,
     )
-
-
-def _pieces(process: subprocess.Popen[bytes], limit: _Limit) -> Iterator[tuple[bytes, bool]]:
-    """Output as it comes, until both streams end or the deadline, which may move, has passed."""
-    assert process.stdout is not None and process.stderr is not None  # they were asked for
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ, True)
-        selector.register(process.stderr, selectors.EVENT_READ, False)
-        while selector.get_map():
-            if not (remaining := limit.remaining()):
-                return
-            for key, _ in selector.select(remaining):
-                stream = key.fileobj
-                data = os.read(_fileno(stream), _CHUNK)
-                if data:
-                    yield data, key.data
-                else:
-                    selector.unregister(stream)
-
-
-def _fileno(stream: int | IO[bytes] | object) -> int:
-    return stream if isinstance(stream, int) else stream.fileno()  # type: ignore[attr-defined]
 
 
 # --- The verdict ----------------------------------------------------------------------------------
@@ -523,4 +522,4 @@ def judge_log(path: Path, data: bytes) -> Run:
     recorded = Simulator(name="log", command=(str(path),), exit_status=False)
     state, message = _judge(process, recorded, 0.0, str(path))
     target = transcript.begin.target if transcript.begin else ""
-    return Run(state, message, path, target, "log", transcript=transcript)
+    return Run(state, printable(message), path, target, "log", transcript=transcript)

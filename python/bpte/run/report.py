@@ -11,17 +11,11 @@ from typing import Any
 
 from bpte.run.launcher import Run, State
 from bpte.run.protocol import Case, FirstMismatch, Number, Output, Verdict
+from bpte.text import printable, printable_lines
 
 _COLOURS = {"pass": "32", "fail": "31", "error": "31", "unjudged": "33"}
 _SHOWN_FAILURES = 20
 MEMORY_PREFIX = "bpte-memory: "
-
-
-def printable(text: str) -> str:
-    """A target's text without what would act on a terminal: control characters are escaped."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
 
 
 def _number(value: Number | None) -> str:
@@ -145,8 +139,9 @@ def table(run: Run, colour: bool = False) -> str:
     begin = run.transcript.begin
     if begin is not None:
         engine = printable(f"{begin.engine} {begin.engine_version}".strip()) or "?"
-        where = f"{printable(begin.target)}" + (f" ({run.simulator})" if run.simulator else "")
-        lines.append(f"{run.bundle} on {where}, engine {engine}")
+        simulator = f" ({printable(run.simulator)})" if run.simulator else ""
+        where = printable(begin.target) + simulator
+        lines.append(f"{printable(str(run.bundle))} on {where}, engine {engine}")
         if begin.program_address is not None:
             lines.append(
                 f"program: {begin.program_size} bytes in place at {begin.program_address:#x}"
@@ -179,8 +174,7 @@ def table(run: Run, colour: bool = False) -> str:
         state = f"\033[1;{'32' if run.state is State.PASSED else '31'}m{state}\033[0m"
     if lines:
         lines.append("")
-    message = "\n".join(printable(line) for line in run.message.splitlines())
-    lines.append(f"{state}: {message}")
+    lines.append(f"{state}: {printable_lines(run.message)}")
     return "\n".join(lines)
 
 

@@ -198,7 +198,7 @@ void needs_for_memory_are_stated_and_enough() {
       CHECK(count_once(small) == 1);
     } else {
       CHECK(load_method(small, "forward") == EngineError::kOutOfMemory);
-      CHECK(says(small, i == 1 ? "planned arena" : "table arena"));
+      CHECK(says(small, i == 1 ? "planned memory" : "table arena"));
       CHECK(small.execute() == EngineError::kExecutionFailed);
     }
   }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace bpte {
 
@@ -19,6 +20,8 @@ class Arena {
   virtual void rewind(size_t mark) = 0;
   /// Bytes that are left, padding for alignment not counted; SIZE_MAX when the arena grows.
   virtual size_t available() const = 0;
+  /// Makes zeros of memory that allocate() gave.
+  virtual void clear(void* start, size_t size) { std::memset(start, 0, size); }
 
  protected:
   ~Arena() = default;

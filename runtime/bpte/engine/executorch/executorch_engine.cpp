@@ -118,9 +118,16 @@ const char* ExecutorchEngine::version() const {
   return BPTE_EXECUTORCH_VERSION;
 }
 
-EngineError ExecutorchEngine::out_of_memory(const char* arena, const Arena* where, size_t size) {
+EngineError ExecutorchEngine::out_of_memory(const char* arena, const Arena* where, uint64_t size) {
   message_.clear();
-  message_ << arena << " memory: " << size << " bytes needed, " << where->available() << " left";
+  message_ << arena << " memory: " << size << " bytes needed, ";
+  const size_t left = where == nullptr ? 0 : where->available();
+  if (left == SIZE_MAX) {  // an arena that grows
+    message_ << "which the system does not give";
+  } else {
+    message_ << left << " left";
+  }
+  if (where == memory_.planned) message_ << options_.planned_advice;
   return EngineError::kOutOfMemory;
 }
 
@@ -156,10 +163,7 @@ EngineError ExecutorchEngine::explain(et::Error error, EngineError otherwise, co
 
 EngineError ExecutorchEngine::loader_failure() {
   if (loader_.lacking() != 0) {
-    message_.clear();
-    message_ << "program memory: " << loader_.lacking() << " bytes needed, "
-             << (memory_.program == nullptr ? 0 : memory_.program->available()) << " left";
-    return EngineError::kOutOfMemory;
+    return out_of_memory("program", memory_.program, loader_.lacking());
   }
   if (loader_.source_failed()) {
     message_.clear();
@@ -308,7 +312,7 @@ EngineError ExecutorchEngine::plan_memory(const et::MethodMeta& meta) {
   for (size_t i = 0; i < count; ++i) {
     const et::Result<int64_t> size = meta.memory_planned_buffer_size(i);
     const auto device = meta.memory_planned_buffer_device(i);
-    if (!size.ok() || static_cast<uint64_t>(*size) > SIZE_MAX) {
+    if (!size.ok() || *size < 0) {
       message_ << "the program is malformed: planned buffer " << i << " has an impossible size";
       return EngineError::kInvalidProgram;
     }
@@ -316,10 +320,12 @@ EngineError ExecutorchEngine::plan_memory(const et::MethodMeta& meta) {
       message_ << "planned buffer " << i << " lies on another device";
       return EngineError::kUnsupported;
     }
-    const size_t bytes = static_cast<size_t>(*size);
+    const uint64_t needed = static_cast<uint64_t>(*size);
+    if (needed > SIZE_MAX) return out_of_memory("planned", memory_.planned, needed);
+    const size_t bytes = static_cast<size_t>(needed);
     auto* const buffer = static_cast<uint8_t*>(memory_.planned->allocate(bytes, kTensorAlignment));
-    if (buffer == nullptr) return out_of_memory("planned", memory_.planned, bytes);
-    std::memset(buffer, 0, bytes);
+    if (buffer == nullptr) return out_of_memory("planned", memory_.planned, needed);
+    memory_.planned->clear(buffer, bytes);
     new (&spans[i]) et::Span<uint8_t>(buffer, bytes);
   }
   planned_ = {spans, count};
@@ -348,7 +354,7 @@ EngineError ExecutorchEngine::provide_inputs_and_outputs(const et::MethodMeta& m
     if (!info.ok() || info->is_memory_planned()) continue;
     void* const buffer = memory_.planned->allocate(info->nbytes(), kTensorAlignment);
     if (buffer == nullptr) return out_of_memory("planned", memory_.planned, info->nbytes());
-    std::memset(buffer, 0, info->nbytes());
+    memory_.planned->clear(buffer, info->nbytes());
     const et::Error error = method_->set_output_data_ptr(buffer, info->nbytes(), i);
     if (error != et::Error::Ok) {
       message_ << "output " << i << " accepts no memory";
@@ -361,7 +367,7 @@ EngineError ExecutorchEngine::provide_inputs_and_outputs(const et::MethodMeta& m
 
 EngineError ExecutorchEngine::restart_method() {
   for (const et::Span<uint8_t>& buffer : planned_) {
-    std::memset(buffer.data(), 0, buffer.size());
+    memory_.planned->clear(buffer.data(), buffer.size());
   }
   const bool restored = view_.for_each_initial_state([this](
                                                          const ProgramView::InitialState& state) {

@@ -32,6 +32,8 @@ struct ExecutorchOptions {
   /// Has ExecuTorch verify the program's FlatBuffer and tensors before use (its
   /// Verification::InternalConsistency; where ExecuTorch was built without it, it does not).
   bool verify_program = true;
+  /// What to do when a program plans more memory than there is: a few words for the message.
+  const char* planned_advice = "";
 };
 
 /// The real runtime. The program runs where it lies. Bad programs and inputs are found out before
@@ -92,7 +94,7 @@ class ExecutorchEngine final : public Engine {
   EngineError check_tensor_input(size_t index, const TensorView& tensor,
                                  const ::executorch::runtime::TensorInfo& expected);
   EngineError set_tensor_input(size_t index, const TensorView& tensor);
-  EngineError out_of_memory(const char* arena, const Arena* where, size_t size);
+  EngineError out_of_memory(const char* arena, const Arena* where, uint64_t size);
   // Whether the program's bytes could not be brought in, and if so why.
   EngineError loader_failure();
   EngineError explain(::executorch::runtime::Error error, EngineError otherwise, const char* what,

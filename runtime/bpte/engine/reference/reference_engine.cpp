@@ -51,8 +51,12 @@ EngineError ReferenceEngine::load_method(const char* name, size_t name_size) {
         << "the program has no method " << Text{name, name_size};
     return report_.error();
   }
-  method_loaded_ =
-      method_.load(program_, plan, memory_.planned, memory_.tables, options_.work_limit, report_);
+  reference::MethodMemory memory;
+  memory.planned = memory_.planned;
+  memory.tables = memory_.tables;
+  memory.clear = memory_.clear;
+  memory.planned_advice = options_.planned_advice;
+  method_loaded_ = method_.load(program_, plan, memory, options_.work_limit, report_);
   return report_.error();
 }
 

@@ -19,12 +19,17 @@ struct ReferenceMemory {
   Span<uint8_t> tables;
   /// A program that comes through a data source, whole. Unused for one in place.
   Span<uint8_t> program;
+  /// Makes zeros of planned memory; nullptr: by writing them. For memory that need not be written
+  /// for that, as a system gives it.
+  void (*clear)(Span<uint8_t> memory) = nullptr;
 };
 
 struct ReferenceOptions {
   /// A method that takes more elementary operations than this (multiply-adds, elements written) is
   /// refused; 0: no limit. For programs from strangers: a small file can state days of work.
   uint64_t work_limit = 0;
+  /// What to do when a program plans more memory than there is: a few words for the message.
+  const char* planned_advice = "";
 };
 
 /// A small executor for bringing up a board: runs real exported programs of the operators it was

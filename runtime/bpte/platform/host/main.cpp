@@ -7,6 +7,7 @@
 #include <bpte/runner/runner.h>
 
 #include "mapped_file.h"
+#include "reserved_arena.h"
 
 #if BPTE_HAVE_EXECUTORCH
 #include <bpte/engine/executorch/executorch_engine.h>
@@ -15,7 +16,6 @@
 #endif
 #if BPTE_HAVE_REFERENCE
 #include <bpte/engine/reference/reference_engine.h>
-#include <sys/mman.h>
 #endif
 
 #include <signal.h>
@@ -45,6 +45,8 @@ Runs every test case of a .bpte file and writes the result protocol (docs/result
   --no-verify        do not check the checksums of segments
   --engine NAME      %s
   --source           read the file piece by piece instead of mapping it
+  --max-planned-memory BYTES
+                     what a program's memory plan may take (4 GiB); it takes memory where it is used
   --target NAME      what the report calls this machine (host)
   --help, --version
 
@@ -100,6 +102,11 @@ class Buffer {
   size_t size_ = 0;
 };
 
+// A program that plans more than this is more likely to be damaged than to be in need of it.
+constexpr uint64_t kPlannedMemory = uint64_t{4} << 30;
+constexpr size_t kDefaultPlannedMemory =
+    kPlannedMemory < SIZE_MAX / 4 ? static_cast<size_t>(kPlannedMemory) : SIZE_MAX / 4;
+
 struct Arguments {
   const char* file = nullptr;
   bpte::Text method;
@@ -110,6 +117,7 @@ struct Arguments {
   bool source = false;
   const char* engine = BPTE_HAVE_EXECUTORCH ? "executorch" : "reference";
   const char* target = "host";
+  size_t max_planned_memory = kDefaultPlannedMemory;
 };
 
 [[noreturn]] void usage_error(const char* what, const char* which) {
@@ -132,6 +140,16 @@ uint32_t parse_index(const char* text) {
     usage_error("not a case's number: ", text);
   }
   return static_cast<uint32_t>(value);
+}
+
+size_t parse_size(const char* text) {
+  char* end = nullptr;
+  errno = 0;
+  const unsigned long long value = std::strtoull(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value > SIZE_MAX / 2) {
+    usage_error("not a number of bytes: ", text);
+  }
+  return static_cast<size_t>(value);
 }
 
 Arguments parse(int argc, char** argv) {
@@ -165,6 +183,8 @@ Arguments parse(int argc, char** argv) {
       arguments.engine = value();
     } else if (is("--source")) {
       arguments.source = true;
+    } else if (is("--max-planned-memory")) {
+      arguments.max_planned_memory = parse_size(value());
     } else if (is("--target")) {
       arguments.target = value();
     } else if (argument[0] == '-' && argument[1] != '\0') {
@@ -208,19 +228,12 @@ size_t largest_case(const bpte::Bundle& bundle) {
   return static_cast<size_t>(largest);
 }
 
+constexpr char kPlannedAdvice[] = "; --max-planned-memory allows more";
+
 #if BPTE_HAVE_REFERENCE
-// More than any program that the reference engine is meant for: addresses only, the system gives
-// memory page by page as it is used.
-constexpr size_t kPlannedLimit = size_t{1} << 30;
+// More than any program that the reference engine is meant for.
 constexpr size_t kTablesLimit = size_t{1} << 26;
 constexpr size_t kProgramLimit = size_t{1} << 30;
-
-bpte::Span<uint8_t> reserve(size_t size) {
-  void* const address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (address == MAP_FAILED) return {};
-  return {static_cast<uint8_t*>(address), size};
-}
 #endif
 
 // ExecuTorch's kernels trust a program's memory plan, and some trust the values of their inputs:
@@ -276,21 +289,28 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, const bpte::RunO
       std::fflush(stdout);
       _exit(static_cast<int>(bpte::Outcome::kInfrastructure));
     });
-    bpte::HeapArena program, method, planned, temp;
+    bpte::HeapArena program, method, temp;
+    bpte::host::ReservedArena planned(arguments.max_planned_memory);
     bpte::ExecutorchMemory memory;
     memory.program = &program;
     memory.method = &method;
     memory.planned = &planned;
     memory.temp = &temp;
-    bpte::ExecutorchEngine engine(memory);
+    bpte::ExecutorchOptions engine_options;
+    engine_options.planned_advice = kPlannedAdvice;
+    bpte::ExecutorchEngine engine(memory, engine_options);
     return finish(bpte::run_bundle(bundle, engine, output, clock, options));
   }
 #endif
 #if BPTE_HAVE_REFERENCE
   if (std::strcmp(arguments.engine, "reference") == 0) {
-    const bpte::ReferenceMemory memory = {reserve(kPlannedLimit), reserve(kTablesLimit),
-                                          reserve(kProgramLimit)};
-    bpte::ReferenceEngine engine(memory);
+    const bpte::host::Reservation planned(arguments.max_planned_memory);
+    const bpte::host::Reservation tables(kTablesLimit), program(kProgramLimit);
+    const bpte::ReferenceMemory memory = {planned.span(), tables.span(), program.span(),
+                                          bpte::host::Reservation::clear};
+    bpte::ReferenceOptions engine_options;
+    engine_options.planned_advice = kPlannedAdvice;
+    bpte::ReferenceEngine engine(memory, engine_options);
     return finish(bpte::run_bundle(bundle, engine, output, clock, options));
   }
 #endif

@@ -17,7 +17,8 @@ File::~File() {
 }
 
 bool File::open(const char* path) {
-  descriptor_ = ::open(path, O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK, a FIFO would be waited for, for ever.
+  descriptor_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) {
     error_ = std::strerror(errno);
     return false;

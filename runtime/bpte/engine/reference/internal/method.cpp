@@ -14,6 +14,9 @@ using schema::KernelTypes;
 // within them to 16).
 constexpr size_t kBufferAlignment = 16;
 
+// The sum of the plan's buffers that can be counted without an overflow.
+constexpr uint64_t kMostPlanned = INT64_MAX;
+
 // In a cell that holds an address: the memory belongs to the value, it is not a view of another's.
 // No address of a program's memory has this bit.
 constexpr uint64_t kOwnMemory = uint64_t{1} << 63;
@@ -43,8 +46,8 @@ bool lay_out(Tensor& tensor) {
 
 }  // namespace
 
-bool Method::load(const Program& program, uint32_t plan, Span<uint8_t> planned,
-                  Span<uint8_t> tables, uint64_t work_limit, Report& report) {
+bool Method::load(const Program& program, uint32_t plan, const MethodMemory& memory,
+                  uint64_t work_limit, Report& report) {
   *this = Method();
   program_ = &program;
   work_limit_ = work_limit;
@@ -72,8 +75,8 @@ bool Method::load(const Program& program, uint32_t plan, Span<uint8_t> planned,
       return report.fail(EngineError::kUnsupported) << "memory planned on device type " << type;
     }
   }
-  return make_tables(tables, report) && resolve_operators(report) && plan_memory(planned, report) &&
-         check_values(report) && run(true, report);
+  return make_tables(memory.tables, report) && resolve_operators(report) &&
+         plan_memory(memory, report) && check_values(report) && run(true, report);
 }
 
 bool Method::check_malformed(Report& report) const {
@@ -248,17 +251,20 @@ bool Method::resolve_operators(Report& report) {
   return true;
 }
 
-bool Method::plan_memory(Span<uint8_t> planned, Report& report) {
+bool Method::plan_memory(const MethodMemory& memory, Report& report) {
+  const Span<uint8_t> planned = memory.planned;
   const uintptr_t address = reinterpret_cast<uintptr_t>(planned.data());
   uint64_t used = round_up(address, kBufferAlignment) - address;
   for (uint32_t i = 1; i < buffer_sizes_.count; ++i) {
     const int64_t size = fb().element<int64_t>(buffer_sizes_, i);
-    if (size < 0 || size > PTRDIFF_MAX - int64_t{kBufferAlignment}) {
+    if (size < 0) {
       return report.fail(EngineError::kInvalidProgram)
              << "planned buffer " << i << " has the size " << size;
     }
-    const uint64_t aligned = round_up(static_cast<size_t>(size), kBufferAlignment);
-    if (aligned > PTRDIFF_MAX - used) {
+    // What no memory holds is not malformed, only too large for this machine: no narrowing here.
+    constexpr uint64_t kMask = kBufferAlignment - 1;
+    const uint64_t aligned = (static_cast<uint64_t>(size) + kMask) & ~kMask;
+    if (aligned > kMostPlanned - used) {
       return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
     }
     if (used <= planned.size()) {
@@ -279,18 +285,23 @@ bool Method::plan_memory(Span<uint8_t> planned, Report& report) {
             kOwnMemory | reinterpret_cast<uintptr_t>(planned.data() + static_cast<size_t>(used));
       }
       used += round_up(tensor.bytes(), kBufferAlignment);  // bytes() is below 2^63, and so is used
-      if (used > PTRDIFF_MAX) {
+      if (used > kMostPlanned) {
         return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
       }
     }
   }
   if (used > planned.size()) {
-    return report.fail(EngineError::kOutOfMemory) << "planned arena: " << used << " bytes needed, "
-                                                  << uint64_t{planned.size()} << " given";
+    return report.fail(EngineError::kOutOfMemory)
+           << "planned memory: " << used << " bytes needed, " << uint64_t{planned.size()}
+           << " given" << memory.planned_advice;
   }
   planned_bytes_ = static_cast<size_t>(used);
   // ExecuTorch leaves this to chance; a buffer without an initial state starts as zeros here.
-  if (planned_bytes_ != 0) std::memset(planned.data(), 0, planned_bytes_);
+  if (memory.clear != nullptr) {
+    memory.clear(planned.subspan(0, planned_bytes_));
+  } else if (planned_bytes_ != 0) {
+    std::memset(planned.data(), 0, planned_bytes_);
+  }
   return true;
 }
 

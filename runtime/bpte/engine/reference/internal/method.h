@@ -21,6 +21,15 @@ struct RegisteredOperator {
 /// The operators of this build (CMake variable BPTE_REFERENCE_OPERATORS), in no order.
 Span<const RegisteredOperator> registered_operators();
 
+/// What a method uses. The spans are the caller's and stay valid and untouched while the method is
+/// used; any alignment will do.
+struct MethodMemory {
+  Span<uint8_t> planned;                          ///< the buffers of the program's memory plan
+  Span<uint8_t> tables;                           ///< the rest
+  void (*clear)(Span<uint8_t> memory) = nullptr;  ///< as ReferenceMemory::clear
+  const char* planned_advice = "";                ///< as ReferenceOptions::planned_advice
+};
+
 /// A loaded method. Its values are decoded from the program each time they are used, under full
 /// checks, so that the tables hold only what changes: which kernels, and the state of values that
 /// the program itself cannot hold (sizes of dynamic tensors, integers computed on the way, where an
@@ -28,10 +37,8 @@ Span<const RegisteredOperator> registered_operators();
 class Method {
  public:
   Method() = default;
-  /// `planned` takes the buffers of the program's memory plan, `tables` the rest. Both are the
-  /// caller's and stay valid and untouched while the method is used; any alignment will do.
-  [[nodiscard]] bool load(const Program& program, uint32_t plan, Span<uint8_t> planned,
-                          Span<uint8_t> tables, uint64_t work_limit, Report& report);
+  [[nodiscard]] bool load(const Program& program, uint32_t plan, const MethodMemory& memory,
+                          uint64_t work_limit, Report& report);
 
   uint32_t input_count() const { return inputs_.count; }
   uint32_t output_count() const { return outputs_.count; }
@@ -94,7 +101,7 @@ class Method {
   uint32_t value_table(uint32_t value) const;
   [[nodiscard]] bool check_malformed(Report& report) const;
   [[nodiscard]] bool resolve_operators(Report& report);
-  [[nodiscard]] bool plan_memory(Span<uint8_t> planned, Report& report);
+  [[nodiscard]] bool plan_memory(const MethodMemory& memory, Report& report);
   [[nodiscard]] bool make_tables(Span<uint8_t> tables, Report& report);
   [[nodiscard]] bool check_values(Report& report);
   [[nodiscard]] bool find_kernel(uint32_t op, Kernel& kernel, Report& report) const;

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The one place where what went wrong becomes a message and an exit code.
+
+Nobody is shown a traceback, and no mistake of bpte's own looks like a verdict.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from bpte import __version__
+from bpte.cli import _terminal
+from bpte.text import printable
+
+EXIT_OK = 0
+EXIT_USAGE = 2
+EXIT_MALFORMED = 3
+EXIT_INFRASTRUCTURE = 4
+#: A mistake of bpte's own; sysexits.h calls it EX_SOFTWARE.
+EXIT_INTERNAL = 70
+#: Added to the number of the signal that ended the command, as a shell shows it.
+EXIT_SIGNAL = 128
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Call:
+    """What is being done, for messages: the words of the command line that name it, and whether
+    errors go to standard output as JSON, too."""
+
+    name: str
+    as_json: bool = False
+
+
+class Terminated(BaseException):
+    """A signal asked the command to end. Everything is cleaned up on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def guarded(call: Call, action: Callable[[], int]) -> int:
+    """Does it; gives its exit code, or that of what went wrong, which was told."""
+    try:
+        with _signals(), _terminal.doors() as output:
+            code = _told(call, action)
+            output.flush()
+            sys.stderr.flush()
+            # An answer that nobody got is no answer, whatever it was.
+            return _tell(call, output.failure) if output.failure else code
+    except KeyboardInterrupt:
+        return EXIT_SIGNAL + signal.SIGINT
+    except Terminated as signalled:
+        return EXIT_SIGNAL + signalled.number
+
+
+def _told(call: Call, action: Callable[[], int]) -> int:
+    try:
+        return action()
+    except SystemExit as request:  # argparse has said what there is to say
+        if isinstance(request.code, str):
+            print(request.code, file=sys.stderr)
+            return EXIT_USAGE
+        return request.code or EXIT_OK
+    except Exception as error:
+        return _tell(call, error)
+
+
+def _tell(call: Call, error: Exception) -> int:
+    code, facts = _explain(error) or (EXIT_INTERNAL, {"message": _internal(error)})
+    print(f"{call.name}: {printable(str(facts['message']))}", file=sys.stderr)
+    if code == EXIT_INTERNAL:
+        print(_report(call, error), file=sys.stderr)
+    if call.as_json:
+        print(json.dumps({"ok": False, "error": facts}, indent=2))
+    return code
+
+
+def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
+    """Exit code and facts of an error that is the file's, the caller's or the machine's; nothing
+    for one that is ours."""
+    from bpte.format.rules import BundleError
+
+    if isinstance(error, BundleError):
+        return error.rule.exit_code, error.to_json()
+    if isinstance(error, OSError):
+        from bpte.files.atomic import SameFileError
+
+        reason = error.strerror or str(error)
+        name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+        message = f"{name}: {reason}" if name is not None else reason
+        usage = (
+            error.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR)
+            or isinstance(error, SameFileError)
+        )  # fmt: skip
+        return EXIT_USAGE if usage else EXIT_INFRASTRUCTURE, {"message": message}
+    if isinstance(error, MemoryError):
+        what = f": {error}" if str(error) else ""
+        return EXIT_INFRASTRUCTURE, {"message": f"not enough memory{what}"}
+    values = sys.modules.get("bpte.pack.tensors")
+    if values is not None and isinstance(error, values.PackError):
+        facts: dict[str, object] = {"message": str(error)}
+        if error.method is not None:
+            facts["method"] = error.method
+        if error.place is not None:
+            facts["place"] = {k: v for k, v in error.place._asdict().items() if v is not None}
+        return EXIT_USAGE, facts
+    return None
+
+
+# --- Mistakes of our own --------------------------------------------------------------------------
+
+
+def _internal(error: Exception) -> str:
+    text = str(error)
+    if len(text) > 500:
+        text = text[:500] + "..."
+    return f"internal error: {type(error).__name__}" + (f": {text}" if text else "")
+
+
+def _report(call: Call, error: Exception) -> str:
+    """What somebody who can mend it wants to know."""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    lines = [
+        "This is a mistake in bpte, not a verdict. Nothing was judged. Please report it with the",
+        f"lines above and below, and with the file if you can; {_VARIABLE}=1 shows more.",
+        f"  {call.name}, bpte {__version__}, {python}, {platform.platform()}",
+        *(f"  at {place}" for place in _places(error)),
+    ]
+    if os.environ.get(_VARIABLE):
+        lines += traceback.format_exception(error)
+    return "\n".join(lines)
+
+
+_VARIABLE = "BPTE_TRACEBACK"
+
+
+def _places(error: Exception) -> list[str]:
+    """The last calls of bpte's, and where it ended, the innermost last."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents]
+    shown = ours[-4:]
+    if frames and frames[-1] not in shown:
+        shown.append(frames[-1])
+    return [f"{_short(frame.filename)}:{frame.lineno}, {frame.name}" for frame in shown]
+
+
+def _short(name: str) -> str:
+    path = Path(name)
+    return str(path.relative_to(_PACKAGE.parent)) if _PACKAGE in path.parents else path.name
+
+
+# --- Signals --------------------------------------------------------------------------------------
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)  # once is enough: the cleaning up is not disturbed
+    raise Terminated(number)
+
+
+_HANDLERS = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: _terminate,
+    signal.SIGHUP: _terminate,
+}
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Has signals that end a process raise, so that files and processes are cleaned up.
+
+    Those that the caller ignores stay ignored, as nohup wants it. Signals are a matter of the main
+    thread; called from another one, this changes nothing.
+    """
+    ours: list[signal.Signals] = []
+    if threading.current_thread() is threading.main_thread():
+        ours = [name for name in _HANDLERS if signal.getsignal(name) is signal.SIG_DFL]
+    try:
+        for name in ours:
+            signal.signal(name, _HANDLERS[name])
+        yield
+    finally:
+        for name in ours:
+            signal.signal(name, signal.SIG_DFL)
