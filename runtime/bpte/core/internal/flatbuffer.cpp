@@ -10,14 +10,6 @@ Position Reader::fail(Position at) {
   return 0;
 }
 
-void Reader::charge(uint32_t steps) {
-  if (steps > work_) {
-    fail(0);
-    steps = 0;
-  }
-  work_ -= steps;
-}
-
 bool Reader::holds(Position at, uint32_t size, uint32_t align) {
   if ((at & (align - 1)) == 0 && at <= size_ && size <= size_ - at) {
     return true;

@@ -64,13 +64,6 @@ class Reader {
   /// Calls the buffer bad at `at`, for a rule of the caller's own; gives 0, "absent".
   Position fail(Position at);
 
-  /// For a walk over a format whose own rules do not bound it, as a .pte's do not: from now on
-  /// charge() counts work, in steps of the caller's, against 64 for each byte of the buffer; past
-  /// that the buffer is bad. Tables may be shared, so that a walk over all that is reachable can
-  /// take far longer than the buffer is long.
-  void limit_work() { work_ = uint64_t{size_} * 64; }
-  void charge(uint32_t steps);
-
   /// The root table (the offset at position 0).
   Position root();
 
@@ -130,7 +123,6 @@ class Reader {
   const uint8_t* data_ = nullptr;
   uint32_t size_ = 0;
   Position bad_at_ = kNone;
-  uint64_t work_ = 0;
 };
 
 }  // namespace bpte::flatbuffer
