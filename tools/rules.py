@@ -113,12 +113,15 @@ namespace bpte {{
 /// its name and when a file (a request, a source) is refused. The name is what to_string() gives
 /// and what the Python package says (`bpte.Rule`): it stays. The numbers may change from version to
 /// version: nothing stores them.
-enum class Error : uint8_t {{
+// clang-format 14 takes the attribute for a name.
+// clang-format off
+enum class [[nodiscard]] Error : uint8_t {{
   kOk = 0,
 {enumerators}
 
   kCount_,
 }};
+// clang-format on
 
 /// What a program exits with that this rule stops: 3 when the bundle is malformed, 4 when the
 /// surroundings are at fault (docs/result-protocol.md).

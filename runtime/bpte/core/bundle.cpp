@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
+
+// What an opened bundle gives, but for its suites' cases.
+
 #include <bpte/core/bundle.h>
-#include <bpte/core/crc32.h>
 #include <bpte/core/internal/metadata.h>
 #include <bpte/core/internal/open.h>
 
@@ -10,7 +12,7 @@ namespace bpte {
 
 using internal::Position;
 using internal::Reader;
-using internal::TensorFields;
+using internal::result_of;
 using internal::Vector;
 
 namespace {
@@ -29,70 +31,6 @@ uint32_t alignment_of(uintptr_t address) {
 
 }  // namespace
 
-int compare(const Text& a, const Text& b) {
-  const size_t both = a.size < b.size ? a.size : b.size;
-  const int order = both != 0 ? std::memcmp(a.data, b.data, both) : 0;
-  return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-bool operator==(const Text& a, const Text& b) {
-  return a.size == b.size && compare(a, b) == 0;
-}
-
-bool operator==(const Text& a, const char* b) {
-  return a == Text{b, std::strlen(b)};
-}
-
-// --- Bundle ---
-
-Result<Bundle> Bundle::open(Span<const uint8_t> file, const OpenOptions& options) {
-  Result<Bundle> result;
-  Bundle& bundle = *result;
-  Header& header = bundle.header_;
-  Fault& fault = result.fault();
-  if (!internal::parse_header(file, header, fault)) {
-    return result;
-  }
-#if BPTE_CORE_BP08
-  if (header.format == Format::kBP08) {
-    header.file_size = header.metadata_size = file.size();
-  }
-#endif
-  if (internal::check_file_size(header, file.size(), fault) &&
-      internal::check_alignment(file.data(), header.base_alignment, fault)) {
-    bundle.file_ = file.data();
-    bundle.adopt(file.subspan(0, static_cast<size_t>(header.metadata_size)), options, {}, fault);
-  }
-  return result;
-}
-
-bool Bundle::adopt(const Span<const uint8_t>& metadata, const OpenOptions& options,
-                   const Span<uint8_t>& scratch, Fault& fault) {
-#if BPTE_CORE_CHECKSUMS
-  if (bp09() && !internal::check_metadata_crc(header_, metadata, fault)) {
-    return false;
-  }
-#endif
-  if (!internal::check_metadata(header_, metadata, fault)) {
-    return false;
-  }
-  metadata_ = metadata;
-  root_ = Reader(metadata).root();
-  if (!options.verify_checksums) {
-    return true;
-  }
-#if BPTE_CORE_CHECKSUMS
-  if (verify(0, segment_count(), header_.metadata_size, scratch, fault)) {
-    return true;
-  }
-#else
-  (void)scratch;
-  internal::refuse(fault, Error::kUnknownFeature, 0);
-#endif
-  metadata_ = {};  // a bundle that is refused gives nothing
-  return false;
-}
-
 const Header& Bundle::header() const {
   return header_;
 }
@@ -101,14 +39,15 @@ uint32_t Bundle::count(Position table, unsigned field) const {
   return Reader(metadata_).tables(table, field).count;
 }
 
-Position Bundle::entry(Position table, unsigned field, uint32_t index, Fault& fault) const {
+Error Bundle::entry(Position table, unsigned field, uint32_t index, Position& at,
+                    Fault& fault) const {
   Reader reader(metadata_);
   const Vector entries = reader.tables(table, field);
   if (index >= entries.count) {
-    internal::refuse(fault, Error::kNoSuchItem, 0, index, entries.count);
-    return 0;
+    return internal::refuse(fault, Error::kNoSuchItem, 0, index, entries.count);
   }
-  return reader.element(entries, index);
+  at = reader.element(entries, index);
+  return Error::kOk;
 }
 
 Text Bundle::text(Position table, unsigned field) const {
@@ -122,10 +61,10 @@ uint32_t Bundle::suite_count() const {
 }
 
 Result<TestSuite> Bundle::suite(uint32_t index) const {
-  Result<TestSuite> result;
-  result->bundle_ = this;
-  result->table_ = entry(root_, schema::kProgramSuites, index, result.fault());
-  return result;
+  return result_of<TestSuite>([&](TestSuite& suite, Fault& fault) {
+    suite.bundle_ = this;
+    return entry(root_, schema::kProgramSuites, index, suite.table_, fault);
+  });
 }
 
 Result<TestSuite> Bundle::suite_for(Text method_name) const {
@@ -188,42 +127,28 @@ Span<const uint8_t> Bundle::program() const {
 
 Result<Span<const uint8_t>> Bundle::case_payload(const TestCase& test_case, Span<uint8_t> buffer,
                                                  bool verify) const {
-  Result<Span<const uint8_t>> result;
-  Fault& fault = result.fault();
-  const uint32_t index = test_case.payload_segment();
-  if (index == kNoIndex) {
-    return result;
-  }
-  const SegmentInfo info = segment_info(index);
-#if BPTE_CORE_DATA_SOURCE
-  if (file_ == nullptr) {
-    if (buffer.size() < info.size) {
-      internal::refuse_with(fault, Error::kBufferTooSmall, info.file_offset, buffer.size(),
-                            info.size);
-      return result;
+  return result_of<Span<const uint8_t>>([&](Span<const uint8_t>& payload, Fault& fault) {
+    const uint32_t index = test_case.payload_segment();
+    if (index == kNoIndex) {
+      return Error::kOk;
     }
-    if (!internal::check_alignment(buffer.data(), schema::kPayloadAlignment, fault)) {
-      return result;
+    const SegmentInfo info = segment_info(index);
+    if (from_source()) {
+      if (buffer.size() < info.size) {
+        return internal::refuse_with(fault, Error::kBufferTooSmall, info.file_offset, buffer.size(),
+                                     info.size);
+      }
+      BPTE_TRY(internal::check_alignment(buffer.data(), schema::kPayloadAlignment, fault));
     }
-  }
-#endif
-  Span<const uint8_t> bytes;
-  if (!load(info.file_offset, info.size, buffer, bytes, fault)) {
-    return result;
-  }
-  if (verify) {
-#if BPTE_CORE_CHECKSUMS
-    // What was read, not what another reading might give.
-    if (!internal::check_segment_crc(index, info, crc32(bytes), fault)) {
-      return result;
+    Span<const uint8_t> bytes;
+    BPTE_TRY(load(info.file_offset, info.size, buffer, bytes, fault));
+    if (verify) {
+      // What was read, not what another reading might give.
+      BPTE_TRY(internal::check_segment(index, info, bytes, fault));
     }
-#else
-    internal::refuse(fault, Error::kUnknownFeature, 0);
-    return result;
-#endif
-  }
-  *result = bytes;
-  return result;
+    payload = bytes;
+    return Error::kOk;
+  });
 }
 
 uint32_t Bundle::segment_count() const {
@@ -235,14 +160,14 @@ uint32_t Bundle::segment_count() const {
 }
 
 Result<SegmentInfo> Bundle::segment(uint32_t index) const {
-  Result<SegmentInfo> result;
-  const uint32_t count = segment_count();
-  if (index >= count) {
-    internal::refuse(result.fault(), Error::kNoSuchItem, 0, index, count);
-    return result;
-  }
-  *result = segment_info(index);
-  return result;
+  return result_of<SegmentInfo>([&](SegmentInfo& info, Fault& fault) {
+    const uint32_t count = segment_count();
+    if (index >= count) {
+      return internal::refuse(fault, Error::kNoSuchItem, 0, index, count);
+    }
+    info = segment_info(index);
+    return Error::kOk;
+  });
 }
 
 SegmentInfo Bundle::segment_info(uint32_t index) const {
@@ -259,67 +184,57 @@ SegmentInfo Bundle::segment_info(uint32_t index) const {
 }
 
 Status Bundle::read(uint64_t file_offset, Span<uint8_t> buffer) const {
-  Status status;
-  read_into(file_offset, buffer, status.fault());
-  return status;
+  return internal::status_of([&](Fault& fault) { return read_into(file_offset, buffer, fault); });
 }
 
-bool Bundle::read_into(uint64_t file_offset, Span<uint8_t> buffer, Fault& fault) const {
-  if (file_offset > header_.file_size || buffer.size() > header_.file_size - file_offset) {
-    return internal::refuse(fault, Error::kReadFailed, file_offset, buffer.size(),
-                            header_.file_size);
+Error Bundle::read_into(uint64_t file_offset, const Span<uint8_t>& buffer, Fault& fault) const {
+  const uint64_t size = header_.file_size;
+  if (file_offset > size || buffer.size() > size - file_offset) {
+    return internal::refuse(fault, Error::kReadFailed, file_offset, buffer.size(), size);
   }
   if (buffer.empty()) {
-    return true;
+    return Error::kOk;
   }
-#if BPTE_CORE_DATA_SOURCE
-  if (file_ == nullptr) {
-    return (source_ != nullptr && source_->read(file_offset, buffer)) ||
-           internal::refuse(fault, Error::kReadFailed, file_offset, buffer.size(), 0);
+  if (from_source()) {
+    if (source_ == nullptr || !source_->read(file_offset, buffer)) {
+      return internal::refuse(fault, Error::kReadFailed, file_offset, buffer.size(), 0);
+    }
+    return Error::kOk;
   }
-#endif
   std::memcpy(buffer.data(), file_ + file_offset, buffer.size());
-  return true;
+  return Error::kOk;
 }
 
-#if BPTE_CORE_DATA_SOURCE
-bool Bundle::load(uint64_t file_offset, uint64_t size, const Span<uint8_t>& scratch,
-                  Span<const uint8_t>& bytes, Fault& fault) const {
-  if (file_ == nullptr) {
-    const Span<uint8_t> part =
-        scratch.subspan(0, scratch.size() < size ? scratch.size() : static_cast<size_t>(size));
-    bytes = part;
-    if (part.empty() && size != 0) {
-      return internal::refuse_with(fault, Error::kBufferTooSmall, file_offset, 0, 1);
-    }
-    return read_into(file_offset, part, fault);
+Error Bundle::load(uint64_t file_offset, uint64_t size, const Span<uint8_t>& scratch,
+                   Span<const uint8_t>& bytes, Fault& fault) const {
+  if (!from_source()) {
+    bytes = {file_ + file_offset, static_cast<size_t>(size)};
+    return Error::kOk;
   }
-  bytes = {file_ + file_offset, static_cast<size_t>(size)};
-  return true;
+  const size_t part = scratch.size() < size ? scratch.size() : static_cast<size_t>(size);
+  if (part == 0 && size != 0) {
+    return internal::refuse_with(fault, Error::kBufferTooSmall, file_offset, 0, 1);
+  }
+  bytes = scratch.subspan(0, part);
+  return read_into(file_offset, scratch.subspan(0, part), fault);
 }
-#endif
 
 uint32_t Bundle::named_data_count() const {
   return bp09() ? count(root_, schema::kProgramNamedData) : 0;
 }
 
-Position Bundle::named_data_entry(uint32_t index, Fault& fault) const {
-  // BP08 has no segments to name.
-  return entry(bp09() ? root_ : 0, schema::kProgramNamedData, index, fault);
-}
-
 Result<Text> Bundle::named_data_key(uint32_t index) const {
-  Result<Text> result;
-  const Position table = named_data_entry(index, result.fault());
-  *result = text(table, schema::kNamedDataKey);
-  return result;
+  return entry_text(schema::kProgramNamedData, index, schema::kNamedDataKey);
 }
 
 Result<SegmentInfo> Bundle::named_data_segment(uint32_t index) const {
-  Result<SegmentInfo> result;
-  const Position table = named_data_entry(index, result.fault());
-  return table == 0 ? result
-                    : segment(Reader(metadata_).scalar<uint32_t>(table, schema::kNamedDataSegment));
+  return result_of<SegmentInfo>([&](SegmentInfo& info, Fault& fault) {
+    Position at = 0;
+    // BP08 has no segments to name.
+    BPTE_TRY(entry(bp09() ? root_ : 0, schema::kProgramNamedData, index, at, fault));
+    info = segment_info(Reader(metadata_).scalar<uint32_t>(at, schema::kNamedDataSegment));
+    return Error::kOk;
+  });
 }
 
 Result<SegmentInfo> Bundle::named_data_for(Text key) const {
@@ -330,142 +245,27 @@ uint32_t Bundle::metadata_count() const {
   return count(root_, schema::kProgramMetadata);
 }
 
-Result<Text> Bundle::metadata_text(uint32_t index, unsigned field) const {
-  Result<Text> result;
-  *result = text(entry(root_, schema::kProgramMetadata, index, result.fault()), field);
-  return result;
+// A text of an entry of named data, which BP08 has none of, or of metadata.
+Result<Text> Bundle::entry_text(unsigned list, uint32_t index, unsigned field) const {
+  return result_of<Text>([&](Text& found, Fault& fault) {
+    const bool has_list = bp09() || list != schema::kProgramNamedData;
+    Position at = 0;
+    BPTE_TRY(entry(has_list ? root_ : 0, list, index, at, fault));
+    found = text(at, field);
+    return Error::kOk;
+  });
 }
 
 Result<Text> Bundle::metadata_key(uint32_t index) const {
-  return metadata_text(index, schema::kKeyValueKey);
+  return entry_text(schema::kProgramMetadata, index, schema::kKeyValueKey);
 }
 
 Result<Text> Bundle::metadata_value(uint32_t index) const {
-  return metadata_text(index, schema::kKeyValueValue);
+  return entry_text(schema::kProgramMetadata, index, schema::kKeyValueValue);
 }
 
 Result<Text> Bundle::metadata_for(Text key) const {
   return metadata_value(find(schema::kProgramMetadata, key));
-}
-
-// --- TestSuite ---
-
-Text TestSuite::method_name() const {
-  return bundle_->text(table_, schema::kSuiteMethodName);
-}
-
-uint32_t TestSuite::case_count() const {
-  return bundle_->count(table_, schema::kSuiteTestCases);
-}
-
-Result<TestCase> TestSuite::test_case(uint32_t index) const {
-  Result<TestCase> result;
-  result->bundle_ = bundle_;
-  result->table_ = bundle_->entry(table_, schema::kSuiteTestCases, index, result.fault());
-  result->suite_table_ = table_;
-  return result;
-}
-
-// --- TestCase ---
-
-Text TestCase::name() const {
-  return bundle_->text(table_, schema::kCaseName);
-}
-
-uint32_t TestCase::input_count() const {
-  return bundle_->count(table_, schema::kCaseInputs);
-}
-
-uint32_t TestCase::output_count() const {
-  return bundle_->count(table_, schema::kCaseExpectedOutputs);
-}
-
-// That of the first tensor: opening saw to it that the others' is the same.
-uint32_t TestCase::payload_segment() const {
-  if (!bundle_->bp09()) {
-    return kNoIndex;
-  }
-  Reader reader(bundle_->metadata_);
-  constexpr unsigned kFields[] = {schema::kCaseInputs, schema::kCaseExpectedOutputs};
-  for (const unsigned field : kFields) {
-    const Vector values = reader.tables(table_, field);
-    for (uint32_t i = 0; i < values.count; ++i) {
-      const Position value = reader.element(values, i);
-      if (reader.scalar<uint8_t>(value, schema::kValueType) !=
-          static_cast<uint8_t>(ValueKind::kTensor)) {
-        continue;
-      }
-      const Position payload = reader.field(reader.table(value, schema::kValueTable),
-                                            schema::kTensorPayload, schema::kPayloadRef);
-      return reader.load<uint32_t>(payload + schema::kPayloadRefAtSegment);
-    }
-  }
-  return kNoIndex;
-}
-
-SegmentInfo TestCase::payload() const {
-  const uint32_t index = payload_segment();
-  return index == kNoIndex ? SegmentInfo() : bundle_->segment_info(index);
-}
-
-Result<Value> TestCase::input(uint32_t index, Span<const uint8_t> payload_bytes) const {
-  return value(index, payload_bytes, schema::kCaseInputs);
-}
-
-Result<Value> TestCase::expected_output(uint32_t index, Span<const uint8_t> payload_bytes) const {
-  return value(index, payload_bytes, schema::kCaseExpectedOutputs);
-}
-
-Result<Value> TestCase::value(uint32_t index, const Span<const uint8_t>& payload_bytes,
-                              unsigned field) const {
-  Result<Value> result;
-  Value& value = *result;
-  const Position entry = bundle_->entry(table_, field, index, result.fault());
-  Reader reader(bundle_->metadata_);
-  const Position table = reader.table(entry, schema::kValueTable);
-  value.kind = static_cast<ValueKind>(reader.scalar<uint8_t>(entry, schema::kValueType));
-  if (value.kind == ValueKind::kBool) {
-    value.bool_value = reader.scalar<uint8_t>(table, schema::kBoolVal) != 0;
-  } else if (value.kind == ValueKind::kInt || value.kind == ValueKind::kDouble) {
-    // Eight bytes either way.
-    const int64_t bits = reader.scalar<int64_t>(table, schema::kIntVal);
-    void* const member = value.kind == ValueKind::kInt ? static_cast<void*>(&value.int_value)
-                                                       : static_cast<void*>(&value.double_value);
-    std::memcpy(member, &bits, sizeof bits);
-  } else if (value.kind == ValueKind::kTensor) {
-    const TensorFields fields = internal::read_tensor(reader, table);
-    TensorView& tensor = value.tensor;
-    tensor.scalar_type = fields.scalar_type;
-    // Opening found both aligned: the vector of int32 within the metadata, that in memory.
-    tensor.sizes = {reinterpret_cast<const int32_t*>(reader.pointer(fields.sizes.at)),
-                    fields.sizes.count};
-    tensor.dim_order = {reader.pointer(fields.dim_order.at), fields.dim_order.count};
-    if (!bundle_->bp09()) {
-      tensor.data = {reader.pointer(fields.data.at), fields.data.count};
-      return result;
-    }
-    const uint64_t offset = reader.load<uint64_t>(fields.payload);
-    const uint64_t size = reader.load<uint64_t>(fields.payload + schema::kPayloadRefAtSize);
-    if (size > payload_bytes.size() || offset > payload_bytes.size() - size) {
-      internal::refuse_with(result.fault(), Error::kBufferTooSmall, fields.payload,
-                            payload_bytes.size(), offset + size);
-      return result;
-    }
-    tensor.data = payload_bytes.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
-  }
-  return result;
-}
-
-Tolerance TestCase::tolerance(uint32_t output_index) const {
-  Reader reader(bundle_->metadata_);
-  Vector entries = reader.tables(table_, schema::kCaseTolerances);
-  if (entries.count == 0) {
-    entries = reader.tables(suite_table_, schema::kSuiteTolerances);
-  }
-  const uint32_t index = entries.count == 1 ? 0 : output_index;
-  bool valid;  // opening saw to it
-  return internal::read_tolerance(
-      reader, index < entries.count ? reader.element(entries, index) : 0, valid);
 }
 
 }  // namespace bpte

@@ -6,6 +6,7 @@
 #include <bpte/core/data_source.h>
 #include <bpte/core/result.h>
 #include <bpte/core/tensor_view.h>
+#include <bpte/core/text.h>
 
 #include <cstdint>
 
@@ -16,17 +17,6 @@ namespace bpte {
 inline constexpr size_t kHeaderProbeSize = 128;
 
 enum class Format : uint8_t { kBP08 = 8, kBP09 = 9 };
-
-/// A string in the file: UTF-8, not NUL-terminated for the reader's purposes (use `size`).
-struct Text {
-  const char* data = nullptr;
-  size_t size = 0;
-};
-bool operator==(const Text& a, const Text& b);
-bool operator==(const Text& a, const char* b);
-/// Below, at or above 0 as `a` comes before, is or comes after `b` in the order of a file's keys:
-/// byte by byte, as unsigned numbers; a text comes before what it begins.
-int compare(const Text& a, const Text& b);
 
 /// The extended header (schema/README.md); for BP08 the same facts as far as it has them, the rest
 /// zero.
@@ -175,42 +165,31 @@ class Bundle {
   friend class TestCase;
   friend class TestSuite;
 
-  static bool open_source(DataSource& source, Span<uint8_t> buffer, const OpenOptions& options,
-                          Bundle& bundle, Fault& fault);
-  // What the two ways in share; `scratch` as for verify_checksums(). As all functions that take a
-  // Fault: true, or false with the fault filled in.
-  bool adopt(const Span<const uint8_t>& metadata, const OpenOptions& options,
-             const Span<uint8_t>& scratch, Fault& fault);
+  // The steps below give Error::kOk, or the broken rule with the fault filled in
+  // (internal/refuse.h).
+  // What the two ways in share; `scratch` as for verify_checksums().
+  Error adopt(const Span<const uint8_t>& metadata, const OpenOptions& options,
+              const Span<uint8_t>& scratch, Fault& fault);
   // The next bytes of [offset, offset + size): all of them in place, or as many as `scratch` takes.
-  bool load(uint64_t file_offset, uint64_t size, const Span<uint8_t>& scratch,
-            Span<const uint8_t>& bytes, Fault& fault) const
-#if BPTE_CORE_DATA_SOURCE
-      ;
-#else
-  {
-    (void)scratch;
-    (void)fault;
-    bytes = {file_ + file_offset, static_cast<size_t>(size)};
-    return true;
-  }
-#endif
-  bool read_into(uint64_t file_offset, Span<uint8_t> buffer, Fault& fault) const;
-#if BPTE_CORE_CHECKSUMS
-  bool scan(uint64_t from, uint64_t to, const Span<uint8_t>& scratch, uint32_t* crc,
-            Fault& fault) const;
-  bool verify(uint32_t first, uint32_t last, uint64_t padding, const Span<uint8_t>& scratch,
-              Fault& fault) const;
-#endif
+  Error load(uint64_t file_offset, uint64_t size, const Span<uint8_t>& scratch,
+             Span<const uint8_t>& bytes, Fault& fault) const;
+  Error read_into(uint64_t file_offset, const Span<uint8_t>& buffer, Fault& fault) const;
+  Error verify(uint32_t first, uint32_t last, uint64_t padding, const Span<uint8_t>& scratch,
+               Fault& fault) const;
+  Error scan(uint64_t from, uint64_t to, const Span<uint8_t>& scratch, uint32_t* crc,
+             Fault& fault) const;
   // Empty when there is no such segment.
   SegmentInfo segment_info(uint32_t index) const;
-  // Of a vector of tables in the metadata.
+  // Of a vector of tables in the metadata: how many, and where one of them lies.
   uint32_t count(uint32_t table, unsigned field) const;
-  uint32_t entry(uint32_t table, unsigned field, uint32_t index, Fault& fault) const;
-  uint32_t named_data_entry(uint32_t index, Fault& fault) const;
+  Error entry(uint32_t table, unsigned field, uint32_t index, uint32_t& at, Fault& fault) const;
   // Index of a key in a list of the root's that is in order; its count when it is not there.
   uint32_t find(unsigned field, const Text& key) const;
   Text text(uint32_t table, unsigned field) const;
-  Result<Text> metadata_text(uint32_t index, unsigned field) const;
+  Result<Text> entry_text(unsigned list, uint32_t index, unsigned field) const;
+  bool from_source() const {
+    return BPTE_CORE_DATA_SOURCE && file_ == nullptr;
+  }
   bool bp09() const {
     return !BPTE_CORE_BP08 || header_.format == Format::kBP09;
   }

@@ -5,9 +5,7 @@
 #include <bpte/core/config.h>
 #include <bpte/core/internal/metadata.h>
 #include <bpte/core/internal/open.h>
-#include <bpte/core/internal/text.h>
-
-#include <cstring>
+#include <bpte/core/internal/utf8.h>
 
 namespace bpte::internal {
 
@@ -33,63 +31,50 @@ class Walk {
         header_(header),
         reach_left_(kReachPerByte * metadata.size()) {}
 
-  bool run() {
-    // A rule of FlatBuffers broken after the last look at bad() counts as well.
-    return root() && (!reader_.bad() || fail(Error::kMetadataMalformed, 0));
+  Error run() {
+    BPTE_TRY(root());
+    return sound();  // a rule of FlatBuffers broken after the last look counts as well
   }
 
  private:
-  bool bp09() const {
-#if BPTE_CORE_BP08
-    return header_.format == Format::kBP09;
-#else
-    return true;
-#endif
-  }
+  bool bp09() const { return !BPTE_CORE_BP08 || header_.format == Format::kBP09; }
 
-  // Always false. What looks wrong because the FlatBuffer is broken is told as that.
-  bool fail(Error error, Position at) {
+  // What looks wrong because the FlatBuffer is broken is reported as that.
+  Error fail(Error rule, Position at) {
+    BPTE_TRY(sound());
+    return refuse(fault_, rule, at);
+  }
+  Error fail(Error rule, Position at, uint64_t value, uint64_t expected) {
+    note(fault_, value, expected);
+    return fail(rule, at);
+  }
+  // Whether all that was read so far keeps FlatBuffers' rules.
+  Error sound() {
     if (reader_.bad()) {
-      error = Error::kMetadataMalformed;
-      at = reader_.bad_at();
-      fault_.value = 0;
-      fault_.expected = 0;
+      note(fault_, 0, 0);
+      return refuse(fault_, Error::kMetadataMalformed, reader_.bad_at());
     }
-    fault_.error = error;
-    fault_.offset = at;
-    return false;
-  }
-  bool fail(Error error, Position at, uint64_t value, uint64_t expected) {
-#if BPTE_CORE_SMALL
-    (void)value;
-    (void)expected;
-#else
-    fault_.value = value;
-    fault_.expected = expected;
-#endif
-    return fail(error, at);
+    return Error::kOk;
   }
 
-  void place(uint32_t suite) {
-    fault_.suite = suite;
-    fault_.test_case = kNoIndex;
-  }
+  Error root();
+  Error segments();
+  Error program();
+  Error suites();
+  Error cases(Position suite);
+  Error test_case(Position test_case, const Vector& inherited);
+  Error values(const Vector& values, uint32_t& index);
+  Error value(Position value);
+  Error tensor(Position table);
+  Error payload(const TensorFields& fields, Position table, uint64_t bytes);
+  Error tolerances(Position table, unsigned field, Vector& found);
+  Error entries(unsigned field, Error rule);
 
-  bool root();
-  bool segments();
-  bool program();
-  bool suite(const Vector& suites, uint32_t index, Vector& last);
-  bool test_case(const Vector& inherited, Position test_case);
-  bool values(const Vector& values, uint32_t* index);
-  bool tensor(Position table);
-  bool payload(const TensorFields& fields, Position table, uint64_t bytes);
-  bool tolerances(const Vector& tolerances);
-  bool text(const Vector& text);
-  bool entries(unsigned field, Error rule);
-  bool key(const Vector& key, uint32_t index, Vector& last);
-  bool once(const Vector& suites, uint32_t index, const Vector& name);
-  bool tables(Position table, unsigned field, Vector& found);
-  bool reach(uint64_t bytes, Position at);
+  Error text(const Vector& text);
+  Error key(const Vector& key, uint32_t index, Vector& last);
+  Error once(const Vector& suites, uint32_t index, const Vector& name);
+  Error tables(Position table, unsigned field, Vector& found);
+  Error reach(uint64_t bytes, Position at);
   Text text_at(const Vector& string) const {
     return {reinterpret_cast<const char*>(reader_.pointer(string.at)), string.count};
   }
@@ -106,54 +91,38 @@ class Walk {
 // Counts what a reference leads to, once for each reference: vectors may be shared, so that a walk
 // over all that is reachable can take far longer than the file is long. A file made for it would
 // hang its reader.
-bool Walk::reach(uint64_t bytes, Position at) {
+Error Walk::reach(uint64_t bytes, Position at) {
   if (bytes > reach_left_) {
     return fail(Error::kTableSharing, at);
   }
   reach_left_ -= bytes;
-  return true;
+  return Error::kOk;
 }
 
 // A vector of tables, empty when absent.
-bool Walk::tables(Position table, unsigned field, Vector& found) {
+Error Walk::tables(Position table, unsigned field, Vector& found) {
   found = reader_.tables(table, field);
   return reach(kReachOfEntry * found.count, found.at);
 }
 
-bool Walk::root() {
+Error Walk::root() {
   root_ = reader_.root();
   const uint32_t version = reader_.scalar<uint32_t>(root_, schema::kProgramVersion);
   if (version != schema::kSchemaVersion) {
     return fail(Error::kSchemaVersion, root_, version, schema::kSchemaVersion);
   }
-  if (bp09() && !segments()) {
-    return false;
+  if (bp09()) {
+    BPTE_TRY(segments());
   }
-  if (!program()) {
-    return false;
+  BPTE_TRY(program());
+  BPTE_TRY(suites());
+  if (bp09()) {
+    BPTE_TRY(entries(schema::kProgramNamedData, Error::kNamedData));
   }
-  Vector suites;
-  if (!tables(root_, schema::kProgramSuites, suites)) {
-    return false;
-  }
-  if (!suites) {
-    return fail(Error::kSuitesMissing, root_);
-  }
-  if (!bp09() && suites.count > kMaxSuitesBP08) {
-    return fail(Error::kTooManySuites, suites.at, suites.count, kMaxSuitesBP08);
-  }
-  Vector last;
-  for (uint32_t i = 0; i < suites.count; ++i) {
-    if (!suite(suites, i, last)) {
-      return false;
-    }
-  }
-  place(kNoIndex);
-  return (!bp09() || entries(schema::kProgramNamedData, Error::kNamedData)) &&
-         entries(schema::kProgramMetadata, Error::kKeyValue);
+  return entries(schema::kProgramMetadata, Error::kKeyValue);
 }
 
-bool Walk::segments() {
+Error Walk::segments() {
   segments_ = reader_.vector(root_, schema::kProgramSegments, schema::kSegment);
   if (segments_.count == 0) {
     return fail(Error::kSegmentsMissing, root_);
@@ -189,16 +158,14 @@ bool Walk::segments() {
     return fail(Error::kSegmentBounds, segments_.at, end, header_.segment_data_size);
   }
   fault_.segment = kNoIndex;
-  return true;
+  return Error::kOk;
 }
 
-bool Walk::program() {
+Error Walk::program() {
   const Vector inline_program = reader_.vector(root_, schema::kProgramProgram, flatbuffer::kByte);
-#if BPTE_CORE_BP08
   if (!bp09()) {
-    return inline_program.count != 0 || fail(Error::kProgramMissing, root_);
+    return inline_program.count != 0 ? Error::kOk : fail(Error::kProgramMissing, root_);
   }
-#endif
   if (inline_program) {
     return fail(Error::kProgramInline, inline_program.at, inline_program.count, 0);
   }
@@ -215,99 +182,101 @@ bool Walk::program() {
     return fail(Error::kProgramAlignment, root_, segment.alignment, schema::kProgramAlignment);
   }
   fault_.segment = kNoIndex;
-  return true;
+  return Error::kOk;
 }
 
-bool Walk::suite(const Vector& suites, uint32_t index, Vector& last) {
-  place(index);
-  const Position suite = reader_.element(suites, index);
-  const Vector name = reader_.string(suite, schema::kSuiteMethodName);
-  if (name.count == 0) {
-    return fail(Error::kMethodNameMissing, suite);
+Error Walk::suites() {
+  Vector suites;
+  BPTE_TRY(tables(root_, schema::kProgramSuites, suites));
+  if (!suites) {
+    return fail(Error::kSuitesMissing, root_);
   }
-  if (!text(name) || !(bp09() ? key(name, index, last) : once(suites, index, name))) {
-    return false;
+  if (!bp09() && suites.count > kMaxSuitesBP08) {
+    return fail(Error::kTooManySuites, suites.at, suites.count, kMaxSuitesBP08);
   }
+  Vector last;
+  for (uint32_t i = 0; i < suites.count; ++i) {
+    fault_.suite = i;
+    const Position suite = reader_.element(suites, i);
+    const Vector name = reader_.string(suite, schema::kSuiteMethodName);
+    if (name.count == 0) {
+      return fail(Error::kMethodNameMissing, suite);
+    }
+    BPTE_TRY(text(name));
+    BPTE_TRY(bp09() ? key(name, i, last) : once(suites, i, name));
+    BPTE_TRY(cases(suite));
+    fault_.test_case = kNoIndex;
+  }
+  fault_.suite = kNoIndex;
+  return Error::kOk;
+}
+
+Error Walk::cases(Position suite) {
   Vector cases;
-  if (!tables(suite, schema::kSuiteTestCases, cases)) {
-    return false;
-  }
+  BPTE_TRY(tables(suite, schema::kSuiteTestCases, cases));
   if (!cases) {
     return fail(Error::kCasesMissing, suite);
   }
   Vector inherited;
-  if (!tables(suite, schema::kSuiteTolerances, inherited) || !tolerances(inherited)) {
-    return false;
-  }
+  BPTE_TRY(tolerances(suite, schema::kSuiteTolerances, inherited));
   for (uint32_t i = 0; i < cases.count; ++i) {
     fault_.test_case = i;
-    if (!test_case(inherited, reader_.element(cases, i))) {
-      return false;
-    }
+    BPTE_TRY(test_case(reader_.element(cases, i), inherited));
   }
-  return true;
+  return Error::kOk;
 }
 
-bool Walk::test_case(const Vector& inherited, Position test_case) {
+Error Walk::test_case(Position test_case, const Vector& inherited) {
   case_segment_ = kNoIndex;
   Vector inputs;
-  if (!tables(test_case, schema::kCaseInputs, inputs)) {
-    return false;
-  }
+  BPTE_TRY(tables(test_case, schema::kCaseInputs, inputs));
   if (!inputs) {
     return fail(Error::kInputsMissing, test_case);
   }
   Vector outputs;
-  if (!tables(test_case, schema::kCaseExpectedOutputs, outputs)) {
-    return false;
-  }
+  BPTE_TRY(tables(test_case, schema::kCaseExpectedOutputs, outputs));
   if (!outputs) {
     return fail(Error::kOutputsMissing, test_case);
   }
-  if (!text(reader_.string(test_case, schema::kCaseName))) {
-    return false;
-  }
+  BPTE_TRY(text(reader_.string(test_case, schema::kCaseName)));
   Vector own;
-  if (!tables(test_case, schema::kCaseTolerances, own) || !tolerances(own)) {
-    return false;
-  }
+  BPTE_TRY(tolerances(test_case, schema::kCaseTolerances, own));
   const Vector holds = own.count != 0 ? own : inherited;
   if (holds.count > 1 && holds.count != outputs.count) {
     return fail(Error::kToleranceCount, holds.at, holds.count, outputs.count);
   }
-  if (reader_.bad()) {
-    return fail(Error::kMetadataMalformed, 0);
-  }
-  return values(inputs, &fault_.input) && values(outputs, &fault_.output);
+  BPTE_TRY(sound());
+  BPTE_TRY(values(inputs, fault_.input));
+  return values(outputs, fault_.output);
 }
 
-bool Walk::values(const Vector& values, uint32_t* index) {
+// `index` is the fault's, of inputs or of outputs.
+Error Walk::values(const Vector& values, uint32_t& index) {
   for (uint32_t i = 0; i < values.count; ++i) {
-    *index = i;
-    const Position value = reader_.element(values, i);
-    const uint8_t kind = reader_.scalar<uint8_t>(value, schema::kValueType);
-    const Position table = reader_.table(value, schema::kValueTable);
-    if (kind == 0 || kind > static_cast<uint8_t>(ValueKind::kDouble) || table == 0) {
-      return fail(Error::kValueMissing, value, kind, 0);
-    }
-    if (kind == static_cast<uint8_t>(ValueKind::kTensor)) {
-      if (!tensor(table)) {
-        return false;
-      }
-    } else {
-      // Int, Bool and Double have one field each, the first.
-      const uint32_t size = kind == static_cast<uint8_t>(ValueKind::kBool) ? 1 : 8;
-      reader_.field(table, schema::kIntVal, flatbuffer::shape(size, size));
-    }
-    if (reader_.bad()) {
-      return fail(Error::kMetadataMalformed, 0);
-    }
+    index = i;
+    BPTE_TRY(value(reader_.element(values, i)));
   }
-  *index = kNoIndex;
-  return true;
+  index = kNoIndex;
+  return Error::kOk;
 }
 
-bool Walk::tensor(Position table) {
+Error Walk::value(Position value) {
+  const auto kind = static_cast<ValueKind>(reader_.scalar<uint8_t>(value, schema::kValueType));
+  const Position table = reader_.table(value, schema::kValueTable);
+  if (kind == ValueKind::kNone || kind > ValueKind::kDouble || table == 0) {
+    return fail(Error::kValueMissing, value, static_cast<uint8_t>(kind), 0);
+  }
+  if (kind == ValueKind::kTensor) {
+    BPTE_TRY(tensor(table));
+  } else {
+    // Int, Bool and Double have one field each, the first.
+    const uint32_t size = kind == ValueKind::kBool ? 1 : 8;
+    reader_.field(table, schema::kIntVal, flatbuffer::shape(size, size));
+  }
+  return sound();
+}
+
+Error Walk::tensor(Position table) {
   const TensorFields fields = read_tensor(reader_, table);
   const uint32_t rank = fields.sizes.count;
   uint64_t bytes = element_size(fields.scalar_type);
@@ -359,16 +328,16 @@ bool Walk::tensor(Position table) {
   return payload(fields, table, bytes);
 }
 
-bool Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
-#if BPTE_CORE_BP08
+Error Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
   if (!bp09()) {
     if (!fields.data && bytes != 0) {
       return fail(Error::kPayloadMissing, table, 0, bytes);
     }
-    return fields.data.count == bytes ||
-           fail(Error::kPayloadSize, fields.data.at, fields.data.count, bytes);
+    if (fields.data.count != bytes) {
+      return fail(Error::kPayloadSize, fields.data.at, fields.data.count, bytes);
+    }
+    return Error::kOk;
   }
-#endif
   if (fields.data) {
     return fail(Error::kPayloadInline, fields.data.at, fields.data.count, 0);
   }
@@ -407,38 +376,40 @@ bool Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) {
     return fail(Error::kPayloadSize, at, size, bytes);
   }
   fault_.segment = kNoIndex;
-  return true;
+  return Error::kOk;
 }
 
-bool Walk::tolerances(const Vector& tolerances) {
-  for (uint32_t i = 0; i < tolerances.count; ++i) {
-    const Position table = reader_.element(tolerances, i);
+Error Walk::tolerances(Position table, unsigned field, Vector& found) {
+  BPTE_TRY(tables(table, field, found));
+  for (uint32_t i = 0; i < found.count; ++i) {
+    const Position tolerance = reader_.element(found, i);
+    fault_.output = i;
     bool valid;
-    read_tolerance(reader_, table, valid);
-    if (!valid || reader_.bad()) {
-      fault_.output = i;
-      return fail(Error::kToleranceValue, table);
+    read_tolerance(reader_, tolerance, valid);
+    if (!valid) {
+      return fail(Error::kToleranceValue, tolerance);
     }
+    BPTE_TRY(sound());
   }
-  return true;
+  fault_.output = kNoIndex;
+  return Error::kOk;
 }
 
-bool Walk::text(const Vector& text) {
-  if (!reach(text.count, text.at)) {
-    return false;
+Error Walk::text(const Vector& text) {
+  BPTE_TRY(reach(text.count, text.at));
+  BPTE_TRY(sound());
+  if (!is_text(reader_.pointer(text.at), text.count)) {
+    return fail(Error::kTextEncoding, text.at, text.count, 0);
   }
-  return reader_.bad() || is_text(reader_.pointer(text.at), text.count) ||
-         fail(Error::kTextEncoding, text.at, text.count, 0);
+  return Error::kOk;
 }
 
-// Named data or string metadata, by the rule that they keep: tables of a key, present, text and
-// in order, and of a segment or a text.
-bool Walk::entries(unsigned field, Error rule) {
+// Named data or string metadata, by the rule of its own: tables of a key, present, text and in
+// order, and of a segment or a text.
+Error Walk::entries(unsigned field, Error rule) {
   static_assert(schema::kNamedDataKey == 0 && schema::kKeyValueKey == 0, "");
   Vector entries;
-  if (!tables(root_, field, entries)) {
-    return false;
-  }
+  BPTE_TRY(tables(root_, field, entries));
   Vector last;
   for (uint32_t i = 0; i < entries.count; ++i) {
     const Position entry = reader_.element(entries, i);
@@ -446,50 +417,47 @@ bool Walk::entries(unsigned field, Error rule) {
     if (!name || (name.count == 0 && rule == Error::kNamedData)) {
       return fail(rule, entry);
     }
-    if (!text(name) || !key(name, i, last)) {
-      return false;
-    }
+    BPTE_TRY(text(name));
+    BPTE_TRY(key(name, i, last));
     if (rule == Error::kNamedData) {
       const uint32_t segment = reader_.scalar<uint32_t>(entry, schema::kNamedDataSegment);
       if (segment >= segments_.count) {
         return fail(rule, entry, segment, segments_.count);
       }
-      continue;
-    }
-    const Vector value = reader_.string(entry, schema::kKeyValueValue);
-    if (!value) {
-      return fail(rule, entry);
-    }
-    if (!text(value)) {
-      return false;
+    } else {
+      const Vector value = reader_.string(entry, schema::kKeyValueValue);
+      if (!value) {
+        return fail(rule, entry);
+      }
+      BPTE_TRY(text(value));
     }
   }
-  return true;
+  return Error::kOk;
 }
 
 // Key `index` of its list against the one before it, whose place it takes in `last`.
-bool Walk::key(const Vector& key, uint32_t index, Vector& last) {
-  if (index != 0 && !reader_.bad() && compare(text_at(last), text_at(key)) >= 0) {
+Error Walk::key(const Vector& key, uint32_t index, Vector& last) {
+  if (index != 0 && compare(text_at(last), text_at(key)) >= 0) {
     return fail(Error::kKeyOrder, key.at, index, 0);
   }
   last = key;
-  return true;
+  return Error::kOk;
 }
 
 // BP08's suites are in no order: each name against all before it.
-bool Walk::once(const Vector& suites, uint32_t index, const Vector& name) {
-  for (uint32_t i = 0; i < index && !reader_.bad(); ++i) {
+Error Walk::once(const Vector& suites, uint32_t index, const Vector& name) {
+  for (uint32_t i = 0; i < index; ++i) {
     const Vector other = reader_.string(reader_.element(suites, i), schema::kSuiteMethodName);
     if (text_at(other) == text_at(name)) {
       return fail(Error::kDuplicateSuite, name.at);
     }
   }
-  return true;
+  return Error::kOk;
 }
 
 }  // namespace
 
-bool check_metadata(const Header& header, const Span<const uint8_t>& metadata, Fault& fault) {
+Error check_metadata(const Header& header, const Span<const uint8_t>& metadata, Fault& fault) {
   return Walk(header, metadata, fault).run();
 }
 

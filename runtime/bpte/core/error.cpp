@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/error.h>
+#include <bpte/core/internal/refuse.h>
 #include <bpte/core/internal/rule_texts.h>
 #include <bpte/core/internal/strings.h>
 
@@ -19,6 +20,19 @@ Fault::Fault()
       offset(0),
       value(0),
       expected(0) {}
+
+Error internal::refuse(Fault& fault, Error rule, uint64_t offset) {
+  fault.error = rule;
+  fault.offset = offset;
+  return rule;
+}
+
+Error internal::refuse_with(Fault& fault, Error rule, uint64_t offset, uint64_t value,
+                            uint64_t expected) {
+  fault.value = value;
+  fault.expected = expected;
+  return refuse(fault, rule, offset);
+}
 
 const char* to_string(Error error) {
   const Error known = error < Error::kCount_ ? error : Error::kCount_;

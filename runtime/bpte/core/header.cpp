@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <bpte/core/bundle.h>
-#include <bpte/core/config.h>
+
+// The first bytes of a file, by schema/README.md's "Bytes" and the header's part of its table of
+// rules.
+
 #include <bpte/core/internal/flatbuffer.h>
 #include <bpte/core/internal/header.h>
-#include <bpte/core/internal/open.h>
 #include <bpte/core/internal/schema.h>
 
 #include <cstring>
 
 namespace bpte {
 
-namespace {
+namespace internal {
 
-// Bytes from the file's start to the end of the fixed part of the header.
-constexpr size_t kFixedSize = internal::kHeaderAt + 64;
+namespace {
 
 // Four characters as they are loaded.
 constexpr uint32_t four(const char (&text)[5]) {
@@ -28,126 +28,116 @@ T load(const uint8_t* at) {
   return value;
 }
 
+bool is_power_of_two(uint32_t value) {
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
 // Positions in the file of the header's fields, as schema/README.md numbers them.
 enum : unsigned {
-  kAtMagic = internal::kHeaderAt + 0,
-  kAtHeaderLength = internal::kHeaderAt + 4,
-  kAtFileSize = internal::kHeaderAt + 8,
-  kAtMetadataSize = internal::kHeaderAt + 16,
-  kAtSegmentBase = internal::kHeaderAt + 24,
-  kAtSegmentData = internal::kHeaderAt + 32,
-  kAtBaseAlignment = internal::kHeaderAt + 40,
-  kAtFeatures = internal::kHeaderAt + 44,
-  kAtReserved = internal::kHeaderAt + 52,
+  kAtMagic = kHeaderAt + 0,
+  kAtHeaderLength = kHeaderAt + 4,
+  kAtFileSize = kHeaderAt + 8,
+  kAtMetadataSize = kHeaderAt + 16,
+  kAtSegmentBase = kHeaderAt + 24,
+  kAtSegmentData = kHeaderAt + 32,
+  kAtBaseAlignment = kHeaderAt + 40,
+  kAtFeatures = kHeaderAt + 44,
+  kAtReserved = kHeaderAt + 52,
 };
-static_assert(internal::kMetadataCrcAt == internal::kHeaderAt + 48, "");
+static_assert(kMetadataCrcAt == kHeaderAt + 48, "");
+
+void read(const uint8_t* file, Header& header) {
+  header.header_length = load<uint32_t>(file + kAtHeaderLength);
+  header.file_size = load<uint64_t>(file + kAtFileSize);
+  header.metadata_size = load<uint64_t>(file + kAtMetadataSize);
+  header.segment_base_offset = load<uint64_t>(file + kAtSegmentBase);
+  header.segment_data_size = load<uint64_t>(file + kAtSegmentData);
+  header.base_alignment = load<uint32_t>(file + kAtBaseAlignment);
+  header.required_features = load<uint32_t>(file + kAtFeatures);
+  header.metadata_crc32 = load<uint32_t>(file + kMetadataCrcAt);
+}
+
+// The rules of the extended header, in the order of the table.
+Error check(const uint8_t* file, const Header& h, Fault& fault) {
+  const uint32_t magic = load<uint32_t>(file + kAtMagic);
+  const uint32_t reserved = load<uint32_t>(file + kAtReserved) |
+                            load<uint32_t>(file + kAtReserved + 4) |
+                            load<uint32_t>(file + kAtReserved + 8);
+  const uint64_t base = h.segment_base_offset;
+  const uint64_t end = base + h.segment_data_size;
+  const uint64_t metadata_limit = base < flatbuffer::kMaxSize ? base : flatbuffer::kMaxSize;
+
+  if (magic != four("BH01")) {
+    return refuse(fault, Error::kHeaderMagic, kAtMagic, magic, 0);
+  }
+  if (h.header_length < kHeaderLength || h.header_length % 8 != 0 ||
+      h.metadata_size < kHeaderAt + uint64_t{h.header_length}) {
+    return refuse(fault, Error::kHeaderLength, kAtHeaderLength, h.header_length, h.metadata_size);
+  }
+  if (reserved != 0) {
+    return refuse(fault, Error::kHeaderReserved, kAtReserved);
+  }
+  if (h.required_features != 0) {
+    return refuse(fault, Error::kUnknownFeature, kAtFeatures, h.required_features, 0);
+  }
+  if (!is_power_of_two(h.base_alignment) || h.base_alignment < schema::kProgramAlignment ||
+      h.base_alignment > schema::kMaxBaseAlignment) {
+    return refuse(fault, Error::kBaseAlignment, kAtBaseAlignment, h.base_alignment, 0);
+  }
+  if (h.metadata_size > metadata_limit) {
+    return refuse(fault, Error::kMetadataSize, kAtMetadataSize, h.metadata_size, metadata_limit);
+  }
+  // No sum: rounding up a size near 2^64 would wrap.
+  if ((base & (h.base_alignment - 1)) != 0 || base - h.metadata_size >= h.base_alignment) {
+    return refuse(fault, Error::kSegmentBase, kAtSegmentBase, base, h.base_alignment);
+  }
+  if (end < base) {
+    return refuse(fault, Error::kOverflow, kAtSegmentData, h.segment_data_size, ~base);
+  }
+  if (end != h.file_size) {
+    return refuse(fault, Error::kFileSize, kAtFileSize, h.file_size, end);
+  }
+  return Error::kOk;
+}
 
 }  // namespace
 
-namespace internal {
-
-bool parse_header(const Span<const uint8_t>& first_bytes, Header& header, Fault& fault) {
-  const uint8_t* const at = first_bytes.data();
+Error parse_header(const Span<const uint8_t>& first_bytes, Header& header, Fault& fault) {
+  const uint8_t* const file = first_bytes.data();
   const size_t size = first_bytes.size();
   if (size < 8) {
     return refuse(fault, Error::kTooShort, 0, size, 8);
   }
-  const uint32_t identifier = load<uint32_t>(at + 4);
+  const uint32_t identifier = load<uint32_t>(file + 4);
   if ((identifier & 0xFFFF) != four("BP\0\0")) {
     return refuse(fault, Error::kNotABundle, 4, identifier, 0);
   }
 #if BPTE_CORE_BP08
   if (identifier == four("BP08")) {
+    if (size < kSmallestBP08) {
+      return refuse(fault, Error::kTooShort, 0, size, kSmallestBP08);
+    }
     header.format = Format::kBP08;
     header.base_alignment = schema::kPayloadAlignment;
-    return size >= kSmallestBP08 || refuse(fault, Error::kTooShort, 0, size, kSmallestBP08);
+    return Error::kOk;
   }
 #endif
   if (identifier != four("BP09")) {
     return refuse(fault, Error::kUnknownVersion, 4, identifier, 0);
   }
-  if (size < kFixedSize) {
-    return refuse(fault, Error::kTooShort, 0, size, kFixedSize);
+  if (size < kHeaderAt + kHeaderLength) {
+    return refuse(fault, Error::kTooShort, 0, size, kHeaderAt + kHeaderLength);
   }
-  header.header_length = load<uint32_t>(at + kAtHeaderLength);
-  header.file_size = load<uint64_t>(at + kAtFileSize);
-  header.metadata_size = load<uint64_t>(at + kAtMetadataSize);
-  header.segment_base_offset = load<uint64_t>(at + kAtSegmentBase);
-  header.segment_data_size = load<uint64_t>(at + kAtSegmentData);
-  header.base_alignment = load<uint32_t>(at + kAtBaseAlignment);
-  header.required_features = load<uint32_t>(at + kAtFeatures);
-  header.metadata_crc32 = load<uint32_t>(at + kMetadataCrcAt);
-
-  const uint32_t magic = load<uint32_t>(at + kAtMagic);
-  const uint32_t reserved = load<uint32_t>(at + kAtReserved) |
-                            load<uint32_t>(at + kAtReserved + 4) |
-                            load<uint32_t>(at + kAtReserved + 8);
-  const uint32_t length = header.header_length;
-  const uint64_t metadata_size = header.metadata_size;
-  const uint64_t base = header.segment_base_offset;
-  const uint32_t alignment = header.base_alignment;
-  const uint64_t end = base + header.segment_data_size;
-
-  // One violation at most is told, the first in the order of schema/README.md.
-  Error error = Error::kOk;
-  unsigned where = 0;
-  uint64_t value = 0;
-  uint64_t expected = 0;
-  if (magic != four("BH01")) {
-    error = Error::kHeaderMagic;
-    where = kAtMagic;
-    value = magic;
-  } else if (length < 64 || length % 8 != 0 || metadata_size < kHeaderAt + uint64_t{length}) {
-    error = Error::kHeaderLength;
-    where = kAtHeaderLength;
-    value = length;
-    expected = metadata_size;
-  } else if (reserved != 0) {
-    error = Error::kHeaderReserved;
-    where = kAtReserved;
-    value = reserved;
-  } else if (header.required_features != 0) {
-    error = Error::kUnknownFeature;
-    where = kAtFeatures;
-    value = header.required_features;
-  } else if (alignment < schema::kProgramAlignment || alignment > schema::kMaxBaseAlignment ||
-             (alignment & (alignment - 1)) != 0) {
-    error = Error::kBaseAlignment;
-    where = kAtBaseAlignment;
-    value = alignment;
-  } else if (metadata_size > base || metadata_size > flatbuffer::kMaxSize) {
-    error = Error::kMetadataSize;
-    where = kAtMetadataSize;
-    value = metadata_size;
-    expected = base < flatbuffer::kMaxSize ? base : flatbuffer::kMaxSize;
-  } else if ((base & (alignment - 1)) != 0 || base - metadata_size >= alignment) {
-    // No sum: rounding up a size near 2^64 would wrap.
-    error = Error::kSegmentBase;
-    where = kAtSegmentBase;
-    value = base;
-    expected = alignment;
-  } else if (end < base) {
-    error = Error::kOverflow;
-    where = kAtSegmentData;
-    value = header.segment_data_size;
-    expected = ~base;
-  } else if (end != header.file_size) {
-    error = Error::kFileSize;
-    where = kAtFileSize;
-    value = header.file_size;
-    expected = end;
-  } else {
-    return true;
-  }
-  return refuse(fault, error, where, value, expected);
+  read(file, header);
+  return check(file, header, fault);
 }
 
 }  // namespace internal
 
 Result<Header> Header::parse(Span<const uint8_t> first_bytes) {
-  Result<Header> result;
-  internal::parse_header(first_bytes, *result, result.fault());
-  return result;
+  return internal::result_of<Header>([&](Header& header, Fault& fault) {
+    return internal::parse_header(first_bytes, header, fault);
+  });
 }
 
 }  // namespace bpte

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/internal/metadata.h>
 
-#include <cstddef>
-#include <cstring>
-
 namespace bpte::internal {
 
 SegmentInfo load_segment(const Reader& reader, const Vector& segments, uint32_t index) {
@@ -30,27 +27,30 @@ TensorFields read_tensor(Reader& reader, Position table) {
 
 Tolerance read_tolerance(Reader& reader, Position table, bool& valid) {
   Tolerance tolerance;
-  // The fields that are doubles come first and are numbered like this.
+  // In the order of their fields, which are the first.
+  double* const numbers[] = {&tolerance.rtol, &tolerance.atol, &tolerance.max_outlier_share,
+                             &tolerance.min_sqnr_db, &tolerance.min_cosine};
   static_assert(schema::kToleranceRtol == 0 && schema::kToleranceMinCosine == 4, "");
-  static_assert(offsetof(Tolerance, min_cosine) == 4 * sizeof(double), "");
-  bool holds = true;
-  for (unsigned i = 0; i < 5; ++i) {
-    const Position at = reader.field(table, i, flatbuffer::shape(8, 8));
-    if (at != 0) {
-      const double value = reader.load<double>(at);
-      std::memcpy(reinterpret_cast<uint8_t*>(&tolerance) + i * sizeof value, &value, sizeof value);
-      // No NaN; only the floors may be negative. Two conditions on purpose: GCC 12 takes
-      // "v >= 0 || (v < 0 && ...)" to hold for a NaN, from -O1 on.
-      if (value != value || (value < 0 && i < schema::kToleranceMinSqnrDb)) {
-        holds = false;
-      }
+  valid = true;
+  for (unsigned field = 0; field <= schema::kToleranceMinCosine; ++field) {
+    const Position at = reader.field(table, field, flatbuffer::shape(8, 8));
+    if (at == 0) {
+      continue;  // not stated: the default stays
+    }
+    const double number = reader.load<double>(at);
+    *numbers[field] = number;
+    // No NaN; only the floors may be negative. Two conditions on purpose: GCC 12 takes
+    // "v >= 0 || (v < 0 && ...)" to hold for a NaN.
+    if (number != number || (number < 0 && field < schema::kToleranceMinSqnrDb)) {
+      valid = false;
     }
   }
   const uint8_t policy = reader.scalar<uint8_t>(table, schema::kToleranceNanPolicy);
   tolerance.nan_policy = static_cast<NanPolicy>(policy);
   tolerance.not_compared = reader.scalar<uint8_t>(table, schema::kToleranceNotCompared) != 0;
-  valid = holds && tolerance.max_outlier_share <= 1 &&
-          policy <= static_cast<uint8_t>(NanPolicy::kIgnore);
+  if (tolerance.max_outlier_share > 1 || policy > static_cast<uint8_t>(NanPolicy::kIgnore)) {
+    valid = false;
+  }
   return tolerance;
 }
 

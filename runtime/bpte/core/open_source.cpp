@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
+
+// Opening through a data source: what is read twice is held against what was read before.
+
+#include <bpte/core/config.h>
+
+#if BPTE_CORE_DATA_SOURCE
+
+#include <bpte/core/internal/header.h>
 #include <bpte/core/internal/open.h>
 #include <bpte/core/internal/schema.h>
 
 namespace bpte {
 
-#if BPTE_CORE_DATA_SOURCE
+using internal::refuse;
+using internal::refuse_with;
 
 namespace {
 
@@ -19,82 +28,84 @@ bool same(const Header& a, const Header& b) {
 // Bytes to check checksums through when the caller's buffer has none to spare.
 constexpr size_t kSmallScratch = 64;
 
-}  // namespace
-
-Result<Bundle> Bundle::open(DataSource& source, Span<uint8_t> metadata_buffer,
-                            const OpenOptions& options) {
-  Result<Bundle> result;
-  open_source(source, metadata_buffer, options, *result, result.fault());
-  return result;
+// Reads the header from the first bytes of a source of this size, into the front of `buffer`.
+Error probe(DataSource& source, uint64_t size, const Span<uint8_t>& buffer, Header& header,
+            Fault& fault) {
+  // A source that cannot tell its size holds at least a BP09 file's smallest segment base.
+  const size_t wanted = size < kHeaderProbeSize ? static_cast<size_t>(size) : kHeaderProbeSize;
+  const Span<uint8_t> bytes = buffer.subspan(0, wanted);
+  if (!bytes.empty() && !source.read(0, bytes)) {
+    return refuse(fault, Error::kReadFailed, 0, bytes.size(), 0);
+  }
+  BPTE_TRY(internal::parse_header(bytes, header, fault));
+  if (header.format == Format::kBP08) {
+    if (size == DataSource::kUnknownSize) {
+      return refuse(fault, Error::kReadFailed, 0);  // its length stands nowhere else
+    }
+    header.file_size = header.metadata_size = size;
+  }
+  if (size != DataSource::kUnknownSize) {
+    return internal::check_file_size(header, size, fault);
+  }
+  return Error::kOk;
 }
 
-bool Bundle::open_source(DataSource& source, Span<uint8_t> buffer, const OpenOptions& options,
-                         Bundle& bundle, Fault& fault) {
-  using internal::refuse;
-  using internal::refuse_with;
-
-  if (!internal::check_alignment(buffer.data(), schema::kPayloadAlignment, fault)) {
-    return false;
-  }
-  if (buffer.size() < kHeaderProbeSize) {
-    return refuse_with(fault, Error::kBufferTooSmall, 0, buffer.size(), kHeaderProbeSize);
-  }
-  const uint64_t source_size = source.size();
-  const bool size_known = source_size != DataSource::kUnknownSize;
-  // A source that cannot tell its size holds at least a BP09 file's smallest segment base.
-  const size_t probe_size =
-      source_size < kHeaderProbeSize ? static_cast<size_t>(source_size) : kHeaderProbeSize;
-  const Span<uint8_t> probe = buffer.subspan(0, probe_size);
-  if (!probe.empty() && !source.read(0, probe)) {
-    return refuse(fault, Error::kReadFailed, 0, probe.size(), 0);
-  }
-  Header& header = bundle.header_;
-  if (!internal::parse_header(probe, header, fault)) {
-    return false;
-  }
-  const Header probed = header;
-  if (!bundle.bp09()) {
-    // Its length stands nowhere else.
-    if (!size_known) {
-      return refuse(fault, Error::kReadFailed, 0);
-    }
-    header.file_size = header.metadata_size = source_size;
-  }
-  if (size_known && !internal::check_file_size(header, source_size, fault)) {
-    return false;
-  }
-  if (header.metadata_size > buffer.size()) {
-    return refuse_with(fault, Error::kBufferTooSmall, 0, buffer.size(), header.metadata_size);
-  }
-  const Span<uint8_t> metadata = buffer.subspan(0, static_cast<size_t>(header.metadata_size));
+// Reads the metadata, and sees to it that neither its header nor the size is another by now.
+Error read_metadata(DataSource& source, uint64_t size, const Header& probed,
+                    const Span<uint8_t>& metadata, Fault& fault) {
   if (!source.read(0, metadata)) {
     return refuse(fault, Error::kReadFailed, 0, metadata.size(), 0);
   }
   Header again;
   Fault ignored;
-  if (!internal::parse_header(metadata, again, ignored) || !same(probed, again) ||
-      source.size() != source_size) {
+  if (internal::parse_header(metadata, again, ignored) != Error::kOk) {
     return refuse(fault, Error::kSourceChanged, 0);
   }
-  if (!size_known) {
+  if (again.format == Format::kBP08) {
+    again.file_size = again.metadata_size = size;
+  }
+  if (!same(probed, again) || source.size() != size) {
+    return refuse(fault, Error::kSourceChanged, 0);
+  }
+  if (size == DataSource::kUnknownSize) {
     uint8_t last = 0;
-    if (!source.read(header.file_size - 1, {&last, 1})) {
-      return refuse(fault, Error::kTruncated, header.file_size - 1, 0, header.file_size);
+    if (!source.read(probed.file_size - 1, {&last, 1})) {
+      return refuse(fault, Error::kTruncated, probed.file_size - 1, 0, probed.file_size);
     }
   }
-  bundle.source_ = &source;
-  if (!bundle.bp09()) {
-    bundle.file_ = metadata.data();  // all of it is here
-  }
-
-  uint8_t small[kSmallScratch];
-  Span<uint8_t> scratch = buffer.subspan(metadata.size(), buffer.size() - metadata.size());
-  if (scratch.size() < sizeof small) {
-    scratch = small;
-  }
-  return bundle.adopt(metadata, options, scratch, fault);
+  return Error::kOk;
 }
 
-#endif
+}  // namespace
+
+Result<Bundle> Bundle::open(DataSource& source, Span<uint8_t> buffer, const OpenOptions& options) {
+  return internal::result_of<Bundle>([&](Bundle& bundle, Fault& fault) {
+    BPTE_TRY(internal::check_alignment(buffer.data(), schema::kPayloadAlignment, fault));
+    if (buffer.size() < kHeaderProbeSize) {
+      return refuse_with(fault, Error::kBufferTooSmall, 0, buffer.size(), kHeaderProbeSize);
+    }
+    Header& header = bundle.header_;
+    const uint64_t size = source.size();
+    BPTE_TRY(probe(source, size, buffer, header, fault));
+    if (header.metadata_size > buffer.size()) {
+      return refuse_with(fault, Error::kBufferTooSmall, 0, buffer.size(), header.metadata_size);
+    }
+    const Span<uint8_t> metadata = buffer.subspan(0, static_cast<size_t>(header.metadata_size));
+    BPTE_TRY(read_metadata(source, size, header, metadata, fault));
+    bundle.source_ = &source;
+    if (!bundle.bp09()) {
+      bundle.file_ = metadata.data();  // all of it is here
+    }
+
+    uint8_t small[kSmallScratch];
+    Span<uint8_t> scratch = buffer.subspan(metadata.size(), buffer.size() - metadata.size());
+    if (scratch.size() < sizeof small) {
+      scratch = small;
+    }
+    return bundle.adopt(metadata, options, scratch, fault);
+  });
+}
 
 }  // namespace bpte
+
+#endif

@@ -1,38 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <bpte/core/internal/text.h>
+#include <bpte/core/text.h>
 
-namespace bpte::internal {
+#include <cstring>
 
-bool is_text(const uint8_t* bytes, size_t size) {
-  const uint8_t* const end = bytes + size;
-  while (bytes != end) {
-    const uint32_t first = *bytes++;
-    if (first == 0) {
-      return false;
-    }
-    if (first < 0x80) {
-      continue;
-    }
-    // Leading ones tell how many bytes follow: 110xxxxx one, 1110xxxx two, 11110xxx three.
-    const unsigned more = static_cast<unsigned>(__builtin_clz(~(first << 24))) - 1;
-    if (more < 1 || more > 3 || more > static_cast<size_t>(end - bytes)) {
-      return false;
-    }
-    uint32_t code = first & (0x3Fu >> more);
-    for (unsigned k = 0; k < more; ++k) {
-      const uint32_t next = *bytes++;
-      if ((next & 0xC0) != 0x80) {
-        return false;
-      }
-      code = code << 6 | (next & 0x3F);
-    }
-    // The least code that needs this length: 2^7, 2^11, 2^16.
-    const uint32_t least = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
-    if (code < least || code > 0x10FFFF || (code >> 11) == 0x1B) {
-      return false;
-    }
-  }
-  return true;
+namespace bpte {
+
+int compare(const Text& a, const Text& b) {
+  const size_t both = a.size < b.size ? a.size : b.size;
+  const int order = both != 0 ? std::memcmp(a.data, b.data, both) : 0;
+  return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-}  // namespace bpte::internal
+bool operator==(const Text& a, const Text& b) {
+  return a.size == b.size && compare(a, b) == 0;
+}
+
+bool operator==(const Text& a, const char* b) {
+  return a == Text{b, std::strlen(b)};
+}
+
+}  // namespace bpte

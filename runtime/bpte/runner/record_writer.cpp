@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/crc32.h>
 #include <bpte/core/format_number.h>
+#include <bpte/core/internal/utf8.h>
 #include <bpte/runner/record_writer.h>
 
 #include <cmath>
@@ -11,27 +12,6 @@ namespace bpte {
 namespace {
 
 constexpr uint32_t kReplacement = 0xFFFD;
-
-// Takes one code point off the front of [at, end); what is no UTF-8 gives kReplacement and takes
-// one byte.
-uint32_t take_code_point(const uint8_t*& at, const uint8_t* end) {
-  const uint32_t first = *at++;
-  if (first < 0x80) return first;
-  const int more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
-  if (first < 0xC2 || first > 0xF4 || end - at < more) return kReplacement;
-  uint32_t code_point = first & (0x3Fu >> more);
-  for (int i = 0; i < more; ++i) {
-    if ((at[i] & 0xC0) != 0x80) return kReplacement;
-    code_point = code_point << 6 | (at[i] & 0x3Fu);
-  }
-  constexpr uint32_t kSmallest[] = {0x80, 0x800, 0x10000};
-  if (code_point < kSmallest[more - 1] || code_point > 0x10FFFF ||
-      (code_point >= 0xD800 && code_point < 0xE000)) {
-    return kReplacement;
-  }
-  at += more;
-  return code_point;
-}
 
 }  // namespace
 
@@ -109,7 +89,10 @@ void RecordWriter::text(Text value) {
     const uint8_t* const start = at;
     while (at != end && *at >= 0x20 && *at < 0x7F && *at != '"' && *at != '\\') ++at;
     put(reinterpret_cast<const char*>(start), static_cast<size_t>(at - start));
-    if (at != end) escape(take_code_point(at, end));
+    if (at != end) {
+      const uint32_t code_point = internal::take_code_point(at, end);
+      escape(code_point == internal::kNotUtf8 ? kReplacement : code_point);
+    }
   }
   put("\"");
 }

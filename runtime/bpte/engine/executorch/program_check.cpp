@@ -2,6 +2,7 @@
 #include <bpte/core/tensor_view.h>
 #include <bpte/engine/executorch/log_capture.h>
 #include <bpte/engine/executorch/program_check.h>
+#include <bpte/engine/program_header.h>
 #include <executorch/runtime/backend/interface.h>
 #include <executorch/runtime/core/evalue.h>
 #include <executorch/runtime/core/exec_aten/util/scalar_type_util.h>
@@ -69,11 +70,7 @@ EngineError invalid(Message& message, const char* item, uint64_t index, const ch
 
 ProgramView::ProgramView(Span<const uint8_t> bytes)
     : reader_(bytes), steps_left_(bytes.size() * kStepsPerByte) {
-  // The extended header, where there is one (executorch/schema/extended_header.h): "eh00", length,
-  // program size, segment base offset.
-  if (bytes.size() >= 32 && std::memcmp(bytes.data() + 8, "eh00", 4) == 0) {
-    segment_base_ = load<uint64_t>(bytes.data() + 24);
-  }
+  segment_base_ = ExtendedHeader::read(bytes).segment_base;
   program_ = reader_.root();
 }
 

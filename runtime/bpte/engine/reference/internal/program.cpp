@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "program.h"
 
+#include <bpte/engine/program_header.h>
+
 #include <cstring>
 
 namespace bpte::reference {
@@ -9,13 +11,6 @@ namespace {
 // Smallest alignment of a tensor's data in a program (@executorch-tensor-alignment): what an
 // element of any type needs.
 constexpr size_t kProgramAlignment = 8;
-
-template <typename T>
-T load(const uint8_t* bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof(value));
-  return value;
-}
 
 }  // namespace
 
@@ -33,14 +28,12 @@ bool Program::open(Span<const uint8_t> bytes, Report& report) {
   size_t metadata_size = bytes.size();
   uint64_t segment_base = bytes.size();
   uint64_t segment_end = bytes.size();
-  const uint8_t* header = bytes.data() + schema::kHeaderOffset;
-  const size_t after_identifier = bytes.size() - schema::kHeaderOffset;
-  if (after_identifier >= schema::kHeaderMinimumLength &&
-      std::memcmp(header, schema::kHeaderMagic, 4) == 0) {
-    const uint32_t length = load<uint32_t>(header + 4);
-    const uint64_t program_size = load<uint64_t>(header + 8);
-    segment_base = load<uint64_t>(header + 16);
-    if (length < schema::kHeaderMinimumLength || length > after_identifier) {
+  const ExtendedHeader header = ExtendedHeader::read(bytes);
+  if (header.present) {
+    const uint32_t length = header.length;
+    const uint64_t program_size = header.program_size;
+    segment_base = header.segment_base;
+    if (length < schema::kHeaderMinimumLength || length > bytes.size() - schema::kHeaderOffset) {
       return report.fail(EngineError::kInvalidProgram)
              << "extended header: length " << length << " is impossible";
     }
@@ -54,7 +47,7 @@ bool Program::open(Span<const uint8_t> bytes, Report& report) {
     if (segment_base == 0) {
       segment_base = segment_end;  // a program without segments
     } else if (length >= schema::kHeaderLengthWithDataSize) {
-      const uint64_t data_size = load<uint64_t>(header + 24);
+      const uint64_t data_size = header.segment_data_size;
       if (segment_base < program_size || data_size > bytes.size() - segment_base) {
         return report.fail(EngineError::kInvalidProgram)
                << "extended header: segments at " << segment_base << ", size " << data_size
