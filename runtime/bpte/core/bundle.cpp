@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/bundle.h>
 #include <bpte/core/crc32.h>
+#include <bpte/core/internal/aligned.h>
 #include <bpte/core/internal/metadata.h>
 #include <bpte/core/internal/open.h>
 
@@ -437,7 +438,7 @@ Result<Value> TestCase::value(uint32_t index, const Span<const uint8_t>& payload
     TensorView& tensor = value.tensor;
     tensor.scalar_type = fields.scalar_type;
     // Opening found both aligned: the vector of int32 within the metadata, that in memory.
-    tensor.sizes = {reinterpret_cast<const int32_t*>(reader.pointer(fields.sizes.at)),
+    tensor.sizes = {internal::as_aligned<int32_t>(reader.pointer(fields.sizes.at)),
                     fields.sizes.count};
     tensor.dim_order = {reader.pointer(fields.dim_order.at), fields.dim_order.count};
     if (!bundle_->bp09()) {
