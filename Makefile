@@ -31,7 +31,7 @@ lint: $(VENV)/.test
 
 size: test-packages $(VENV)/.test
 	$(BIN)/python tools/size.py
-	$(BIN)/python boards/size.py
+	$(BIN)/python tools/firmware_size.py
 
 fuzz: test-packages $(VENV)/.test
 	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)

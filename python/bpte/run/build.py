@@ -18,6 +18,8 @@ from bpte import __version__
 from bpte.run.board import Board, source_root
 
 _JOBS = "2"
+#: The CMake project of a firmware, in the sources.
+FIRMWARE = Path("runtime/bpte/platform/cortex_m")
 
 
 class BuildError(Exception):
@@ -116,7 +118,7 @@ def _build(root: Path, board: Board, engine: str | None, operators_from: tuple[P
     name = f"{board.name}-{engine}" if engine else board.name
     build_folder = folder(root, f"run/{name}-{key}")
     log = build_folder.with_suffix(".log")
-    source = root / "boards" if board.kind == "firmware" else root
+    source = root / FIRMWARE if board.kind == "firmware" else root
     with _locked(build_folder.with_suffix(".lock")):
         if not (build_folder / "CMakeCache.txt").is_file():
             generator = ["-G", "Ninja"] if shutil.which("ninja") else []

@@ -96,7 +96,7 @@ def source(selected: dict[str, Function]) -> str:
     operator's last ones are its outputs, once more at the end for its result."""
     libraries = dict(LIBRARIES)
     lines = [
-        "// Written by boards/operators.py.",
+        "// Written by operators.py.",
         "#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>",
         "#include <executorch/runtime/kernel/operator_registry.h>",
     ]
