@@ -168,7 +168,9 @@ def main() -> int:
         else:
             missing.append(operator)
     if missing:
-        print(f"{arguments.include}: no operator {', '.join(missing)}", file=sys.stderr)
+        # ascii(): a program's text must not act on a terminal.
+        names = ", ".join(ascii(name)[1:-1] for name in missing)
+        print(f"{arguments.include}: no operator {names}", file=sys.stderr)
         return 1
     text = source(selected)
     # Left as it is when nothing changed, so that nothing is compiled again.
