@@ -138,7 +138,7 @@ def test_operators_py_takes_code_from_no_program(tmp_path: Path) -> None:
     """A name that the install's headers do not list is refused, and shown so that it cannot act."""
     program = tmp_path / "evil.pte"
     data = (ROOT / "examples" / "demo" / "mlp.pte").read_bytes()
-    evil = b"\x1b[2J\");xy("
+    evil = b'\x1b[2J");xy('
     assert len(evil) == len(b"aten::relu") and b"aten::relu" in data
     program.write_bytes(data.replace(b"aten::relu", evil))
     script = ROOT / build.FIRMWARE / "cmake" / "operators.py"

@@ -47,5 +47,6 @@ void _exit(int status) {
 }
 
 __attribute__((section(".vectors"), used)) static const void* const vectors[16] = {
-    __stack_top, (void*)reset, (void*)fault, (void*)fault, (void*)fault, (void*)fault, (void*)fault, (void*)fault,
+    __stack_top,  (void*)reset, (void*)fault, (void*)fault,
+    (void*)fault, (void*)fault, (void*)fault, (void*)fault,
 };

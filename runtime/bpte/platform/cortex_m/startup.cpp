@@ -71,8 +71,7 @@ __attribute__((naked, noreturn)) void reset_handler() {
       ".ltorg                  \n");
 }
 
-__attribute__((weak)) void board_init() {
-}
+__attribute__((weak)) void board_init() {}
 
 __attribute__((weak)) void board_interrupt() {
   bpte_board::fault_entry();

@@ -18,7 +18,8 @@ struct RegisteredOperator {
   const char* name;
   Kernel kernel;
 };
-/// The operators of this build (operators.def, or what BPTE_REFERENCE_OPERATORS selects), in no order.
+/// The operators of this build (operators.def, or what BPTE_REFERENCE_OPERATORS selects), in no
+/// order.
 Span<const RegisteredOperator> registered_operators();
 
 /// A loaded method. Its values are decoded from the program each time they are used, under full

@@ -569,8 +569,7 @@ bool aten_embedding_out(Call& call) {
   if (call.checking() || out.numel == 0) return true;
   const size_t row = static_cast<size_t>(weight.sizes[1]) * weight.element_size;
   for (size_t i = 0; i < indices.numel; ++i) {
-    const int64_t index = is_long ? indices.as<int64_t>()[i]
-                                  : indices.as<int32_t>()[i];
+    const int64_t index = is_long ? indices.as<int64_t>()[i] : indices.as<int32_t>()[i];
     if (index < 0 || index >= weight.sizes[0])
       return call.failed("an index lies outside of its table");
     std::memmove(out.data + i * row, weight.data + static_cast<size_t>(index) * row, row);
