@@ -107,3 +107,26 @@ def test_packs_and_runs_with_the_reference_engine(environment: Path, tmp_path: P
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "engine reference" in run.stdout
+
+
+def test_the_plugin_as_ci_uses_it(environment: Path, distribution: Path, tmp_path: Path) -> None:
+    """The steps of the job `plugin` of ci.yml after the installation, with the reference engine."""
+    yaml = pytest.importorskip("yaml", reason="reads ci.yml")
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    steps = [step["run"] for step in workflow["jobs"]["plugin"]["steps"] if "run" in step]
+    installs = [step for step in steps if step.startswith("pip install")]
+    assert len(installs) == 2
+    pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-input"]
+    subprocess.run([*pip, "pytest", "cmake>=3.28", "ninja"], check=True)
+    (tmp_path / "bpte").symlink_to(ROOT)
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    variables["PATH"] = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    variables["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    for step in steps:
+        if step in installs:
+            continue
+        done = subprocess.run(
+            ["bash", "-e", "-c", step],
+            cwd=tmp_path, env=variables, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{step}\n{done.stdout}\n{done.stderr}"
