@@ -4,6 +4,9 @@
 # make test    every test; what was skipped is listed at the end, with its reason
 # make size    flash, RAM and stack of the target's parts
 # make fuzz    each fuzz target for FUZZ_SECONDS (60)
+# make lint    what each commit must pass; `make tidy` looks deeper into the C++, for a minute or two
+# make docs    the site, into build/docs/site
+# make coverage    lines and branches that the tests reach, in C++ and Python, into docs/coverage.md
 #
 # All of them install what they need: system packages (Debian, Ubuntu; root or sudo) and the virtual environment .venv.
 
@@ -18,7 +21,7 @@ EXECUTORCH := executorch==1.5.1
 TORCH := torch==2.13.0
 BUILD_TOOLS := "cmake>=3.28" ninja
 
-.PHONY: demo test size fuzz lint clean host-packages demo-packages test-packages
+.PHONY: demo test size fuzz lint tidy docs coverage clean host-packages demo-packages test-packages
 
 demo: demo-packages $(VENV)/.run
 	$(BIN)/python tools/demo.py
@@ -29,9 +32,18 @@ test: test-packages $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/python tools/test.py lint
 
+tidy: test-packages $(VENV)/.test
+	$(BIN)/python tools/tidy.py
+
+docs: test-packages $(VENV)/.test
+	$(BIN)/python tools/docs.py
+
+coverage: test-packages $(VENV)/.test
+	$(BIN)/python tools/coverage.py
+
 size: test-packages $(VENV)/.test
 	$(BIN)/python tools/size.py
-	$(BIN)/python boards/size.py
+	$(BIN)/python tools/firmware_size.py
 
 fuzz: test-packages $(VENV)/.test
 	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
@@ -57,5 +69,5 @@ $(VENV)/.run: $(VENV)/.base pyproject.toml setup.py
 
 $(VENV)/.test: $(VENV)/.run
 	$(PIP) $(TORCH)
-	$(PIP) $(EXECUTORCH) --editable '.[dev]'
+	$(PIP) $(EXECUTORCH) --editable '.[dev,docs]'
 	touch $@

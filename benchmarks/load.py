@@ -40,7 +40,8 @@ def build() -> Path:
     configure = [
         *("cmake", "-S", ROOT, "-B", BUILD, "-DCMAKE_BUILD_TYPE=RelWithDebInfo"),
         *("-DBPTE_ENGINE_EXECUTORCH=OFF", "-DBPTE_ENGINE_REFERENCE=OFF"),
-        *("-DBPTE_BUILD_RUNNER=OFF", "-DBPTE_BUILD_TESTS=ON"),
+        *("-DBPTE_BUILD_RUNNER=OFF", "-DBPTE_BUILD_TESTS=OFF"),
+        "-DBPTE_BUILD_BENCHMARKS=ON",
     ]
     subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
     make = ["cmake", "--build", BUILD, "-j", str(os.cpu_count() or 2), "--target", "load_benchmark"]

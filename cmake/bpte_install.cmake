@@ -33,9 +33,5 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/bpteConfig.cmake.in" 
                               INSTALL_DESTINATION "${BPTE_CMAKE_DIR}" NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(bpteConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/bpteConfig.cmake" "${CMAKE_CURRENT_BINARY_DIR}/bpteConfigVersion.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/bpte_add_bundle.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/bpte_find_executorch.cmake" DESTINATION "${BPTE_CMAKE_DIR}")
-foreach(module bpte_add_bundle)
-  if(EXISTS "${PROJECT_SOURCE_DIR}/cmake/${module}.cmake")
-    install(FILES "${PROJECT_SOURCE_DIR}/cmake/${module}.cmake" DESTINATION "${BPTE_CMAKE_DIR}")
-  endif()
-endforeach()

@@ -42,7 +42,7 @@ def cpp_tool(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         folder = tmp_path_factory.mktemp("build")
         configure = [
             *("cmake", "-S", ROOT, "-B", folder, "-DBPTE_ENGINE_EXECUTORCH=OFF"),
-            "-DBPTE_BUILD_RUNNER=OFF",
+            *("-DBPTE_BUILD_RUNNER=OFF", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON"),
         ]
         environment = {
             **os.environ,

@@ -33,10 +33,8 @@ MACHINE = ["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"]
 FLAGS = [
     *("-Os", "-std=c++17", "-fno-exceptions", "-fno-rtti", "-ffunction-sections"),
     *("-fdata-sections", "-fno-threadsafe-statics", "-fstack-usage", "-fcallgraph-info=su"),
-    # As runtime/bpte/core/CMakeLists.txt compiles the comparison.
-    *("-fno-fast-math", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
-    # As it compiles a small core.
-    *("-fno-tree-loop-im", "-fno-move-loop-invariants", "-fira-algorithm=priority"),
+    # What runtime/bpte/core/CMakeLists.txt gives the comparison and a small core.
+    *(f"@{CORE / 'compare.rsp'}", f"@{CORE / 'small.rsp'}"),
 ]
 LINK = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections,-e,entry"]
 

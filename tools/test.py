@@ -19,6 +19,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,6 +120,16 @@ class Stages:
             return self.skip("32-bit tests", "g++ -m32 does not link here (g++-NN-multilib)")
         return self.preset("host-32-asan-ubsan")
 
+    def tidy(self) -> bool:
+        if shutil.which("clang-tidy") is None:
+            return self.skip("clang-tidy", "clang-tidy is not installed")
+        return self.check("clang-tidy", sys.executable, "tools/tidy.py")
+
+    def docs(self) -> bool:
+        if shutil.which("doxygen") is None or find_spec("mkdocs") is None:
+            return self.skip("docs", "doxygen, or mkdocs (of the docs extra), is not installed")
+        return self.check("docs", sys.executable, "tools/docs.py")
+
     def fuzz(self) -> bool:
         if shutil.which("clang++") is None:
             return self.skip("fuzz smoke", "clang is not installed")
@@ -133,7 +144,7 @@ class Stages:
         self.tally.add_report(report)
         return ok
 
-    ORDER = ("lint", "cpp", "sanitizers", "cpp32", "fuzz", "python")
+    ORDER = ("lint", "docs", "tidy", "cpp", "sanitizers", "cpp32", "fuzz", "python")
 
 
 def main() -> int:

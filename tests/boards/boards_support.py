@@ -18,6 +18,7 @@ import pytest
 
 import bpte
 from bpte.run import launcher
+from bpte.run.build import FIRMWARE
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "test-boards"
@@ -39,7 +40,7 @@ def locked(name: str) -> Iterator[None]:
 
 
 def build(board: str, engine: str, *definitions: str, target: str = "all") -> Path:
-    """Configures and builds boards/ with its test firmwares; gives the folder."""
+    """Configures and builds the firmware with its test firmwares; gives the folder."""
     name = f"{board}-{engine}"
     if definitions:
         name += "-" + hashlib.sha256("\0".join(definitions).encode()).hexdigest()[:8]
@@ -49,7 +50,8 @@ def build(board: str, engine: str, *definitions: str, target: str = "all") -> Pa
         cmake = "cmake"
     with locked(name):
         configure = [
-            *(cmake, "-S", str(ROOT / "boards"), "-B", str(folder)),
+            *(cmake, "-S", str(ROOT / FIRMWARE), "-B", str(folder)),
+            "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON",
             *(f"-DBPTE_BOARD={board}", f"-DBPTE_BOARD_ENGINE={engine}"),
             *("-DCMAKE_BUILD_TYPE=MinSizeRel", f"-DBPTE_PYTHON={sys.executable}", *definitions),
         ]

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A project of somebody else's builds on an installed bpte, and on its sources."""
+"""A project of somebody else's builds on an installed bpte, and takes in its sources.
+
+tests/consumer has a program for each target that is exported. Builds without CMake are in
+test_embedding.py.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,58 +19,221 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSUMER = ROOT / "tests" / "consumer"
+PROGRAMS = {"core", "engine", "runner", "reference", "executorch"}
+# One without, and what a compiler newer than ours might say of sources that were clean.
+WITHOUT_EXECUTORCH = "-DBPTE_ENGINE_EXECUTORCH=OFF"
+
+
+def start(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """This Python's folder comes first, for cmake and ninja."""
+    environment = dict(os.environ)
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
 def run(*command: str | Path) -> str:
     """Standard output of a command; its whole output is shown when it fails."""
-    environment = dict(os.environ)
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = start(*command)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def build_tools() -> list[str | Path]:
-    """Definitions that every configuration here wants; skips where nothing can be built."""
-    if shutil.which("cmake") is None and not (Path(sys.executable).parent / "cmake").is_file():
-        pytest.skip("cmake is not installed")
-    if importlib.util.find_spec("executorch") is None:
-        pytest.skip("executorch is not installed")
-    return [f"-DBPTE_PYTHON={sys.executable}", "-DCMAKE_BUILD_TYPE=Release"]
+def configure(source: Path, folder: Path, *definitions: str | Path) -> None:
+    ninja = ["-G", "Ninja"] if importlib.util.find_spec("ninja") or shutil.which("ninja") else []
+    run("cmake", "-S", source, "-B", folder, *ninja, "-DCMAKE_BUILD_TYPE=Release", *definitions)
 
 
 def build(source: Path, folder: Path, *definitions: str | Path) -> None:
-    run("cmake", "-S", source, "-B", folder, *definitions)
+    configure(source, folder, *definitions)
     run("cmake", "--build", folder, "-j", "2")
 
 
+@pytest.fixture(scope="module")
+def executorch() -> list[str]:
+    """The definitions with which an ExecuTorch is found; skips where there is none."""
+    if importlib.util.find_spec("executorch") is None:
+        pytest.skip("executorch is not installed")
+    return [f"-DBPTE_PYTHON={sys.executable}", "-DBPTE_ENGINE_EXECUTORCH=ON"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cmake() -> None:
+    if shutil.which("cmake") is None and not Path(sys.executable).with_name("cmake").is_file():
+        pytest.skip("cmake is not installed")
+
+
+def programs(folder: Path) -> set[str]:
+    return {path.name.removeprefix("consumer_") for path in folder.glob("consumer_*[a-z]")}
+
+
 def check(folder: Path, bundle: Path) -> None:
-    lines = run(folder / "consumer", bundle).splitlines()
+    """Every program that was built does what its source says."""
+    built = programs(folder)
+    lines = run(folder / "consumer_core", bundle).splitlines()
     size = (ROOT / "examples" / "demo" / "mlp.pte").stat().st_size
     assert lines[0].startswith(f"program: {size} bytes at 0x")
     assert int(lines[0].rsplit("0x")[1], 16) % 128 == 0
     assert lines[1:] == ["forward: 3 cases"]
-    assert '"outcome":0' in run(folder / "consumer_runner", bundle).splitlines()[-1]
+    assert run(folder / "consumer_engine") == "missing_operator\n"
+    refused = start(folder / "consumer_runner", bundle)
+    assert refused.returncode == 4, refused.stderr
+    assert refused.stdout.startswith("rtti\n")
+    assert f"{size} bytes refused" in refused.stdout
+    for engine in built & {"reference", "executorch"}:
+        assert '"outcome":0' in run(folder / f"consumer_{engine}", bundle).splitlines()[-1]
 
 
-def test_find_package(build_tools: list[str | Path], demo_bundle: Path, tmp_path: Path) -> None:
-    prefix = tmp_path / "prefix"
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, executorch: list[str]) -> Path:
+    """The prefix that docs/embedding.md's commands install to, with both engines."""
+    folder = tmp_path_factory.mktemp("installed")
+    prefix = folder / "prefix"
     build(
         ROOT,
-        tmp_path / "bpte",
-        *build_tools,
+        folder / "bpte",
+        *executorch,
         f"-DCMAKE_INSTALL_PREFIX={prefix}",
         "-DBPTE_BUILD_TESTS=OFF",
     )
-    run("cmake", "--install", tmp_path / "bpte")
-    shutil.rmtree(tmp_path / "bpte")  # nothing of the build is needed any more
-    build(CONSUMER, tmp_path / "consumer", *build_tools, f"-DCMAKE_PREFIX_PATH={prefix}")
-    check(tmp_path / "consumer", demo_bundle)
-    assert "usage: bpte-run" in run(prefix / "bin" / "bpte-run", "--help")
-    assert '"outcome":0' in run(prefix / "bin" / "bpte-run", demo_bundle)
+    run("cmake", "--install", folder / "bpte")
+    shutil.rmtree(folder / "bpte")  # nothing of the build is needed any more
+    return prefix
 
 
-def test_add_subdirectory(build_tools: list[str | Path], demo_bundle: Path, tmp_path: Path) -> None:
-    build(CONSUMER, tmp_path / "consumer", *build_tools, f"-DCONSUMER_SOURCE_DIR={ROOT}")
-    check(tmp_path / "consumer", demo_bundle)
+def test_find_package(
+    installed: Path, executorch: list[str], demo_bundle: Path, tmp_path: Path
+) -> None:
+    build(CONSUMER, tmp_path, *executorch, f"-DCMAKE_PREFIX_PATH={installed}")
+    assert programs(tmp_path) == PROGRAMS
+    check(tmp_path, demo_bundle)
+    assert "usage: bpte-run" in run(installed / "bin" / "bpte-run", "--help")
+    assert '"outcome":0' in run(installed / "bin" / "bpte-run", demo_bundle)
+
+
+def test_every_exported_target_has_a_program(installed: Path) -> None:
+    exported = set()
+    for path in (installed / "lib").rglob("*argets.cmake"):
+        exported |= set(re.findall(r"^add_library\(bpte::(\w+)", path.read_text(), re.MULTILINE))
+    assert exported == PROGRAMS | {"executorch_kernels"}
+    linked = set(re.findall(r"bpte::(\w+)", (CONSUMER / "CMakeLists.txt").read_text()))
+    assert linked == exported
+
+
+def test_components(installed: Path, demo_bundle: Path, tmp_path: Path) -> None:
+    """What is asked for is there; ExecuTorch is not looked for when it is not asked for."""
+    build(
+        *(CONSUMER, tmp_path, f"-DCMAKE_PREFIX_PATH={installed}"),
+        *("-DCONSUMER_COMPONENTS=core;reference", "-DBPTE_PYTHON=/nonexistent"),
+    )
+    assert programs(tmp_path) == PROGRAMS - {"executorch"}
+    assert "executorch" not in (tmp_path / "CMakeCache.txt").read_text()
+    check(tmp_path, demo_bundle)
+
+
+def test_a_component_that_does_not_exist(installed: Path, tmp_path: Path) -> None:
+    done = start(
+        *("cmake", "-S", CONSUMER, "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={installed}"),
+        "-DCONSUMER_COMPONENTS=reference;qualcomm",
+    )
+    assert done.returncode != 0
+    assert 'without the component "qualcomm"' in " ".join(done.stderr.split())
+
+
+@pytest.fixture(scope="module")
+def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of C++20 that takes the sources in and asks for nothing else."""
+    folder = tmp_path_factory.mktemp("taken-in")
+    build(
+        *(CONSUMER, folder, f"-DCONSUMER_SOURCE_DIR={ROOT}"),
+        *("-DBPTE_PYTHON=/nonexistent", "-DCMAKE_CXX_STANDARD=20"),
+        "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+    )
+    return folder
+
+
+def test_add_subdirectory(taken_in: Path, demo_bundle: Path) -> None:
+    """No ExecuTorch is wanted, no runner and no tests are made, the standard is the project's."""
+    assert programs(taken_in) == PROGRAMS - {"executorch"}
+    check(taken_in, demo_bundle)
+    assert not [*taken_in.rglob("bpte-run*"), *taken_in.rglob("*_test")]
+    assert "-std=c++20" in (taken_in / "compile_commands.json").read_text()
+
+
+def test_add_subdirectory_with_executorch(
+    executorch: list[str], demo_bundle: Path, tmp_path: Path
+) -> None:
+    build(CONSUMER, tmp_path, *executorch, f"-DCONSUMER_SOURCE_DIR={ROOT}")
+    assert programs(tmp_path) == PROGRAMS
+    check(tmp_path, demo_bundle)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_warnings_bind_nobody(strict: bool, tmp_path: Path) -> None:
+    """A warning of a compiler that we have never seen stops only who asks for that."""
+    shutil.copytree(ROOT / "runtime", tmp_path / "runtime")
+    shutil.copy(ROOT / "CMakeLists.txt", tmp_path)
+    with (tmp_path / "runtime" / "bpte" / "engine" / "engine.cpp").open("a") as file:
+        file.write('#pragma GCC warning "new in a later compiler"\n')
+    configure(
+        *(tmp_path, tmp_path / "b", WITHOUT_EXECUTORCH, "-DBPTE_INSTALL=OFF"),
+        *(
+            "-DBPTE_BUILD_TESTS=OFF",
+            f"-DCMAKE_COMPILE_WARNING_AS_ERROR={'ON' if strict else 'OFF'}",
+        ),
+    )
+    done = start("cmake", "--build", tmp_path / "b", "--target", "bpte_engine", "-j", "2")
+    assert "new in a later compiler" in done.stdout
+    assert (done.returncode != 0) == strict
+
+
+def test_cross_build(tmp_path: Path) -> None:
+    """On its own, with nothing but a toolchain file; then found by a project."""
+    if shutil.which("arm-none-eabi-g++") is None:
+        pytest.skip("arm-none-eabi-g++ is not installed")
+    toolchain = f"-DCMAKE_TOOLCHAIN_FILE={ROOT / 'boards' / 'mps2-an500' / 'toolchain.cmake'}"
+    prefix = tmp_path / "prefix"
+    build(
+        ROOT,
+        tmp_path / "b",
+        toolchain,
+        f"-DCMAKE_INSTALL_PREFIX={prefix}",
+        "-DBPTE_PYTHON=/nonexistent",
+    )
+    run("cmake", "--install", tmp_path / "b")
+    assert not (prefix / "bin").exists()
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(firmware LANGUAGES CXX)\n"
+        "find_package(bpte REQUIRED)\nadd_library(firmware OBJECT main.cpp)\n"
+        "target_link_libraries(firmware PRIVATE bpte::runner bpte::reference)\n"
+    )
+    (project / "main.cpp").write_text(
+        "#include <bpte/engine/reference/reference_engine.h>\n#include <bpte/runner/runner.h>\n"
+        "bpte::ReferenceEngine engine({});\n"
+    )
+    build(
+        project,
+        tmp_path / "f",
+        toolchain,
+        f"-DCMAKE_PREFIX_PATH={prefix}",
+        f"-DCMAKE_FIND_ROOT_PATH={prefix}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [("absent", 2), ("empty", 2), ("folder", 2), ("no word", 2), ("malformed", 3)],
+)
+def test_what_readme_shows_survives(
+    wrong: str, status: int, taken_in: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / wrong
+    if wrong == "folder":
+        path.mkdir()
+    elif wrong in ("empty", "malformed"):
+        path.write_bytes(b"" if wrong == "empty" else b"no bundle" * 100)
+    words = [] if wrong == "no word" else [path]
+    done = start(taken_in / "consumer_core", *words)
+    assert done.returncode == status, done.stderr
+    assert (done.stdout if status == 3 else done.stderr).strip()

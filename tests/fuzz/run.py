@@ -47,7 +47,7 @@ def build(bits: int, names: list[str]) -> Path:
         [
             *("cmake", "-S", ROOT, "-B", folder, "-DCMAKE_CXX_COMPILER=clang++"),
             *(f"-DCMAKE_CXX_FLAGS={flags}", "-DBPTE_BUILD_FUZZERS=ON", "-DBPTE_BUILD_TESTS=OFF"),
-            "-DBPTE_ENGINE_EXECUTORCH=OFF",
+            *("-DBPTE_ENGINE_EXECUTORCH=OFF", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON"),
             *("-DBPTE_BUILD_RUNNER=OFF", "-DBPTE_INSTALL=OFF"),
         ],
         check=True,

@@ -7,6 +7,7 @@ import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,18 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A range of the board's memory, in bytes."""
+
+    origin: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.origin + self.length
+
+
+@dataclass(frozen=True)
 class Board:
     name: str
     folder: Path
@@ -70,10 +83,19 @@ class Board:
     #: Where a preloaded bundle lies, and how many bytes there are for it; None: files only.
     load_address: int | None = None
     load_size: int | None = None
+    #: What the firmware's linker and sources must know; empty where there is no firmware.
+    memory: Mapping[str, Region] = field(default_factory=dict)
+    peripherals: Mapping[str, int] = field(default_factory=dict)
 
 
 _KINDS = ("host", "linux", "firmware")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
+# Regions and peripherals that a firmware cannot do without, and a region that it may have.
+_REGIONS = ("rom", "ram", "arena", "bundle")
+_OPTIONAL_REGION = "code"
+_PERIPHERALS = ("uart", "clock_hz")
+_KEY = re.compile(r"[a-z][a-z0-9_]*\Z")
+_ADDRESSES = 1 << 32
 _PLACEHOLDERS = {"program", "bundle", "load_address", "timeout", "arguments"}
 _WORDS = {"{arguments...}", "{preload...}"}
 
@@ -108,6 +130,13 @@ class _Table:
 
     def integer(self, key: str) -> int | None:
         value: int | None = self._get(key, int, "an integer", None)
+        return value
+
+    def count(self, key: str) -> int:
+        """A number that is there, and not negative."""
+        value: int = self._get(key, int, "an integer", _REQUIRED)
+        if value < 0:
+            raise BoardError(f"{self._path}: {self._at}{key} is negative: {value}")
         return value
 
     def seconds(self, key: str) -> float:
@@ -188,6 +217,43 @@ def _simulator(path: Path, name: str, table: _Table) -> Simulator:
     return simulator
 
 
+def _memory(path: Path, table: _Table | None, required: bool) -> dict[str, Region]:
+    """[memory]: regions within 32-bit addresses that do not overlap."""
+    if table is None and not required:
+        return {}
+    regions: dict[str, Region] = {}
+    for name in table.names() if table else ():
+        if name not in (*_REGIONS, _OPTIONAL_REGION):
+            raise BoardError(f"{path}: unknown key memory.{name}")
+        assert table is not None
+        entry = table.table(name)
+        region = Region(entry.count("origin"), entry.count("length"))
+        entry.done()
+        if region.length == 0 or region.end > _ADDRESSES:
+            raise BoardError(f"{path}: memory.{name} does not lie within 32-bit addresses")
+        regions[name] = region
+    if missing := [name for name in _REGIONS if name not in regions]:
+        raise BoardError(f"{path}: memory.{missing[0]} is missing")
+    in_order = sorted(regions.items(), key=lambda item: item[1].origin)
+    for (name, region), (above, next_region) in pairwise(in_order):
+        if region.end > next_region.origin:
+            raise BoardError(f"{path}: memory.{name} and memory.{above} overlap")
+    return regions
+
+
+def _peripherals(path: Path, table: _Table | None, required: bool) -> dict[str, int]:
+    """[peripherals]: numbers, each of which the firmware's sources get as BPTE_BOARD_<NAME>."""
+    found: dict[str, int] = {}
+    for name in table.names() if table else ():
+        assert table is not None
+        found[name] = table.count(name)
+        if not _KEY.match(name) or found[name] >= _ADDRESSES:
+            raise BoardError(f"{path}: peripherals.{name} is no name of a 32-bit number")
+    if missing := [name for name in _PERIPHERALS if required and name not in found]:
+        raise BoardError(f"{path}: peripherals.{missing[0]} is missing")
+    return found
+
+
 def load_board(folder: Path) -> Board:
     """Reads folder/board.toml. Raises BoardError."""
     path = folder / "board.toml"
@@ -204,7 +270,9 @@ def load_board(folder: Path) -> Board:
     build = root.table("build")
     simulators = root.table("simulators")
     bundle = root.optional_table("bundle")
-    root.optional_table("memory")  # the linker script's; read by boards/cmake/board.cmake
+    firmware = kind == "firmware"
+    memory = _memory(path, root.optional_table("memory"), firmware)
+    peripherals = _peripherals(path, root.optional_table("peripherals"), firmware)
     board = Board(
         name=root.text("name"),
         folder=folder,
@@ -226,8 +294,9 @@ def load_board(folder: Path) -> Board:
         ),
         load_address=bundle.integer("load_address") if bundle else None,
         load_size=bundle.integer("load_size") if bundle else None,
+        memory=memory,
+        peripherals=peripherals,
     )
-    root.optional_table("peripherals")
     root.done()
     build.done()
     if bundle:

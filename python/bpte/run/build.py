@@ -21,6 +21,8 @@ from bpte.run.board import Board, source_root
 from bpte.text import printable_lines
 
 _JOBS = "2"
+#: The CMake project of a firmware, in the sources.
+FIRMWARE = Path("runtime/bpte/platform/cortex_m")
 #: What our CMakeLists.txt ask for, and what the executorch Python package does.
 _CMAKE_NEEDED = (3, 25)
 _CMAKE_NEEDED_BY_EXECUTORCH = (3, 28)
@@ -192,7 +194,7 @@ class _Build:
         name = f"{board.name}-{engine}" if engine else board.name
         build_folder = folder(root, f"run/{name}-{key}")
         log = build_folder.with_suffix(".log")
-        source = root / "boards" if board.kind == "firmware" else root
+        source = root / FIRMWARE if board.kind == "firmware" else root
         with _locked(build_folder.with_suffix(".lock")) as lock:
             self._configure(source, build_folder, definitions, log, lock)
             return self._compile(build_folder, log, lock)

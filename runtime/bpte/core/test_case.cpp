@@ -2,6 +2,7 @@
 
 // What an opened bundle's suites and cases give.
 
+#include <bpte/core/internal/aligned.h>
 #include <bpte/core/internal/metadata.h>
 #include <bpte/core/internal/refuse.h>
 
@@ -20,7 +21,7 @@ Error tensor_view(Reader& reader, Position table, bool bp09,
   const TensorFields fields = internal::read_tensor(reader, table);
   tensor.scalar_type = fields.scalar_type;
   // Opening found both aligned: the vector of int32 within the metadata, that in memory.
-  tensor.sizes = {reinterpret_cast<const int32_t*>(reader.pointer(fields.sizes.at)),
+  tensor.sizes = {internal::as_aligned<int32_t>(reader.pointer(fields.sizes.at)),
                   fields.sizes.count};
   tensor.dim_order = {reader.pointer(fields.dim_order.at), fields.dim_order.count};
   if (!bp09) {

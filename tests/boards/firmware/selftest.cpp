@@ -48,8 +48,8 @@ int main() {
 
   uint32_t value = 0;
   check(bpte_board::probe_read(0xE000ED00, value) && value != 0, "probing what is there: CPUID");
-  check(!bpte_board::probe_read(BPTE_TEST_NOTHING, value), "probing what is not");
-  check(!bpte_board::probe_read(BPTE_TEST_NOTHING + 4, value), "probing it again");
+  check(!bpte_board::probe_read(BPTE_BOARD_NOTHING, value), "probing what is not");
+  check(!bpte_board::probe_read(BPTE_BOARD_NOTHING + 4, value), "probing it again");
 
   bpte_board::BoardClock clock;
   clock.start();

@@ -36,7 +36,7 @@ int main() {
 #if defined(BPTE_WRONG_HANG)
   for (;;) asm volatile("");
 #elif defined(BPTE_WRONG_FAULT_BUS)
-  return static_cast<int>(*reinterpret_cast<volatile uint32_t*>(BPTE_TEST_NOTHING));
+  return static_cast<int>(*reinterpret_cast<volatile uint32_t*>(BPTE_BOARD_NOTHING));
 #elif defined(BPTE_WRONG_FAULT_UNDEFINED)
   asm volatile("udf #1");
 #elif defined(BPTE_WRONG_FAULT_STACK)

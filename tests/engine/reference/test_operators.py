@@ -31,8 +31,8 @@ ELSEWHERE = {
 
 
 def supported_operators() -> set[str]:
-    text = (SOURCE / "operators.cmake").read_text()
-    return set(re.findall(r"^\s+(\w+::[\w.]+)\)?$", text, re.MULTILINE))
+    text = (SOURCE / "operators.def").read_text()
+    return set(re.findall(r'^BPTE_OPERATOR\("(\w+::[\w.]+)", \w+\)$', text, re.MULTILINE))
 
 
 def export(group: Group, cases: Sequence[Case]) -> bytes:

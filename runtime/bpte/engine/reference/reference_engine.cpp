@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/core/version.h>
 #include <bpte/engine/reference/reference_engine.h>
 
 #include <cstring>
@@ -9,7 +10,7 @@ using reference::Tensor;
 using reference::schema::KernelTypes;
 
 const char* ReferenceEngine::version() const {
-  return BPTE_VERSION;
+  return kVersion;
 }
 
 EngineError ReferenceEngine::load(const ProgramLocation& program) {

@@ -67,7 +67,7 @@ class ReferenceEngine final : public Engine {
   /// dim_order and, when the plan gives it memory, its present data. kInvalidInput past the last.
   [[nodiscard]] EngineError input(size_t index, Value& value);
 
-  /// Bytes of ReferenceMemory::planned and ::tables that the loaded method uses.
+  /// Bytes that the loaded method uses of ReferenceMemory::planned and ReferenceMemory::tables.
   size_t planned_bytes() const { return method_loaded_ ? method_.planned_bytes() : 0; }
   size_t table_bytes() const { return method_loaded_ ? method_.table_bytes() : 0; }
 

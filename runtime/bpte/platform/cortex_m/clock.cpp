@@ -84,7 +84,7 @@ uint64_t BoardClock::now() {
     ++seen;
   }
   const uint64_t ticks = (static_cast<uint64_t>(seen) << 24) + (kSysTickMax - value);
-  return ticks * 1000 / (BPTE_BOARD_CLOCK_HZ / 1'000'000);
+  return ticks * 1'000'000 / (BPTE_BOARD_CLOCK_HZ / 1'000);
 }
 
 const char* BoardClock::unit() const {

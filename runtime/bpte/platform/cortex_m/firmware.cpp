@@ -5,6 +5,7 @@
 // lies at the board's load address, in this order.
 
 #include <bpte/core/bundle.h>
+#include <bpte/core/internal/aligned.h>
 #include <bpte/runner/runner.h>
 
 #include <cstdint>
@@ -112,8 +113,8 @@ bool asked_for_exists(const bpte::Bundle& bundle, const bpte::RunOptions& option
 
 /// How much of the stack was ever used: reset filled it with a pattern.
 uint32_t stack_used() {
-  const auto* at = reinterpret_cast<const uint32_t*>(__stack_limit);
-  while (at < reinterpret_cast<const uint32_t*>(__stack_top) && *at == 0xA5A5A5A5) ++at;
+  const uint32_t* at = bpte::internal::as_aligned<uint32_t>(__stack_limit);
+  while (at < bpte::internal::as_aligned<uint32_t>(__stack_top) && *at == 0xA5A5A5A5) ++at;
   return static_cast<uint32_t>(__stack_top - reinterpret_cast<const uint8_t*>(at));
 }
 

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "console.h"
 #include "fault.h"
+#include "hooks.h"
 
 extern "C" {
 
@@ -28,6 +29,7 @@ void _set_tls(void* tls);
   for (uint32_t* at = __bss_start; at < __bss_end;) *at++ = 0;
   _set_tls(__tls_base);
   enable_faults();
+  board_init();
   for (void (**constructor)() = __init_array_start; constructor < __init_array_end; ++constructor) {
     (*constructor)();
   }
@@ -69,7 +71,8 @@ __attribute__((naked, noreturn)) void reset_handler() {
       ".ltorg                  \n");
 }
 
-// A board that handles interrupts of devices (an NPU's) defines this.
+__attribute__((weak)) void board_init() {}
+
 __attribute__((weak)) void board_interrupt() {
   bpte_board::fault_entry();
 }

@@ -4,6 +4,7 @@
 
 #include <bpte/core/bundle.h>
 #include <bpte/core/format_number.h>
+#include <bpte/core/version.h>
 #include <bpte/runner/runner.h>
 
 #include "mapped_file.h"
@@ -165,7 +166,7 @@ Arguments parse(int argc, char** argv) {
       std::printf(kHelp, kEngines);
       std::exit(0);
     } else if (is("--version")) {
-      std::printf("bpte-run %s\n", BPTE_VERSION);
+      std::printf("bpte-run %s\n", bpte::kVersion);
       std::exit(0);
     } else if (is("--method")) {
       const char* const name = value();

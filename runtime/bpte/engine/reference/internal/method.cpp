@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "method.h"
 
+#include <bpte/core/internal/aligned.h>
+
 #include <cstring>
 
 #include "call.h"
@@ -193,10 +195,10 @@ bool Method::make_tables(Span<uint8_t> tables, Report& report) {
   }
   uint8_t* base = tables.data() + start;
   if (used != 0) std::memset(base, 0, used);
-  cells_ = {reinterpret_cast<uint64_t*>(base + cells_at), static_cast<size_t>(cell_count)};
-  buffers_ = {reinterpret_cast<Buffer*>(base + buffers_at), buffer_count};
-  kernels_ = {reinterpret_cast<Kernel*>(base + kernels_at), operators_.count};
-  cell_index_ = {reinterpret_cast<uint16_t*>(base + index_at), values_.count};
+  cells_ = {internal::as_aligned<uint64_t>(base + cells_at), static_cast<size_t>(cell_count)};
+  buffers_ = {internal::as_aligned<Buffer>(base + buffers_at), buffer_count};
+  kernels_ = {internal::as_aligned<Kernel>(base + kernels_at), operators_.count};
+  cell_index_ = {internal::as_aligned<uint16_t>(base + index_at), values_.count};
   table_bytes_ = used + start;
 
   uint16_t next = 0;
@@ -365,7 +367,7 @@ bool Method::check_values(Report& report) {
 
 Span<const int32_t> Method::bounds(uint32_t value) const {
   const Vector bounds = fb().vector(value_table(value), schema::Tensor::sizes, sizeof(int32_t));
-  return {reinterpret_cast<const int32_t*>(fb().pointer(bounds.at)), bounds.count};
+  return {internal::as_aligned<int32_t>(fb().pointer(bounds.at)), bounds.count};
 }
 
 Span<const int32_t> Method::stable_sizes(uint32_t value) const {

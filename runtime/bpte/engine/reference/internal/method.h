@@ -18,7 +18,8 @@ struct RegisteredOperator {
   const char* name;
   Kernel kernel;
 };
-/// The operators of this build (CMake variable BPTE_REFERENCE_OPERATORS), in no order.
+/// The operators of this build (operators.def, or what BPTE_REFERENCE_OPERATORS selects), in no
+/// order.
 Span<const RegisteredOperator> registered_operators();
 
 /// What a method uses. The spans are the caller's and stay valid and untouched while the method is

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <bpte/core/internal/aligned.h>
 #include <bpte/core/scalar_type.h>
 
 #include <cstddef>
@@ -26,8 +27,17 @@ struct Tensor {
   uint8_t* data = nullptr;
 
   size_t bytes() const { return numel * element_size; }
-  const float* floats() const { return reinterpret_cast<const float*>(data); }
-  float* floats() { return reinterpret_cast<float*>(data); }
+  /// The elements, where `type` says that they are of the C++ type T.
+  template <typename T>
+  const T* as() const {
+    return internal::as_aligned<const T>(data);
+  }
+  template <typename T>
+  T* as() {
+    return internal::as_aligned<T>(data);
+  }
+  const float* floats() const { return as<float>(); }
+  float* floats() { return as<float>(); }
   /// Whether memory order is logical (row-major) order.
   bool contiguous() const {
     for (uint8_t i = 0; i < rank; ++i) {

@@ -196,17 +196,17 @@ bool convert(Call& call, const Tensor& in, Tensor& out) {
                   : std::isnan(real)       ? 0
                                            : static_cast<int64_t>(real);
       } else {
-        integer = in.type == ScalarType::kLong  ? reinterpret_cast<const int64_t*>(in.data)[from]
-                  : in.type == ScalarType::kInt ? reinterpret_cast<const int32_t*>(in.data)[from]
+        integer = in.type == ScalarType::kLong  ? in.as<int64_t>()[from]
+                  : in.type == ScalarType::kInt ? in.as<int32_t>()[from]
                                                 : (in.data[from] != 0 ? 1 : 0);
         real = static_cast<float>(integer);
       }
       if (out.type == ScalarType::kFloat) {
         out.floats()[to] = real;
       } else if (out.type == ScalarType::kLong) {
-        reinterpret_cast<int64_t*>(out.data)[to] = integer;
+        out.as<int64_t>()[to] = integer;
       } else if (out.type == ScalarType::kInt) {
-        reinterpret_cast<int32_t*>(out.data)[to] = static_cast<int32_t>(integer);
+        out.as<int32_t>()[to] = static_cast<int32_t>(integer);
       } else {
         out.data[to] = in.type == ScalarType::kFloat ? real != 0.0f : integer != 0;
       }
@@ -569,8 +569,7 @@ bool aten_embedding_out(Call& call) {
   if (call.checking() || out.numel == 0) return true;
   const size_t row = static_cast<size_t>(weight.sizes[1]) * weight.element_size;
   for (size_t i = 0; i < indices.numel; ++i) {
-    const int64_t index = is_long ? reinterpret_cast<const int64_t*>(indices.data)[i]
-                                  : reinterpret_cast<const int32_t*>(indices.data)[i];
+    const int64_t index = is_long ? indices.as<int64_t>()[i] : indices.as<int32_t>()[i];
     if (index < 0 || index >= weight.sizes[0])
       return call.failed("an index lies outside of its table");
     std::memmove(out.data + i * row, weight.data + static_cast<size_t>(index) * row, row);

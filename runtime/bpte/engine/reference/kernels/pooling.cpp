@@ -145,7 +145,7 @@ bool aten_max_pool2d_with_indices_out(Call& call) {
       }
     }
     out.floats()[to] = best;
-    reinterpret_cast<int64_t*>(indices.data)[to] = best_index;
+    indices.as<int64_t>()[to] = best_index;
   });
   return true;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the firmware of a board takes, at -Os: flash and RAM, and which part takes it.
 
-    python boards/size.py [--board corstone-300] [--json]
+    python tools/firmware_size.py [--board corstone-300] [--json]
 
 With the reference engine and all of its operators, and with only those of given programs
 (--operators-from model.pte, which may be repeated). Flash is code, constants and what variables
@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "python"))
 
-from bpte import board as boards  # noqa: E402
-from bpte import build  # noqa: E402
+from bpte.run import board as boards  # noqa: E402
+from bpte.run import build  # noqa: E402
 
 #: What the firmware with the reference engine's operators may take of flash.
 BUDGET = 96 * 1024
@@ -102,7 +102,7 @@ def main() -> int:
         if arguments.operators_from:
             figures.append(measure(arguments.board, tuple(arguments.operators_from)))
     except (boards.BoardError, build.BuildError) as error:
-        print(f"size.py: {error}", file=sys.stderr)
+        print(f"firmware_size.py: {error}", file=sys.stderr)
         return 4
     if arguments.json:
         print(json.dumps(figures, indent=2))

@@ -7,29 +7,10 @@
 # a program asks for it or all are wanted.
 
 set(BPTE_BOARD_PROGRAMS "" CACHE STRING ".pte or .bpte files whose operators alone are linked; empty: all operators")
-# Where the package that these sources belong to lies: beside them in a checkout, around them when installed.
-if(EXISTS "${BPTE_ROOT}/python/bpte/__init__.py")
-  set(BPTE_PYTHON_PATH "${BPTE_ROOT}/python")
-else()
-  get_filename_component(BPTE_PYTHON_PATH "${BPTE_ROOT}/../.." REALPATH)
-endif()
-set(BPTE_PYTHON "" CACHE FILEPATH "Python that has bpte's dependencies; needed for BPTE_BOARD_PROGRAMS")
 
 function(bpte_program_operators out)
-  set(python "${BPTE_PYTHON}")
-  if(NOT python)
-    find_package(Python3 REQUIRED COMPONENTS Interpreter)
-    set(python "${Python3_EXECUTABLE}")
-  endif()
-  set(script "${BPTE_ROOT}/boards/operators.py")
-  execute_process(
-    COMMAND ${CMAKE_COMMAND} -E env "PYTHONPATH=${BPTE_PYTHON_PATH}" "${python}" "${script}" ${ARGN}
-            ${BPTE_BOARD_PROGRAMS}
-    OUTPUT_VARIABLE output
-    RESULT_VARIABLE failed)
-  if(failed)
-    message(FATAL_ERROR "The operators of ${BPTE_BOARD_PROGRAMS} could not be selected")
-  endif()
+  set(script "${BPTE_ROOT}/runtime/bpte/platform/cortex_m/cmake/operators.py")
+  bpte_run_python(output "${script}" ${ARGN} ${BPTE_BOARD_PROGRAMS})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${script}" ${BPTE_BOARD_PROGRAMS})
   set(${out} "${output}" PARENT_SCOPE)
 endfunction()
@@ -57,11 +38,9 @@ function(bpte_link_executorch_operators target)
     set(delegate ON)
   endif()
 
-  if(delegate AND DEFINED BPTE_PERIPHERAL_npu AND TARGET executorch_delegate_ethos_u AND TARGET ethosu_core_driver)
+  if(delegate AND DEFINED BPTE_BOARD_NPU AND TARGET executorch_delegate_ethos_u AND TARGET ethosu_core_driver)
     target_sources(${target} PRIVATE "${BPTE_ROOT}/runtime/bpte/platform/cortex_m/npu_ethosu.cpp")
     target_link_libraries(${target} PRIVATE executorch_delegate_ethos_u ethosu_core_driver)
-    target_compile_definitions(${target} PRIVATE BPTE_BOARD_NPU=${BPTE_PERIPHERAL_npu}
-                                                 BPTE_BOARD_NPU_IRQ=${BPTE_PERIPHERAL_npu_irq})
     target_link_options(${target} PRIVATE
       LINKER:--wrap=_ZN10executorch7runtime16register_backendERKNS0_7BackendE)
     # Registered by a constructor that nothing refers to.

@@ -96,7 +96,7 @@ def source(selected: dict[str, Function]) -> str:
     operator's last ones are its outputs, once more at the end for its result."""
     libraries = dict(LIBRARIES)
     lines = [
-        "// Written by boards/operators.py.",
+        "// Written by operators.py.",
         "#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>",
         "#include <executorch/runtime/kernel/operator_registry.h>",
     ]
@@ -168,7 +168,9 @@ def main() -> int:
         else:
             missing.append(operator)
     if missing:
-        print(f"{arguments.include}: no operator {', '.join(missing)}", file=sys.stderr)
+        # ascii(): a program's text must not act on a terminal.
+        names = ", ".join(ascii(name)[1:-1] for name in missing)
+        print(f"{arguments.include}: no operator {names}", file=sys.stderr)
         return 1
     text = source(selected)
     # Left as it is when nothing changed, so that nothing is compiled again.
