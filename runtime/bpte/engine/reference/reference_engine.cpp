@@ -133,6 +133,8 @@ bool ReferenceEngine::set_scalar(size_t index, uint32_t value, const Value& give
     same = (wanted_integer != 0) == given.bool_value;
   } else if (kind == KernelTypes::Double && given.kind == ValueKind::kDouble) {
     if (!method_.number(value, wanted, report_)) return false;
+    // By their bits, so that a NaN is the same as itself.
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
     same = std::memcmp(&wanted, &given.double_value, sizeof(wanted)) == 0;
   } else if (kind == KernelTypes::Null && given.kind == ValueKind::kNone) {
     same = true;
@@ -167,7 +169,7 @@ EngineError ReferenceEngine::output(size_t index, Value& value) {
   }
   if (view(method_.output(static_cast<uint32_t>(index)), value) == EngineError::kOk &&
       value.kind == ValueKind::kTensor && value.tensor.data.data() == nullptr &&
-      value.tensor.data.size() != 0) {
+      !value.tensor.data.empty()) {
     report_.fail(EngineError::kExecutionFailed) << "output " << index << " has no data";
   }
   return report_.error();
