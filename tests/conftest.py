@@ -86,8 +86,9 @@ def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def example_models() -> Path:
     """The folder with what examples/export_models.py makes: NAME.pte and NAME.bpte.
 
-    Exported once for a state of the script and of the package's writers, and kept in build/examples: exporting takes longer
-    than the tests that use it. Skips where torch or executorch is missing.
+    Exported once for a state of the script and of the package's writers, and kept in
+    build/examples: exporting takes longer than the tests that use it. Skips where torch or
+    executorch is missing.
     """
     pytest.importorskip("torch", reason="exporting the example models needs torch")
     pytest.importorskip("executorch.exir", reason="exporting the example models needs executorch")
