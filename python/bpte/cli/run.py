@@ -25,6 +25,7 @@ examples:
 exit codes:
   0 passed   1 a case failed   2 usage   3 malformed bundle
   4 it could not be run: not started, hung, died, faulted, protocol cut short, nothing judged
+  70 a mistake in bpte
 """
 
 
