@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import bpte
-from boards_support import ROOT, demo_arrays, demo_program, pack, run
+from boards_support import ROOT, demo_arrays, demo_program, pack, require, run
 from bpte.cli import run as cli
 from bpte.run import protocol
 from bpte.run.launcher import State
@@ -262,6 +262,18 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_an_emulator_that_gives_up_is_heard(demo: Path, tmp_path: Path) -> None:
+    """A processor without vectors faults while it handles a fault, and QEMU aborts."""
+    require("arm-none-eabi-gcc", "qemu-system-arm")
+    (tmp_path / "none.s").write_text(".global _start\n_start:\n.word 0, 0, 0, 0\n")
+    options = ("-mcpu=cortex-m55", "-nostdlib", "-Wl,-Ttext=0x10000000")
+    command = ["arm-none-eabi-gcc", *options, tmp_path / "none.s", "-o", tmp_path / "none.elf"]
+    subprocess.run(command, check=True)
+    result = run(demo, tmp_path / "none.elf")
+    assert (result.state, result.outcome) == (State.DIED, 4), result.message
+    assert "killed by SIGABRT (it said: qemu: fatal: Lockup" in result.message
 
 
 # --- The firmware is at fault -------------------------------------------------------------------

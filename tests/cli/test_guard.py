@@ -212,6 +212,16 @@ def test_an_answer_that_cannot_be_written_is_no_success(
     assert done.stderr.count(b"\n") == 1
 
 
+def test_a_log_may_be_a_stream_and_is_not_waited_for(folder: Path) -> None:
+    Path("log").write_bytes(t.whole("pass", "fail"))
+    os.mkfifo("fifo")
+    done = shell("$BPTE run --log <(sleep 0.3; cat log)", timeout=60)
+    assert done.returncode == 1 and b"1 of 2 cases failed" in done.stdout
+    done = shell("$BPTE run --log fifo", timeout=60)
+    assert done.returncode == 4 and b"no result record" in done.stdout
+    assert shell("$BPTE run --log .").returncode == 2
+
+
 @pytest.mark.parametrize("to", ["/dev/full", "&-"])
 def test_a_message_that_cannot_be_written_changes_nothing(to: str, bundle: Path) -> None:
     for words, code in (("check m.bpte", 0), ("check x.npy", 3), ("check", 2), ("fry", 2)):

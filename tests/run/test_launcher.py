@@ -152,6 +152,24 @@ def test_killed_from_outside(bundle: Path) -> None:
     assert "killed by SIGKILL; 1 of 2 cases arrived" in result.message
 
 
+_SAYS = "print('qemu: fatal: \\x1b[2JLockup', file=sys.stderr, flush=True)"
+
+
+@pytest.mark.parametrize(
+    ("then", "state"),
+    [
+        (f"{_SAYS}; print('R00=0', file=sys.stderr); os.abort()", State.DIED),
+        (f"{_SAYS}; sys.exit(1)", State.CUT_SHORT),
+        (f"{_SAYS}; time.sleep(60)", State.TIMED_OUT),
+    ],
+)
+def test_what_it_said_when_it_died(bundle: Path, then: str, state: State) -> None:
+    result = _run(bundle, t.lines([t.begin(2), t.case(0)]), then, timeout=3)
+    assert result.state is state
+    assert r"(it said: qemu: fatal: \x1b[2JLockup)" in result.message
+    assert "R00" not in result.message
+
+
 def test_records_stream(bundle: Path) -> None:
     """The first record arrives while the runner still waits for leave to go on."""
     gate = bundle.parent / "gate"

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from bpte.run import launcher, report
 from bpte.run.protocol import Outcome
@@ -23,6 +25,7 @@ examples:
 exit codes:
   0 passed   1 a case failed   2 usage   3 malformed bundle
   4 it could not be run: not started, hung, died, faulted, protocol cut short, nothing judged
+  70 a mistake in bpte
 """
 
 
@@ -136,13 +139,22 @@ def _show_note(text: str) -> None:
     print(f"bpte run: {text}", file=sys.stderr, flush=True)
 
 
+def _open_log(path: Path) -> BinaryIO:
+    """A file, or a stream that somebody writes to: a FIFO without a writer is empty, and is not
+    waited for. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "rb")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb; returns the exit code."""
     if (arguments.file is None) == (arguments.log is None):
         return _usage("give either a FILE or --log")
     if arguments.log is not None:
         try:
-            result = launcher.judge_log(arguments.log, arguments.log.read_bytes())
+            with _open_log(arguments.log) as file:
+                result = launcher.judge_log(arguments.log, file.read())
         except OSError as error:
             return _usage(f"{arguments.log}: {error.strerror}")
         if arguments.rtol is not None or arguments.atol is not None:

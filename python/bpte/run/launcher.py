@@ -425,6 +425,12 @@ def _complaint(process: _Process) -> str:
     return process.transcript.other_lines[-1] if process.transcript.other_lines else ""
 
 
+def _last_words(process: _Process) -> str:
+    """What a process that ended before its time said of it, in front of all the details."""
+    lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
+    return f" (it said: {lines[0]})" if lines else ""
+
+
 def _exit(status: int) -> str:
     if status >= 0:
         return f"exit status {status}"
@@ -456,10 +462,12 @@ def _judge(
         return State.FAULTED, f"the target faulted: {fault} ({_progress(transcript)})"
     if process.timed_out:
         return State.TIMED_OUT, (
-            f"no end after {timeout:g} s, ended by force; {_progress(transcript)}"
+            f"no end after {timeout:g} s, ended by force{_last_words(process)}; "
+            f"{_progress(transcript)}"
         )
     if status is not None and status < 0:
-        return State.DIED, f"{Path(executable).name} was {_exit(status)}; {_progress(transcript)}"
+        name = f"{Path(executable).name} was {_exit(status)}{_last_words(process)}"
+        return State.DIED, f"{name}; {_progress(transcript)}"
     if transcript.begin is None and status:
         for prefix in USAGE_PREFIXES:
             if status == Outcome.USAGE and (usage := _prefixed(process, prefix)):
@@ -467,7 +475,10 @@ def _judge(
         name = Path(executable).name
         return State.NOT_STARTED, f"did not start: {name}: {_exit(status)}{tail}"
     if transcript.violation is not None or transcript.end is None:
-        return State.CUT_SHORT, f"protocol cut short: {transcript.violation}"
+        return (
+            State.CUT_SHORT,
+            f"protocol cut short: {transcript.violation}{_last_words(process)}",
+        )
     end = transcript.end
     if simulator.exit_status and status is None:
         return State.TIMED_OUT, f"did not exit within {SETTLE_SECONDS:g} s of its end record"
