@@ -125,7 +125,7 @@ class Bundle:
         self.header = _header.parse(probe, size)
         if in_file:
             self._map = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ)
-        if self.header.format == "bp08":
+        if self.header.format == _header.BP08:
             if size > layout.MAX_FLATBUFFER:
                 raise BundleError(
                     Rule.METADATA_MALFORMED,
@@ -279,7 +279,7 @@ class Bundle:
 
     def verify(self, progress: Callable[[int], Progress] | None = None) -> None:
         """Checks every segment's checksum and every padding byte. Raises ``BundleError``."""
-        if self.format == "bp08":
+        if self.format == _header.BP08:
             return
         base = self.header.segment_base_offset
         step = progress(sum(segment.size for segment in self.segments)) if progress else None

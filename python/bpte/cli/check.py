@@ -22,11 +22,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpte.bundle import Bundle
+    from bpte.format.header import BP09
 
     with Bundle(args.file) as bundle:
         bundle.verify(_output.progress("checking"))
         cases = sum(len(suite.test_cases) for suite in bundle.suites)
-        checksums = bundle.format == "bp09"
+        checksums = bundle.format == BP09
         if args.json:
             facts = {
                 "ok": True,

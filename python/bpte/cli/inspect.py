@@ -136,6 +136,8 @@ def value_text(value: Value) -> str:
 
 
 def _text(bundle: Bundle) -> str:
+    from bpte.format.header import BP09
+
     header = bundle.header
     named = {segment: key for key, segment in bundle.named_data_segments.items()}
     program = bundle.program_extent
@@ -143,7 +145,7 @@ def _text(bundle: Bundle) -> str:
         f"{_output.bold(str(bundle.path))}: bundled program, {bundle.format.upper()}, "
         f"{_output.size(header.file_size)} ({header.file_size} bytes)"
     ]
-    if bundle.format == "bp09":
+    if bundle.format == BP09:
         lines += [
             f"  metadata {header.metadata_size} bytes, segments from {header.segment_base_offset}, "
             f"base alignment {header.base_alignment}",

@@ -81,10 +81,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_format_options(parser: argparse.ArgumentParser) -> None:
     """The options that say what kind of file is written and how."""
+    from bpte.format import header
+
     parser.add_argument(
         "--format",
-        choices=("bp09", "bp08"),
-        default="bp09",
+        choices=header.FORMATS,
+        default=header.BP09,
         help="bp09 (default), or bp08, which ExecuTorch 1.x reads",
     )
     parser.add_argument(

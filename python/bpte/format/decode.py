@@ -5,10 +5,11 @@ in one walk, in the order in which the C++ core looks at them."""
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
-from bpte.format import layout
+from bpte.format import layout, schema
 from bpte.format.flatbuffer import Malformed, Reader
-from bpte.format.header import Header
+from bpte.format.header import BP08, Header
 from bpte.format.layout import Extent
 from bpte.format.metadata import (
     MAX_RANK,
@@ -29,11 +30,7 @@ _U8 = struct.Struct("<B")
 _U32 = struct.Struct("<I")
 _I64 = struct.Struct("<q")
 _F64 = struct.Struct("<d")
-_PAYLOAD = struct.Struct("<QQI4x")
-_SEGMENT = struct.Struct("<QQII")
 _SIZES = [struct.Struct(f"<{rank}i") for rank in range(MAX_RANK + 1)]
-
-_TENSOR, _INT, _BOOL, _DOUBLE = 1, 2, 3, 4  # ValueUnion
 
 _U64 = (1 << 64) - 1
 
@@ -58,7 +55,7 @@ class _Walk:
     def __init__(self, reader: Reader, header: Header) -> None:
         self.reader = reader
         self.header = header
-        self.bp08 = header.format == "bp08"
+        self.bp08 = header.format == BP08
         self.place = NOWHERE
         self.segments: list[Segment] = []
         self._reach_left = layout.REACH_PER_BYTE * reader.size
@@ -101,13 +98,16 @@ class _Walk:
     def root(self) -> Metadata:
         reader = self.reader
         at = reader.root()
-        version, suites, program, segments, program_segment, named_data, strings = reader.fields(at)
-        found: int = reader.scalar(version, _U32, 0)
+        fields = reader.fields(at)
+        found: int = reader.scalar(fields[schema.PROGRAM_VERSION], _U32, 0)
         if found != SCHEMA_VERSION:
             raise self.fault(Rule.SCHEMA_VERSION, at, found, SCHEMA_VERSION)
         if not self.bp08:
-            self._read_segments(at, segments)
-        number, extent = self._program(at, program, program_segment)
+            self._read_segments(at, fields[schema.PROGRAM_SEGMENTS])
+        number, extent = self._program(
+            at, fields[schema.PROGRAM_PROGRAM], fields[schema.PROGRAM_PROGRAM_SEGMENT]
+        )
+        suites = fields[schema.PROGRAM_METHOD_TEST_SUITES]
         if not suites:
             raise self.fault(Rule.SUITES_MISSING, at)
         read_suites = self._suites(self._tables(suites))
@@ -117,19 +117,19 @@ class _Walk:
             self.segments,
             number,
             extent,
-            {} if self.bp08 else self._named_data(named_data),
-            self._strings(strings),
+            {} if self.bp08 else self._named_data(fields[schema.PROGRAM_NAMED_DATA]),
+            self._strings(fields[schema.PROGRAM_METADATA]),
         )
 
     def _read_segments(self, root: int, field: int) -> None:
-        first, count = self.reader.vector(field, _SEGMENT.size, 8) if field else (0, 0)
+        first, count = self.reader.vector(field, schema.SEGMENT.size, 8) if field else (0, 0)
         if not count:
             raise self.fault(Rule.SEGMENTS_MISSING, root)
         header = self.header
         end = 0
         for index in range(count):
-            at = first + index * _SEGMENT.size
-            segment = Segment._make(_SEGMENT.unpack_from(self.reader.data, at))
+            at = first + index * schema.SEGMENT.size
+            segment = Segment._make(schema.SEGMENT.unpack_from(self.reader.data, at))
             self.place = Place(segment=index)
             offset, size, alignment, _ = segment
             if not layout.is_power_of_two(alignment) or alignment > header.base_alignment:
@@ -199,7 +199,10 @@ class _Walk:
         for index, element in enumerate(elements):
             self.place = Place(index)
             table = reader.table(element)
-            name, cases, tolerances = reader.fields(table)[:3]
+            fields = reader.fields(table)
+            name = fields[schema.SUITE_METHOD_NAME]
+            cases = fields[schema.SUITE_TEST_CASES]
+            tolerances = fields[schema.SUITE_TOLERANCES]
             run = reader.string(name) if name else (0, 0)
             if not run[1]:
                 raise self.fault(Rule.METHOD_NAME_MISSING, table)
@@ -230,22 +233,25 @@ class _Walk:
         for index, element in enumerate(self._tables(field)):
             self.place = place._replace(output=index)
             table = reader.table(element)
-            rtol, atol, share, sqnr, cosine, policy, not_compared = reader.fields(table)
-            numbers: list[float | None] = [
-                reader.scalar(at, _F64, None) for at in (rtol, atol, share, sqnr, cosine)
-            ]
-            number: int = reader.scalar(policy, _BYTE, 0)
-            ignored = reader.scalar(not_compared, _U8, 0) != 0
+            fields = reader.fields(table)
+
+            def stated(field: int, fields: list[int] = fields) -> float | None:
+                number: float | None = reader.scalar(fields[field], _F64, None)
+                return number
+
+            share = stated(schema.TOLERANCE_MAX_OUTLIER_SHARE)
+            policy: int = reader.scalar(fields[schema.TOLERANCE_NAN_POLICY], _BYTE, 0)
+            not_compared = reader.scalar(fields[schema.TOLERANCE_NOT_COMPARED], _U8, 0) != 0
             try:
                 tolerances.append(
                     Tolerance(
-                        numbers[0],
-                        numbers[1],
-                        0.0 if numbers[2] is None else numbers[2],
-                        numbers[3],
-                        numbers[4],
-                        NanPolicy(number),
-                        ignored,
+                        rtol=stated(schema.TOLERANCE_RTOL),
+                        atol=stated(schema.TOLERANCE_ATOL),
+                        max_outlier_share=0.0 if share is None else share,
+                        min_sqnr_db=stated(schema.TOLERANCE_MIN_SQNR_DB),
+                        min_cosine=stated(schema.TOLERANCE_MIN_COSINE),
+                        nan_policy=NanPolicy(policy),
+                        not_compared=not_compared,
                     )
                 )
             except ValueError as error:
@@ -255,7 +261,11 @@ class _Walk:
 
     def _case(self, table: int, inherited: int) -> Case:
         reader = self.reader
-        inputs, outputs, name, tolerances = reader.fields(table)[:4]
+        fields = reader.fields(table)
+        inputs = fields[schema.CASE_INPUTS]
+        outputs = fields[schema.CASE_EXPECTED_OUTPUTS]
+        name = fields[schema.CASE_NAME]
+        tolerances = fields[schema.CASE_TOLERANCES]
         if not inputs:
             raise self.fault(Rule.INPUTS_MISSING, table)
         input_elements = self._tables(inputs)
@@ -296,31 +306,36 @@ class _Walk:
 
     def _read_value(self, at: int, case_segment: int | None) -> Value:
         reader = self.reader
-        kind_field, field = reader.fields(at)[:2]
-        kind: int = reader.scalar(kind_field, _U8, 0)
+        fields = reader.fields(at)
+        field = fields[schema.VALUE_VAL]
+        kind: int = reader.scalar(fields[schema.VALUE_VAL_TYPE], _U8, 0)
         table = reader.table(field) if field else 0
-        if not _TENSOR <= kind <= _DOUBLE or not table:
+        if not schema.UNION_TENSOR <= kind <= schema.UNION_DOUBLE or not table:
             raise self.fault(Rule.VALUE_MISSING, at, kind)
-        if kind == _TENSOR:
+        if kind == schema.UNION_TENSOR:
             return self._tensor(table, case_segment)
-        content = reader.fields(table)[0]
-        if kind == _INT:
-            integer: int = reader.scalar(content, _I64, 0)
+        content = reader.fields(table)
+        if kind == schema.UNION_INT:
+            integer: int = reader.scalar(content[schema.INT_INT_VAL], _I64, 0)
             return integer
-        if kind == _BOOL:
-            return bool(reader.scalar(content, _U8, 0) != 0)
-        double: float = reader.scalar(content, _F64, 0.0)
+        if kind == schema.UNION_BOOL:
+            return bool(reader.scalar(content[schema.BOOL_BOOL_VAL], _U8, 0) != 0)
+        double: float = reader.scalar(content[schema.DOUBLE_DOUBLE_VAL], _F64, 0.0)
         return double
 
     def _tensor(self, at: int, case_segment: int | None) -> Tensor:
         reader = self.reader
         memory = reader.data
-        scalar_field, sizes_field, data_field, order_field, payload_field = reader.fields(at)[:5]
-        scalar_type: int = reader.scalar(scalar_field, _BYTE, 0)
+        fields = reader.fields(at)
+        sizes_field = fields[schema.TENSOR_SIZES]
+        order_field = fields[schema.TENSOR_DIM_ORDER]
+        data_field = fields[schema.TENSOR_DATA]
+        payload_field = fields[schema.TENSOR_PAYLOAD]
+        scalar_type: int = reader.scalar(fields[schema.TENSOR_SCALAR_TYPE], _BYTE, 0)
         sizes_run = reader.vector(sizes_field, 4, 4) if sizes_field else None
         order_run = reader.vector(order_field, 1, 1) if order_field else None
         data = reader.vector(data_field, 1, layout.PAYLOAD_ALIGNMENT) if data_field else None
-        payload = reader.struct(payload_field, _PAYLOAD, 8) if payload_field else None
+        payload = reader.struct(payload_field, schema.PAYLOAD_REF, 8) if payload_field else None
         element_size = ELEMENT_SIZE.get(scalar_type)
         if element_size is None:
             raise self.fault(Rule.SCALAR_TYPE, at, scalar_type)
@@ -377,25 +392,23 @@ class _Walk:
         self.place = place
         return Tensor(scalar_type, sizes, dim_order, segment, offset, size)
 
-    def _entries(self, field: int, rule: Rule) -> list[tuple[int, str, int]]:
-        """(offset, key, offset of the other field) of tables that begin with a key."""
+    def _entries(self, field: int, rule: Rule) -> Iterator[tuple[int, str, list[int]]]:
+        """(offset, key, fields) of tables whose first field is a key."""
         reader = self.reader
-        entries: list[tuple[int, str, int]] = []
         key = ""
         for index, element in enumerate(self._tables(field) if field else ()):
             table = reader.table(element)
-            key_field, other = reader.fields(table)[:2]
-            run = reader.string(key_field) if key_field else None
+            fields = reader.fields(table)
+            run = reader.string(fields[0]) if fields[0] else None
             if run is None or (run[1] == 0 and rule is Rule.NAMED_DATA):
                 raise self.fault(rule, table)
             key = self._key(run, index, key)
-            entries.append((table, key, other))
-        return entries
+            yield table, key, fields
 
     def _named_data(self, field: int) -> dict[str, int]:
         named: dict[str, int] = {}
-        for at, key, other in self._entries(field, Rule.NAMED_DATA):
-            segment: int = self.reader.scalar(other, _U32, 0)
+        for at, key, fields in self._entries(field, Rule.NAMED_DATA):
+            segment: int = self.reader.scalar(fields[schema.NAMED_DATA_SEGMENT], _U32, 0)
             if segment >= len(self.segments):
                 raise self.fault(Rule.NAMED_DATA, at, segment, len(self.segments))
             named[key] = segment
@@ -403,9 +416,9 @@ class _Walk:
 
     def _strings(self, field: int) -> dict[str, str]:
         strings: dict[str, str] = {}
-        for at, key, other in self._entries(field, Rule.KEY_VALUE):
-            run = self.reader.string(other) if other else None
-            if run is None:
+        for at, key, fields in self._entries(field, Rule.KEY_VALUE):
+            value = fields[schema.KEY_VALUE_VALUE]
+            if not value:
                 raise self.fault(Rule.KEY_VALUE, at)
-            strings[key] = self._text(run)
+            strings[key] = self._text(self.reader.string(value))
         return strings

@@ -6,28 +6,68 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from bpte.format import layout
+from bpte.format import layout, schema
 from bpte.format.flatbuffer import Shape, Writer
-from bpte.format.header import BP08, BP09
+from bpte.format.header import BP08, BP09, identifier
 from bpte.format.layout import Extent
 from bpte.format.metadata import SCHEMA_VERSION, Case, Segment, Suite, Tensor, Value
 from bpte.format.tolerance import Tolerance
 
-_SEGMENT = struct.Struct("<QQII")
-_TENSOR, _INT, _BOOL, _DOUBLE = 1, 2, 3, 4  # ValueUnion
-
-_ROOT = Shape([(0, "I"), (1, "I"), (3, "I"), (4, "I"), (5, "I"), (6, "I")])
-_ROOT_BP08 = Shape([(0, "I"), (1, "I"), (2, "I")])
-_SUITE = {False: Shape([(0, "I"), (1, "I")]), True: Shape([(0, "I"), (1, "I"), (2, "I")])}
-_CASE_FIELDS = [(0, "I"), (1, "I"), (2, "I"), (3, "I")]
-_VALUE = Shape([(0, "B"), (1, "I")])
-_TENSOR_BP09 = Shape([(0, "b"), (1, "I"), (3, "I"), (4, "QQI4x")])
-_TENSOR_BP08 = Shape([(0, "b"), (1, "I"), (2, "I"), (3, "I")])
-_INT_SHAPE = Shape([(0, "q")])
-_BOOL_SHAPE = Shape([(0, "?")])
-_DOUBLE_SHAPE = Shape([(0, "d")])
-_NAMED_DATA = Shape([(0, "I"), (1, "I")])
-_KEY_VALUE = Shape([(0, "I"), (1, "I")])
+_ROOT = Shape(
+    [
+        (schema.PROGRAM_VERSION, "I"),
+        (schema.PROGRAM_METHOD_TEST_SUITES, "I"),
+        (schema.PROGRAM_SEGMENTS, "I"),
+        (schema.PROGRAM_PROGRAM_SEGMENT, "I"),
+        (schema.PROGRAM_NAMED_DATA, "I"),
+        (schema.PROGRAM_METADATA, "I"),
+    ]
+)
+_ROOT_BP08 = Shape(
+    [
+        (schema.PROGRAM_VERSION, "I"),
+        (schema.PROGRAM_METHOD_TEST_SUITES, "I"),
+        (schema.PROGRAM_PROGRAM, "I"),
+    ]
+)
+_SUITE_FIELDS = [(schema.SUITE_METHOD_NAME, "I"), (schema.SUITE_TEST_CASES, "I")]
+_SUITE = {
+    False: Shape(_SUITE_FIELDS),
+    True: Shape([*_SUITE_FIELDS, (schema.SUITE_TOLERANCES, "I")]),
+}
+_CASE_FIELDS = [(schema.CASE_INPUTS, "I"), (schema.CASE_EXPECTED_OUTPUTS, "I")]
+# By whether there is a name, and whether there are tolerances.
+_CASE: dict[tuple[bool, bool], Shape] = {
+    (name, tolerances): Shape(
+        _CASE_FIELDS
+        + [(schema.CASE_NAME, "I")] * name
+        + [(schema.CASE_TOLERANCES, "I")] * tolerances
+    )
+    for name in (False, True)
+    for tolerances in (False, True)
+}
+_VALUE = Shape([(schema.VALUE_VAL_TYPE, "B"), (schema.VALUE_VAL, "I")])
+_TENSOR_BP09 = Shape(
+    [
+        (schema.TENSOR_SCALAR_TYPE, "b"),
+        (schema.TENSOR_SIZES, "I"),
+        (schema.TENSOR_DIM_ORDER, "I"),
+        (schema.TENSOR_PAYLOAD, schema.PAYLOAD_REF.format.lstrip("<")),
+    ]
+)
+_TENSOR_BP08 = Shape(
+    [
+        (schema.TENSOR_SCALAR_TYPE, "b"),
+        (schema.TENSOR_SIZES, "I"),
+        (schema.TENSOR_DATA, "I"),
+        (schema.TENSOR_DIM_ORDER, "I"),
+    ]
+)
+_INT = Shape([(schema.INT_INT_VAL, "q")])
+_BOOL = Shape([(schema.BOOL_BOOL_VAL, "?")])
+_DOUBLE = Shape([(schema.DOUBLE_DOUBLE_VAL, "d")])
+_NAMED_DATA = Shape([(schema.NAMED_DATA_KEY, "I"), (schema.NAMED_DATA_SEGMENT, "I")])
+_KEY_VALUE = Shape([(schema.KEY_VALUE_KEY, "I"), (schema.KEY_VALUE_VALUE, "I")])
 
 
 class Encoded(NamedTuple):
@@ -47,12 +87,12 @@ def encode(
 ) -> Encoded:
     """BP09 metadata. Its length depends neither on the segments' offsets nor on their sizes.
     Suites, named data and strings are given in the order of their keys, which the format wants."""
-    writer = Writer(BP09, inserted=layout.HEADER_LENGTH)
+    writer = Writer(identifier(BP09), inserted=layout.HEADER_LENGTH)
     slots = _ROOT.slots
     root = writer.table(0, _ROOT, SCHEMA_VERSION, 0, 0, program_segment, 0, 0)
-    segments_at = writer.vector(root + slots[2], len(segments), _SEGMENT.size, 8)
+    segments_at = writer.vector(root + slots[2], len(segments), schema.SEGMENT.size, 8)
     for index, segment in enumerate(segments):
-        _SEGMENT.pack_into(writer.buffer, segments_at + index * _SEGMENT.size, *segment)
+        schema.SEGMENT.pack_into(writer.buffer, segments_at + index * schema.SEGMENT.size, *segment)
     _put_suites(writer, root + slots[1], suites, None)
     first = writer.vector(root + slots[4], len(named_data), 4)
     for index, (key, number) in enumerate(named_data.items()):
@@ -68,7 +108,8 @@ def encode(
 
 def fill_in_segment(encoded: Encoded, index: int, segment: Segment) -> None:
     """Replaces one entry of the segment table."""
-    _SEGMENT.pack_into(encoded.buffer, encoded.segments_at + index * _SEGMENT.size, *segment)
+    at = encoded.segments_at + index * schema.SEGMENT.size
+    schema.SEGMENT.pack_into(encoded.buffer, at, *segment)
 
 
 class EncodedBP08(NamedTuple):
@@ -90,7 +131,7 @@ class EncodedBP08(NamedTuple):
 def encode_bp08(suites: list[Suite], program_size: int, program_alignment: int) -> EncodedBP08:
     """A BP08 file: tables first, then the tensors' payloads at multiples of 16, the program last.
     The tensors' ``size`` is taken, their ``segment`` and ``offset`` are not."""
-    writer = Writer(BP08)
+    writer = Writer(identifier(BP08))
     root = writer.table(0, _ROOT_BP08, SCHEMA_VERSION, 0, 0)
     data_slots: list[tuple[int, int]] = []
     _put_suites(writer, root + _ROOT_BP08.slots[1], suites, data_slots)
@@ -129,22 +170,13 @@ def _put_suites(
             _put_case(writer, cases + 4 * index, case, data_slots)
 
 
-_CASE_SHAPES: dict[tuple[bool, bool], Shape] = {
-    (name, tolerances): Shape(
-        _CASE_FIELDS[:2] + _CASE_FIELDS[2:3] * name + _CASE_FIELDS[3:] * tolerances
-    )
-    for name in (False, True)
-    for tolerances in (False, True)
-}
-
-
 def _put_case(
     writer: Writer, slot: int, case: Case, data_slots: list[tuple[int, int]] | None
 ) -> None:
     bp09 = data_slots is None
     name = case.name if bp09 else ""
     tolerances = case.tolerances if bp09 else []
-    shape = _CASE_SHAPES[bool(name), bool(tolerances)]
+    shape = _CASE[bool(name), bool(tolerances)]
     at = writer.table(slot, shape, *[0] * len(shape.slots))
     if name:
         writer.string(at + shape.slots[2], name)
@@ -159,24 +191,23 @@ def _put_case(
 def _put_value(
     writer: Writer, slot: int, value: Value, data_slots: list[tuple[int, int]] | None
 ) -> None:
-    kind = (
-        _TENSOR
-        if isinstance(value, Tensor)
-        else _BOOL
-        if isinstance(value, bool)
-        else _INT
-        if isinstance(value, int)
-        else _DOUBLE
-    )
+    kind, shape = _kind_of(value)
     slot = writer.table(slot, _VALUE, kind, 0) + _VALUE.slots[1]
     if isinstance(value, Tensor):
         _put_tensor(writer, slot, value, data_slots)
-    elif isinstance(value, bool):
-        writer.table(slot, _BOOL_SHAPE, value)
-    elif isinstance(value, int):
-        writer.table(slot, _INT_SHAPE, value)
     else:
-        writer.table(slot, _DOUBLE_SHAPE, value)
+        writer.table(slot, shape, value)
+
+
+def _kind_of(value: Value) -> tuple[int, Shape]:
+    """The number in the union, and for a scalar the shape of its table."""
+    if isinstance(value, Tensor):
+        return schema.UNION_TENSOR, _TENSOR_BP09
+    if isinstance(value, bool):  # before int, which it is as well
+        return schema.UNION_BOOL, _BOOL
+    if isinstance(value, int):
+        return schema.UNION_INT, _INT
+    return schema.UNION_DOUBLE, _DOUBLE
 
 
 def _put_tensor(
@@ -204,17 +235,17 @@ def _put_tolerances(writer: Writer, slot: int, tolerances: list[Tolerance]) -> N
         stated: list[tuple[int, str, object]] = [
             (field, "d", value)
             for field, value in (
-                (0, tolerance.rtol),
-                (1, tolerance.atol),
-                (2, tolerance.max_outlier_share or None),
-                (3, tolerance.min_sqnr_db),
-                (4, tolerance.min_cosine),
+                (schema.TOLERANCE_RTOL, tolerance.rtol),
+                (schema.TOLERANCE_ATOL, tolerance.atol),
+                (schema.TOLERANCE_MAX_OUTLIER_SHARE, tolerance.max_outlier_share or None),
+                (schema.TOLERANCE_MIN_SQNR_DB, tolerance.min_sqnr_db),
+                (schema.TOLERANCE_MIN_COSINE, tolerance.min_cosine),
             )
             if value is not None
         ]
         if tolerance.nan_policy:
-            stated.append((5, "b", int(tolerance.nan_policy)))
+            stated.append((schema.TOLERANCE_NAN_POLICY, "b", int(tolerance.nan_policy)))
         if tolerance.not_compared:
-            stated.append((6, "?", True))
+            stated.append((schema.TOLERANCE_NOT_COMPARED, "?", True))
         shape = Shape([(field, code) for field, code, _ in stated])
         writer.table(first + 4 * index, shape, *[value for _, _, value in stated])

@@ -13,11 +13,11 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+from bpte.format.schema import MAX_FIELDS
+
 _U16 = struct.Struct("<H").unpack_from
 _I32 = struct.Struct("<i").unpack_from
 _U32 = struct.Struct("<I").unpack_from
-
-_MAX_FIELDS = 7  # as many as any table of the schema has; what lies behind is a later version's
 
 
 class Malformed(Exception):
@@ -64,9 +64,10 @@ class Reader:
         size = _U16(self.data, vtable)[0]
         if size & 1 or vtable + size > self.size:
             raise Malformed(vtable, "a vtable leaves the metadata")
-        count = min(max(size - 4, 0) // 2, _MAX_FIELDS)
+        # What lies after the fields that the schema has is a later version's.
+        count = min(max(size - 4, 0) // 2, MAX_FIELDS)
         slots: tuple[int, ...] = struct.unpack_from(f"<{count}H", self.data, vtable + 4)
-        return (*slots, *[0] * (_MAX_FIELDS - count))
+        return (*slots, *[0] * (MAX_FIELDS - count))
 
     def scalar(self, field: int, unpacker: struct.Struct, default: Any) -> Any:
         """The scalar at ``field``; ``default`` when that is 0, which stands for absent."""
@@ -123,23 +124,22 @@ class Reader:
         return first, count
 
 
-_SIZES = {"b": 1, "B": 1, "?": 1, "I": 4, "i": 4, "q": 8, "d": 8, "QQI4x": 24}
-
-
 class Shape:
     """The layout of one kind of table: which fields it has. ``fields`` gives (field id, struct
-    code) in the order in which ``Writer.table`` takes the values; code ``I`` for an offset."""
+    code) in the order in which ``Writer.table`` takes the values; code ``I`` for an offset. A
+    struct's code is all of its members', and the widest of them has 8 bytes."""
 
     __slots__ = ("_order", "_packer", "slots", "vtable", "wide")
 
     def __init__(self, fields: Sequence[tuple[int, str]]) -> None:
-        order = sorted(range(len(fields)), key=lambda i: (-min(_SIZES[fields[i][1]], 8), i))
-        self.wide = any(_SIZES[code] >= 8 for _, code in fields)
+        sizes = [struct.calcsize(f"<{code}") for _, code in fields]
+        order = sorted(range(len(fields)), key=lambda i: (-min(sizes[i], 8), i))
+        self.wide = any(size >= 8 for size in sizes)
         slots = [0] * len(fields)
         at = 4
         for i in order:
             slots[i] = at
-            at += _SIZES[fields[i][1]]
+            at += sizes[i]
         self.slots = slots
         """Offset of each field in the table, in the order given."""
         count = max((field for field, _ in fields), default=-1) + 1

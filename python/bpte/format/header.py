@@ -9,8 +9,17 @@ from typing import NamedTuple
 from bpte.format import layout
 from bpte.format.rules import BundleError, Rule
 
-BP08 = b"BP08"
-BP09 = b"BP09"
+BP08 = "bp08"
+"""ExecuTorch 1.x's own format."""
+BP09 = "bp09"
+FORMATS = (BP09, BP08)
+"""As users name them, the usual one first."""
+
+
+def identifier(format: str) -> bytes:
+    """Bytes 4 to 7 of a file of this format."""
+    return format.upper().encode("ascii")
+
 
 KNOWN_FEATURES = 0
 """Bits of ``required_features`` that this reader understands: none is defined yet."""
@@ -30,7 +39,7 @@ class Header(NamedTuple):
     """The extended header; for BP08 the same facts as far as it has them, the rest zero."""
 
     format: str
-    """``"bp08"`` or ``"bp09"``."""
+    """One of ``FORMATS``."""
     file_size: int
     metadata_size: int
     segment_base_offset: int = 0
@@ -48,15 +57,15 @@ def parse(first_bytes: bytes, real_size: int) -> Header:
     """
     if real_size < 8:
         raise BundleError(Rule.TOO_SHORT, value=real_size, expected=8)
-    identifier = first_bytes[4:8]
-    if identifier[:2] != b"BP":
-        raise BundleError(Rule.NOT_A_BUNDLE, offset=4, value=identifier)
-    if identifier == BP08:
+    found = first_bytes[4:8]
+    if found[:2] != b"BP":
+        raise BundleError(Rule.NOT_A_BUNDLE, offset=4, value=found)
+    if found == identifier(BP08):
         if real_size < _MIN_SIZE_BP08:
             raise BundleError(Rule.TOO_SHORT, value=real_size, expected=_MIN_SIZE_BP08)
-        return Header("bp08", real_size, real_size)
-    if identifier != BP09:
-        raise BundleError(Rule.UNKNOWN_VERSION, offset=4, value=identifier)
+        return Header(BP08, real_size, real_size)
+    if found != identifier(BP09):
+        raise BundleError(Rule.UNKNOWN_VERSION, offset=4, value=found)
     if real_size < _MIN_SIZE:
         raise BundleError(Rule.TOO_SHORT, value=real_size, expected=_MIN_SIZE)
     (
@@ -102,7 +111,7 @@ def parse(first_bytes: bytes, real_size: int) -> Header:
     if real_size > file_size:
         raise fault(Rule.TRAILING_BYTES, 8, real_size, file_size)
     return Header(
-        "bp09",
+        BP09,
         file_size,
         metadata_size,
         base_offset,

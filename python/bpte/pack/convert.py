@@ -9,6 +9,7 @@ from collections.abc import Callable
 from bpte.bundle import Bundle
 from bpte.files.transfer import Progress
 from bpte.format import layout
+from bpte.format.header import BP09
 from bpte.format.metadata import Tensor
 from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
 from bpte.pack.program_source import FileRun
@@ -49,7 +50,7 @@ def convert(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
-    format: str = "bp09",
+    format: str = BP09,
     alignment: int | None = None,
     payload_alignment: int = layout.PAYLOAD_ALIGNMENT,
     drop: bool = False,

@@ -24,8 +24,6 @@ from bpte.pack.tensors import PackError, TensorData, flatten, normalise
 
 Tolerances = Tolerance | Sequence[Tolerance] | None
 
-FORMATS = ("bp09", "bp08")
-
 
 class MethodTestCase:
     """One run of a method: its inputs and, if the results are to be judged, the expected outputs.
@@ -100,7 +98,7 @@ class BundledProgram:
         self,
         path: str | os.PathLike[str],
         *,
-        format: str = "bp09",
+        format: str = header.BP09,
         alignment: int | None = None,
         payload_alignment: int = layout.PAYLOAD_ALIGNMENT,
         fit: str = "strict",
@@ -141,7 +139,7 @@ class BundledProgram:
     def to_bytes(
         self,
         *,
-        format: str = "bp09",
+        format: str = header.BP09,
         alignment: int | None = None,
         payload_alignment: int = layout.PAYLOAD_ALIGNMENT,
         fit: str = "strict",
@@ -157,7 +155,9 @@ class BundledProgram:
             writer.write(file.fileno(), None)
             return file.read()
 
-    def check(self, *, format: str = "bp09", fit: str = "strict", drop: bool = False) -> list[str]:
+    def check(
+        self, *, format: str = header.BP09, fit: str = "strict", drop: bool = False
+    ) -> list[str]:
         """All that ``save`` would refuse before it writes; gives its notes."""
         with self._writer(format, None, layout.PAYLOAD_ALIGNMENT, fit, drop) as writer:
             return writer.notes
@@ -175,8 +175,8 @@ class BundledProgram:
         """What writes this bundle, when all that can be said against it has been looked at."""
         from bpte.pack import fit as fitting
 
-        if format not in FORMATS:
-            raise PackError(f"unknown format {format!r}, there are {', '.join(FORMATS)}")
+        if format not in header.FORMATS:
+            raise PackError(f"unknown format {format!r}, there are {', '.join(header.FORMATS)}")
         _check_alignment("alignment", alignment, layout.MIN_PROGRAM_ALIGNMENT)
         _check_alignment("payload_alignment", payload_alignment, layout.PAYLOAD_ALIGNMENT)
         with contextlib.ExitStack() as sources:
@@ -196,7 +196,7 @@ class BundledProgram:
             suites = _normalise(self.method_test_suites)
             strings = _strings(self.metadata)
             suites, notes = fitting.fit(program, suites, fit)
-            if format == "bp08":
+            if format == header.BP08:
                 notes += _dropped(suites, self.named_data, self.metadata, drop)
                 yield _Bp08(suites, program, notes, alignment)
             else:

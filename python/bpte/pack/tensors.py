@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bpte.format.metadata import MAX_RANK
 from bpte.format.rules import Place
 from bpte.format.scalar_type import ELEMENT_SIZE, ScalarType, from_name, numpy_dtype
 from bpte.text import printable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _CHUNK = 4 << 20
-MAX_RANK = 16
 
 
 class PackError(ValueError):

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from typing import Any, TypeAlias
 
+from bpte.format.metadata import MAX_RANK
+
 PREFIX = b"#bpte "
 PROTOCOL = 1
 
@@ -180,7 +182,6 @@ _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,16}\Z")
 _CRC = re.compile(r"[0-9a-fA-F]{8}\Z")
 _U64 = 1 << 64
-_MAX_RANK = 16
 _MAX_OUTPUTS = 65536
 
 
@@ -274,8 +275,8 @@ class _Fields:
         if not self.has(key):
             return None
         value = self._members[key]
-        if not isinstance(value, list) or len(value) > _MAX_RANK:
-            raise self._refuse(key, f"an array of at most {_MAX_RANK} integers")
+        if not isinstance(value, list) or len(value) > MAX_RANK:
+            raise self._refuse(key, f"an array of at most {MAX_RANK} integers")
         for item in value:
             if type(item) is not int or not 0 <= item < _U64:
                 raise self._refuse(key, "an array of integers")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bpte.bundle import Bundle
 from bpte.devtools.bundled_program import schema
 from bpte.devtools.bundled_program.version import BUNDLED_PROGRAM_SCHEMA_VERSION
+from bpte.format.header import BP08
 from bpte.format.metadata import Tensor, Value
 from bpte.format.scalar_type import ScalarType
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def serialize_from_bundled_program_to_flatbuffer(bundled_program: BundledProgram) -> bytes:
     """A BP08 file's bytes. For a large program, ``bundled_program.bundle.save(path,
     format="bp08")`` streams instead. Raises ``PackError``."""
-    return bundled_program.bundle.to_bytes(format="bp08", fit="relayout", drop=True)
+    return bundled_program.bundle.to_bytes(format=BP08, fit="relayout", drop=True)
 
 
 def deserialize_from_flatbuffer_to_bundled_program(flatbuffer: Buffer) -> schema.BundledProgram:

@@ -2,7 +2,7 @@
 #pragma once
 
 // schema/bpte.fbs as numbers: each table's fields by their index, each struct by its bytes.
-// tests/format/test_schema_numbers.py holds the two against each other.
+// tests/contract/test_schema_numbers.py holds the two against each other.
 
 #include <bpte/core/internal/flatbuffer.h>
 
