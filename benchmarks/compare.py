@@ -35,6 +35,8 @@ DTYPES = {
     "bfloat16": (15, ml_dtypes.bfloat16),
     "float64": (7, np.float64),
     "int8": (1, np.int8),
+    "uint8": (0, np.uint8),
+    "int16": (2, np.int16),
     "int32": (3, np.int32),
     "int64": (4, np.int64),
 }
@@ -101,11 +103,48 @@ def best(rounds: int, calls: dict[str, Callable[[], object]]) -> dict[str, float
 
 def show(title: str, times: dict[str, float], nbytes: int, count: int) -> None:
     print(f"\n{title}")
-    print(f"  {'':34} {'GB/s':>7} {'ns/element':>11} {'of memcpy':>10} {'judge is faster':>16}")
+    rival = f"{'judge is faster':>16}" if "judge" in times else ""
+    print(f"  {'':34} {'GB/s':>7} {'ns/element':>11} {'of memcpy':>10} {rival}")
     for name, seconds in times.items():
         rate = f"{nbytes / seconds / 1e9:7.2f} {seconds / count * 1e9:11.3f}"
-        ratio = f"{times['memcpy'] / seconds:10.2f} {seconds / times['judge']:15.2f}x"
-        print(f"  {name:34} {rate} {ratio}")
+        ratio = f"{times['memcpy'] / seconds:10.2f}"
+        faster = f"{seconds / times['judge']:15.2f}x" if "judge" in times else ""
+        print(f"  {name:34} {rate} {ratio} {faster}".rstrip())
+
+
+def data_sets(
+    rng: np.random.Generator, e: np.ndarray, by: int | float
+) -> dict[str, np.ndarray]:
+    """The actual values: equal, 5 % of them `by` off, and all of them by 1 to 20 times that."""
+    some = np.where(rng.random(e.size, np.float32) < 0.05, e + e.dtype.type(by), e)
+    factors = rng.integers(1, 21, e.size, np.uint8).astype(e.dtype)
+    return {
+        "equal": e.copy(),
+        "5 % off by one": some.astype(e.dtype),
+        "all wrong": (e + factors * e.dtype.type(by)).astype(e.dtype),
+    }
+
+
+def show_dtype(
+    judge: ctypes.CDLL,
+    rng: np.random.Generator,
+    name: str,
+    number: int,
+    dtype: np.dtype,
+    count: int,
+    rounds: int,
+) -> None:
+    integer = dtype.kind in "iu"
+    values = rng.standard_normal(count, np.float32)
+    e = (values * 30 + (128 if dtype.kind == "u" else 0) if integer else values).astype(dtype)
+    to = np.empty_like(e)
+    size = ctypes.c_size_t(e.nbytes)
+    calls: dict[str, Callable[[], object]] = {
+        "memcpy": lambda: judge.copy_bytes(pointer(to), pointer(e), size)
+    }
+    for what, a in data_sets(rng, e, 1 if integer else 0.25).items():
+        calls[what] = judging(judge, number, (count,), ((e, (0,)), (a, (0,))))
+    show(name, best(rounds, calls), e.nbytes, count)
 
 
 def main() -> None:
@@ -149,16 +188,7 @@ def main() -> None:
     show("float32, harder", best(rounds, calls), e.nbytes, count)
 
     for name, (number, numpy_type) in DTYPES.items():
-        scale = 100 if name.startswith("int") else 1
-        e = (signal * scale).astype(numpy_type)
-        a, to = e.copy(), np.empty_like(e)
-        size = ctypes.c_size_t(e.nbytes)
-
-        def copy(e: np.ndarray = e, to: np.ndarray = to, size: ctypes.c_size_t = size) -> None:
-            judge.copy_bytes(pointer(to), pointer(e), size)
-
-        calls = {"memcpy": copy, "judge": judging(judge, number, (count,), ((e, (0,)), (a, (0,))))}
-        show(name, best(rounds, calls), e.nbytes, count)
+        show_dtype(judge, rng, name, number, np.dtype(numpy_type), count, rounds)
 
 
 if __name__ == "__main__":

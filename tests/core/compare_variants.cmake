@@ -8,10 +8,12 @@ set(small_definition BPTE_CORE_SMALL=1)
 set(baseline_definition BPTE_CORE_NO_AVX2=1)
 foreach(variant IN ITEMS small baseline)
   add_library(bpte_compare_${variant} STATIC EXCLUDE_FROM_ALL
-    ${PROJECT_SOURCE_DIR}/runtime/bpte/core/blocks.cpp
     ${PROJECT_SOURCE_DIR}/runtime/bpte/core/compare.cpp
     ${PROJECT_SOURCE_DIR}/runtime/bpte/core/crc32.cpp
     ${PROJECT_SOURCE_DIR}/runtime/bpte/core/scalar_type.cpp
+    ${PROJECT_SOURCE_DIR}/runtime/bpte/core/internal/judge_blocks.cpp
+    ${PROJECT_SOURCE_DIR}/runtime/bpte/core/internal/vector_kernels.cpp
+    ${PROJECT_SOURCE_DIR}/runtime/bpte/core/internal/walk.cpp
   )
   target_include_directories(bpte_compare_${variant} PUBLIC ${PROJECT_SOURCE_DIR}/runtime)
   target_compile_definitions(bpte_compare_${variant} PRIVATE ${${variant}_definition})

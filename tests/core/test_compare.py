@@ -15,8 +15,10 @@ import math
 import struct
 import subprocess
 import zlib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -379,6 +381,89 @@ def test_generated_tensors(tool: Tool, dtype: int) -> None:
             Tensor(dtype, a, other, skew=int(rng.integers(8))),
             Tolerance(rtol, atol, share, nan_policy=policy),
         )
+
+
+INTEGERS = [d for d in DTYPES if d not in FLOATS]
+
+
+def exact_statistics(e: np.ndarray[Any, Any], a: np.ndarray[Any, Any]) -> dict[str, Fraction]:
+    """Of integers of at most 16 bits."""
+    pairs = Counter(zip(e.ravel().tolist(), a.ravel().tolist(), strict=True))
+    by_size: dict[int, int] = defaultdict(int)  # errors, by what they are relative to
+    for (x, y), count in pairs.items():
+        by_size[abs(int(x))] += abs(int(y) - int(x)) * count
+    errors = sum(by_size.values())
+    by_size.pop(0, None)
+    relative = sum((Fraction(n, d) for d, n in by_size.items()), Fraction(0))
+    with_relative = sum(count for (x, _), count in pairs.items() if x)
+    return {
+        "max_abs": Fraction(max(abs(int(y) - int(x)) for x, y in pairs)),
+        "mean_abs": Fraction(errors, e.size),
+        "max_rel": max(
+            (Fraction(abs(int(y) - int(x)), abs(int(x))) for x, y in pairs if x), default=Fraction(0)
+        ),
+        "mean_rel": relative / max(1, with_relative),
+    }
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=lambda d: DTYPES[d].name)
+@pytest.mark.parametrize("differ", ["equal", "few", "all", "extremes", "zeros"])
+def test_long_integers(tool: Tool, dtype: int, differ: str) -> None:
+    """Several blocks of every size, in place and gathered, against exact fractions."""
+    rng = np.random.default_rng(dtype)
+    numpy_type = DTYPES[dtype]
+    shape = (3, 71, 61)
+    low, high = (0, 1) if dtype == 11 else (np.iinfo(numpy_type).min, np.iinfo(numpy_type).max)
+    e = random_values(rng, dtype, shape)
+    a = {
+        "equal": lambda: e.copy(),
+        "few": lambda: disturb(rng, dtype, e, 0.05),
+        "all": lambda: random_values(rng, dtype, shape),
+        "extremes": lambda: rng.choice(np.array([low, high], numpy_type), shape),
+        "zeros": lambda: disturb(rng, dtype, e, 1.0),
+    }[differ]()
+    if differ == "extremes":
+        e = rng.choice(np.array([low, high], numpy_type), shape)
+    elif differ == "zeros":
+        e = np.zeros_like(e)
+    exact = exact_statistics(e, a) if numpy_type.itemsize <= 2 else {}
+    last = tuple(range(len(shape)))[::-1]
+    logical = tuple(range(len(shape)))
+    for orders, (rtol, atol) in (
+        ((logical, logical), (0.0, 0.0)),
+        ((logical, logical), (0.01, 2.5)),
+        ((last, last), (0.0, 1.0)),
+        ((logical, last), (0.1, 0.0)),
+        ((last, logical), (0.0, 1e30)),
+    ):
+        answer = check(
+            tool,
+            Tensor(dtype, e, orders[0], skew=3),
+            Tensor(dtype, a, orders[1], skew=5),
+            Tolerance(rtol, atol),
+        )
+        for name, wanted in exact.items():
+            allowed = Fraction(1, 10**14) * wanted if name == "mean_rel" else 0
+            seen = Fraction(answer.statistics[name])
+            assert abs(seen - Fraction(float(wanted))) <= allowed, name
+
+
+def test_variants_agree_to_the_bit_on_short_integers(
+    cpp_tool: Callable[[str], Path],
+) -> None:
+    """Their sums are exact, but for that of the relative errors, and so is what is made of them."""
+    tools = [Tool(cpp_tool(name)) for name in VARIANTS]
+    rng = np.random.default_rng(5)
+    for dtype in (0, 1, 2, 11, 27):
+        for size in (1, 31, 33, 4095, 4097, 20_000):
+            e = random_values(rng, dtype, (size,))
+            a = disturb(rng, dtype, e, rng.choice([0.0, 0.05, 1.0]))
+            answers = [t.compare(Tensor(dtype, e), Tensor(dtype, a)) for t in tools]
+            relative = [answer.statistics.pop("mean_rel") for answer in answers]
+            assert relative == pytest.approx([relative[0]] * 3, rel=1e-14)
+            assert answers[0] == answers[1] == answers[2]
+    for t in tools:
+        t.close()
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: DTYPES[d].name)

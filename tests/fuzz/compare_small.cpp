@@ -6,6 +6,7 @@
 #undef BPTE_CORE_SMALL
 #define BPTE_CORE_SMALL 1
 #include "../../runtime/bpte/core/compare.cpp"
+#include "../../runtime/bpte/core/internal/walk.cpp"
 #include "../../runtime/bpte/core/scalar_type.cpp"
 
 extern "C" void compare_small(const void* expected, const void* actual, const void* tolerance,

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/compare.h>
+#include <bpte/core/internal/half.h>
+#include <bpte/core/scalar_type.h>
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace bpte {
+namespace internal {
+
+// How a stored element is read; the table of scalar types names one of these for each type. The
+// value's own type, floating-point, signed or unsigned, says how it is compared and shown.
+namespace encoding {
+
+struct Plain {
+  template <typename T>
+  static T value(T stored) {
+    return stored;
+  }
+};
+
+struct Bool {
+  static uint8_t value(uint8_t stored) { return stored != 0 ? 1 : 0; }
+};
+
+struct Half {
+  static float value(uint16_t stored) { return float_from_half(stored); }
+};
+
+struct BFloat16 {
+  static float value(uint16_t stored) { return float_from_bfloat16(stored); }
+};
+
+}  // namespace encoding
+
+/// One element: its value as a double, and an integer's exactly, as 64 bits of two's complement.
+struct Element {
+  double real;
+  uint64_t bits;
+};
+
+template <typename Encoding, typename Stored>
+Element load_as(const uint8_t* bytes) {
+  Stored stored;
+  std::memcpy(&stored, bytes, sizeof(stored));
+  const auto value = Encoding::value(stored);
+  if constexpr (std::is_floating_point_v<decltype(value)>) {
+    return {value, 0};
+  } else {
+    return {static_cast<double>(value), static_cast<uint64_t>(value)};
+  }
+}
+
+/// The element of a type that a bundle carries; `bytes` need not be aligned.
+inline Element load(ScalarType type, const uint8_t* bytes) {
+  switch (type) {
+#define BPTE_ROW(enumerator, number, name, stored, encoded, ...) \
+  case ScalarType::enumerator:                                   \
+    return load_as<encoding::encoded, stored>(bytes);
+    BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
+#undef BPTE_ROW
+  }
+  return {0, 0};
+}
+
+template <typename Value>
+constexpr Number::Kind number_kind_of() {
+  return std::is_floating_point_v<Value> ? Number::Kind::kDouble
+         : std::is_signed_v<Value>       ? Number::Kind::kInt
+                                         : Number::Kind::kUInt;
+}
+
+/// How the values of a type that a bundle carries are compared and shown.
+inline Number::Kind number_kind(ScalarType type) {
+  switch (type) {
+#define BPTE_ROW(enumerator, number, name, stored, encoded, ...) \
+  case ScalarType::enumerator:                                   \
+    return number_kind_of<decltype(encoding::encoded::value(stored{}))>();
+    BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
+#undef BPTE_ROW
+  }
+  return Number::Kind::kUInt;
+}
+
+}  // namespace internal
+}  // namespace bpte
