@@ -17,7 +17,8 @@ import pytest
 
 import bpte
 from bpte.files import transfer
-from bpte.files.atomic import SameFileError
+from bpte.files.access import SameFileError
+from bpte.files.atomic import temporary_name
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
@@ -104,7 +105,7 @@ def test_a_limit_on_the_size_of_files(source: Path, old: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-c", "import sys; from bpte.cli import main; sys.exit(main())"),
-            *("pack", source, "-o", old),
+            *("pack", source, "--case", "in=1", "--no-fit", "-o", old),
         ],
         capture_output=True,
         text=True,
@@ -260,7 +261,7 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
 
 def test_litter_of_the_dead_is_removed_and_that_of_the_living_is_not(old: Path) -> None:
     folder = old.parent
-    dead = folder / ".m.bpte.bpte-tmp-0123456789ab"
+    dead = folder / temporary_name("m.bpte")
     dead.write_bytes(b"partial")
     other = folder / ".other.txt"
     other.write_bytes(b"not ours")

@@ -6,9 +6,10 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from bpte.files.access import SourceError
 from bpte.files.checksum import crc32
 
 if TYPE_CHECKING:
@@ -25,10 +26,6 @@ _HASH_STEP = 256 << 10  # stays in the cache between reading and hashing
 _WRITE_STEP = 4 << 20
 
 
-class SourceError(OSError):
-    """A source gave fewer bytes than it had announced, or changed while it was read."""
-
-
 def write_all(fd: int, data: Buffer, offset: int) -> None:
     """pwrite until all is written."""
     view = memoryview(data).cast("B")
@@ -41,18 +38,96 @@ def write_all(fd: int, data: Buffer, offset: int) -> None:
 def write_blocks(
     fd: int, offset: int, blocks: Iterable[Buffer], progress: Progress | None = None, crc: int = 0
 ) -> tuple[int, int]:
-    """Writes blocks one behind the other; gives (bytes written, CRC-32 continued from ``crc``)."""
+    """Writes blocks one after another; gives (bytes written, CRC-32 continued from ``crc``).
+
+    The checksum is that of the bytes that arrived. A block that somebody else may change meanwhile,
+    as is a mapped file or another thread's array, is therefore read back from ``fd``, which must be
+    open for reading too. Raises ``SourceError`` for a block whose memory is gone: a mapped file
+    that was cut short.
+    """
     total = 0
     for block in blocks:
         view = memoryview(block).cast("B")
         for at in range(0, len(view), _WRITE_STEP):
             step = view[at : at + _WRITE_STEP]
-            write_all(fd, step, offset + total)
-            crc = crc32(step, crc)
+            _write_block(fd, step, offset + total)
+            if isinstance(block, bytes):
+                crc = crc32(step, crc)
+            else:
+                crc = crc_of_file(fd, offset + total, len(step), None, crc)
             total += len(step)
             if progress:
                 progress(len(step))
     return total, crc
+
+
+def _write_block(fd: int, block: memoryview, offset: int) -> None:
+    try:
+        write_all(fd, block, offset)
+    except OSError as error:
+        if error.errno != errno.EFAULT:
+            raise
+        raise SourceError(errno.EIO, "the memory of a value is gone: a file cut short?") from None
+
+
+def read_run(fd: int, offset: int, size: int) -> bytes:
+    """A run of a file. Raises ``SourceError`` when the file ends before it does."""
+    pieces = []
+    end = offset + size
+    while offset < end:
+        piece = os.pread(fd, end - offset, offset)
+        if not piece:
+            raise _too_short(offset, end)
+        pieces.append(piece)
+        offset += len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def read_blocks(fd: int, offset: int, size: int) -> Iterator[bytes]:
+    """A run of a file, block by block: a small one first, for who wants to see the beginning only.
+    Raises ``SourceError`` when the file ends before it does."""
+    end = offset + size
+    step = _HASH_STEP
+    while offset < end:
+        block = read_run(fd, offset, min(step, end - offset))
+        yield block
+        offset += len(block)
+        step = _WRITE_STEP
+
+
+def first_nonzero(fd: int, start: int, end: int) -> int | None:
+    """The offset of the first byte in a run of a file that is not zero, ``None`` without one.
+
+    Holes of the file are not read. Raises ``SourceError`` when the file ends before the run does.
+    """
+    at = start
+    while at < end:
+        at = _next_data(fd, at, end)
+        if at >= end:
+            break
+        block = read_run(fd, at, min(_HASH_STEP, end - at))
+        rest = block.lstrip(b"\0")
+        if rest:
+            return at + len(block) - len(rest)
+        at += len(block)
+    if start < end and os.fstat(fd).st_size < end:
+        raise _too_short(os.fstat(fd).st_size, end)
+    return None
+
+
+def _next_data(fd: int, at: int, end: int) -> int:
+    """The first offset from ``at`` on that does not lie in a hole."""
+    if not hasattr(os, "SEEK_DATA"):
+        return at
+    try:
+        return os.lseek(fd, at, os.SEEK_DATA)
+    except OSError as error:
+        # ENXIO: nothing but a hole follows, or the file ends here. Otherwise it cannot tell.
+        return end if error.errno == errno.ENXIO else at
+
+
+def _too_short(found: int, expected: int) -> SourceError:
+    return SourceError(errno.EIO, f"ends at byte {found}, {expected} were expected")
 
 
 def crc_of_file(
@@ -66,7 +141,7 @@ def crc_of_file(
         step = view[: min(len(buffer), end - offset)]
         count = os.preadv(fd, [step], offset)
         if count == 0:
-            raise SourceError(errno.EIO, f"ends at byte {offset}, {end} were expected")
+            raise _too_short(offset, end)
         crc = crc32(step[:count], crc)
         offset += count
         if progress:
@@ -188,10 +263,7 @@ def _copy(
             if len(steps) > 1:
                 steps.pop(0)
                 continue
-            raise SourceError(
-                errno.EIO, f"the source ends at byte {source_offset + done}, "
-                f"{source_offset + size} were expected",
-            )  # fmt: skip
+            raise _too_short(source_offset + done, source_offset + size)
         done += count
         if arrived:
             arrived(count)
