@@ -88,6 +88,8 @@ class AtomicFile:
             with contextlib.suppress(OSError):
                 self._temporary.unlink()
         os.close(self.fd)
+        if isinstance(error, access.SourceError):
+            return  # not this file's fault
         if isinstance(error, OSError) and error.filename is None and error.errno is not None:
             # Raised by a call on the descriptor, which knows no name.
             raise OSError(error.errno, os.strerror(error.errno), str(self.path)) from error

@@ -100,30 +100,33 @@ def first_nonzero(fd: int, start: int, end: int) -> int | None:
 
     Holes of the file are not read. Raises ``SourceError`` when the file ends before the run does.
     """
-    at = start
-    while at < end:
-        at = _next_data(fd, at, end)
-        if at >= end:
-            break
-        block = read_run(fd, at, min(_HASH_STEP, end - at))
-        rest = block.lstrip(b"\0")
-        if rest:
-            return at + len(block) - len(rest)
-        at += len(block)
-    if start < end and os.fstat(fd).st_size < end:
-        raise _too_short(os.fstat(fd).st_size, end)
+    for at, stop in _data_runs(fd, start, end):
+        while at < stop:
+            block = read_run(fd, at, min(_HASH_STEP, stop - at))
+            rest = block.lstrip(b"\0")
+            if rest:
+                return at + len(block) - len(rest)
+            at += len(block)
+    size = os.fstat(fd).st_size
+    if start < end and size < end:
+        raise _too_short(size, end)
     return None
 
 
-def _next_data(fd: int, at: int, end: int) -> int:
-    """The first offset from ``at`` on that does not lie in a hole."""
-    if not hasattr(os, "SEEK_DATA"):
-        return at
-    try:
-        return os.lseek(fd, at, os.SEEK_DATA)
-    except OSError as error:
-        # ENXIO: nothing but a hole follows, or the file ends here. Otherwise it cannot tell.
-        return end if error.errno == errno.ENXIO else at
+def _data_runs(fd: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The parts of a run that are not holes, as far as the file system tells."""
+    at = start
+    while at < end:
+        try:
+            at = os.lseek(fd, at, os.SEEK_DATA)
+            hole = os.lseek(fd, at, os.SEEK_HOLE)
+        except (OSError, AttributeError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENXIO:
+                return  # nothing but a hole follows, or the file ends here
+            hole = end  # it cannot tell
+        if at < end:
+            yield at, min(hole, end)
+        at = hole
 
 
 def _too_short(found: int, expected: int) -> SourceError:

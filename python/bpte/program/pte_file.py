@@ -23,6 +23,15 @@ def is_program(first: bytes) -> bool:
     return first[4:6] == b"ET"
 
 
+def is_program_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins like an ExecuTorch program. Raises ``OSError``."""
+    fd = access.open_input(path)
+    try:
+        return is_program(os.pread(fd, PROBE_SIZE, 0))
+    finally:
+        os.close(fd)
+
+
 def program_size(first: bytes, file_size: int) -> int:
     """Bytes of a file's FlatBuffer part, as its first bytes state it: at most all."""
     parsed = _header.parse(first)

@@ -14,6 +14,8 @@ from typing import Any
 from bpte.files import toml
 from bpte.text import printable
 
+from bpte.files import access
+
 
 class BoardError(Exception):
     """No such board, or a board.toml that breaks a rule; the message names file and key."""
@@ -257,6 +259,8 @@ def _peripherals(path: Path, table: _Table | None, required: bool) -> dict[str, 
 def load_board(folder: Path) -> Board:
     """Reads folder/board.toml. Raises BoardError."""
     path = folder / "board.toml"
+    for file in folder.glob("*"):  # cmake reads the others
+        access.reads_path(file)
     try:
         root = _Table(path, toml.parse(path.read_bytes()))
     except OSError as error:
