@@ -217,7 +217,7 @@ def output_orders(data: bytes) -> list[list[int]]:
 
 def test_external_constants_are_not_lost_in_silence(tmp_path: Path) -> None:
     manager = exported(torch.nn.Linear(3, 4), (torch.randn(2, 3),), external_constants=True)
-    with pytest.raises(bpte.PackError, match="external constants.* in ") as why:
+    with pytest.raises(bpte.PackError, match=r"external constants.* in ") as why:
         bpte.BundledProgram(manager).save(tmp_path / "m.bpte")
     assert "bytes)" in str(why.value)
     assert list(tmp_path.iterdir()) == []

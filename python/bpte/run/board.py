@@ -259,8 +259,8 @@ def _peripherals(path: Path, table: _Table | None, required: bool) -> dict[str, 
 def load_board(folder: Path) -> Board:
     """Reads folder/board.toml. Raises BoardError."""
     path = folder / "board.toml"
-    for file in folder.glob("*"):  # cmake reads the others
-        access.reads_path(file)
+    for each in folder.glob("*"):  # cmake reads the others
+        access.reads_path(each)
     try:
         root = _Table(path, toml.parse(path.read_bytes()))
     except OSError as error:
