@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -194,16 +195,32 @@ def test_a_pipe_as_an_input_does_not_wait(
 
 
 def test_a_suite_file_may_be_a_pipe(folder: Path) -> None:
+    """As of bash's <(...). Arrays lie relative to it, so these have a whole path."""
     reading, writing = os.pipe()
-    os.write(writing, Path("suite.toml").read_bytes())
+    os.write(writing, Path("suite.toml").read_bytes().replace(b'["', f'["{folder}/'.encode()))
     os.close(writing)
     try:
-        # As of bash's <(...). Arrays lie relative to it, so these have a whole path.
         suite = f"/dev/fd/{reading}"
-        with access.command():
-            assert b"x.npy" in access.read_input(suite)
+        assert main(["pack", "model.pte", "--suite", suite, "-o", "out"]) == 0
     finally:
         os.close(reading)
+    with bpte.open("out", verify=True) as bundle:
+        assert np.array_equal(bundle.suites[0].test_cases[0].inputs[0], np.load("x.npy"))
+
+
+def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An array that is laid out anew is copied first. That fails for reasons of its own."""
+    np.save(tmp_path / "x.npy", np.ones((3, 4)))
+    case = bpte.MethodTestCase([load_array(tmp_path, "x.npy", None, (1, 0))])
+    bundled = bpte.BundledProgram(b"program", [bpte.MethodTestSuite("f", [case])])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bpte.files.transfer.write_all", full)
+    with pytest.raises(OSError, match=r"a copy of .*x\.npy") as caught:
+        bundled.save(tmp_path / "m.bpte")
+    assert caught.value.filename == tempfile.gettempdir()
 
 
 # ---- Inputs that change

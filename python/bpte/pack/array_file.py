@@ -8,6 +8,7 @@ file each time, and does not change, is checked.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import tempfile
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 
 from bpte.files import access, transfer
 from bpte.format.scalar_type import from_name, numpy_dtype
-from bpte.format.tensor_data import TensorData
+from bpte.format.tensor_data import TensorData, inverse
 from bpte.pack.tensors import PackError, check_array, from_numpy, memory_order
 
 _NPY_MAGIC = b"\x93NUMPY"
@@ -121,7 +122,6 @@ def _not_an_array(path: Path, name: str, magic: bytes) -> str:
 def _tensor(stored: _Stored, dtype: object, dim_order: Sequence[int] | None) -> TensorData:
     import numpy as np
 
-    item = stored.dtype.itemsize
     in_file = np.dtype(stored.dtype)
     little = in_file.newbyteorder("<")
     scalar_type = check_array(_viewed(np.empty(0, little), dtype).dtype, len(stored.shape))
@@ -137,15 +137,11 @@ def _tensor(stored: _Stored, dtype: object, dim_order: Sequence[int] | None) -> 
         return TensorData(scalar_type, stored.shape, order, lambda: reordered(order))
 
     def reordered(order: Sequence[int]) -> Iterator[Any]:
-        # Elements are taken from all over the file: from a copy that nobody else can cut short.
-        with tempfile.TemporaryFile() as copy:
-            transfer.write_blocks(copy.fileno(), 0, stored.blocks())
-            flat: Any = np.memmap(copy, in_file, "r", shape=(stored.size // item,))
+        with _private_copy(stored) as flat:
             if in_file != little:
                 flat = flat.astype(little)
             laid_out = _viewed(flat, dtype).reshape([stored.shape[d] for d in stored.dim_order])
-            back = np.argsort(stored.dim_order)
-            yield from from_numpy(laid_out.transpose(back), order).blocks()
+            yield from from_numpy(laid_out.transpose(inverse(stored.dim_order)), order).blocks()
 
     strides = [0] * len(stored.shape)
     step = 1
@@ -159,6 +155,23 @@ def _tensor(stored: _Stored, dtype: object, dim_order: Sequence[int] | None) -> 
     if sorted(dim_order) != list(range(len(stored.shape))):
         raise PackError(f"dim_order {list(dim_order)} is not a permutation of the dimensions")
     return data.reordered(dim_order)
+
+
+@contextlib.contextmanager
+def _private_copy(stored: _Stored) -> Iterator[Any]:
+    """The elements as a mapped array, of a copy that nobody else can cut short: to lay them out
+    anew, they are taken from all over the file."""
+    import numpy as np
+
+    with tempfile.TemporaryFile() as copy:
+        try:
+            transfer.write_blocks(copy.fileno(), 0, stored.blocks())
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            reason = f"{error.strerror} (for a copy of {stored.path})"
+            raise OSError(error.errno, reason, tempfile.gettempdir()) from None
+        yield np.memmap(copy, stored.dtype, "r")
 
 
 def _member(path: Path, member: str) -> Any:
