@@ -422,3 +422,25 @@ def test_array_files_that_are_wrong(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(bpte.PackError, match=message):
             load_array(tmp_path, name)
+
+
+@pytest.mark.parametrize("dtype", [None, "int64"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("{'descr': '|O', 'fortran_order': False, 'shape': (3,)}", "(" * 3000),
+        "{'descr': ('<i8', (3,)), 'fortran_order': False, 'shape': (3,)}",
+        "{'descr': '<i8', 'fortran_order': False, 'shape': (-3, -4)}",
+        "{'descr': '<i8', 'fortran_order': False, 'shape': (0, 3000000000)}",
+        "{'descr': '<i8', 'fortran_order': False, 'shape': (007,)}",
+    ],
+    ids=range(6),
+)
+def test_headers_of_array_files_that_are_wrong(
+    header: str, dtype: str | None, tmp_path: Path
+) -> None:
+    start = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header.encode()
+    (tmp_path / "x.npy").write_bytes(start + bytes(1000))
+    with pytest.raises(bpte.PackError):
+        case = bpte.MethodTestCase([load_array(tmp_path, "x.npy", dtype)])
+        bpte.BundledProgram(b"p", [bpte.MethodTestSuite("f", [case])]).to_bytes()

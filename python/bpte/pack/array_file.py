@@ -12,8 +12,6 @@ import contextlib
 import math
 import os
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,9 +22,6 @@ from bpte.format.tensor_data import TensorData, inverse
 from bpte.pack.tensors import PackError, check_array, from_numpy, memory_order
 
 _NPY_MAGIC = b"\x93NUMPY"
-# What np.load raises for a file that is not what it seems.
-_UNREADABLE = (ValueError, EOFError, NotImplementedError, RuntimeError, KeyError,
-               zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def load_array(
@@ -89,8 +84,10 @@ def _read_header(file: Any, path: Path, name: str) -> _Stored:
         if read is None:
             raise ValueError(f"version {version[0]}.{version[1]} of the format")
         shape, fortran, dtype = read(file)
-    except _UNREADABLE as error:
+    except Exception as error:  # of Python's tokenizer and parser too
         raise PackError(f"{path} is no .npy or .npz file: {error}") from None
+    if dtype.hasobject or dtype.subdtype is not None:
+        raise PackError(f"{path}: arrays of dtype {dtype} cannot be bundled")
     order = tuple(range(len(shape)))
     stored = _Stored(
         path,
@@ -185,10 +182,10 @@ def _member(path: Path, member: str) -> Any:
             if member in members:
                 return members[member]
             known = ", ".join(members) or "none"
-        except _UNREADABLE as error:
-            raise PackError(f"{path} is no .npz file: {error}") from None
         except MemoryError:
             raise PackError(f"{path}:{member} does not fit into memory") from None
+        except Exception as error:  # of zip archives, decompressors and numpy's parser
+            raise PackError(f"{path} is no .npz file: {error}") from None
     raise PackError(f"{path} has no member {member!r}, it has {known}")
 
 

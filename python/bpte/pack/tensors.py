@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 MAX_RANK = 16
+_MAX_SIZE = (1 << 31) - 1
 
 
 class PackError(ValueError):
@@ -68,6 +69,15 @@ def _is_dense(sizes: Sequence[int], strides: Sequence[int], order: Sequence[int]
 def normalise(value: object) -> TensorData | int | float | bool:
     """What a caller gave as one input or output. Raises ``PackError`` for what a bundle cannot
     carry."""
+    normal = _normalise(value)
+    if isinstance(normal, TensorData):
+        for size in normal.sizes:
+            if not 0 <= size <= _MAX_SIZE:
+                raise PackError(f"a dimension of {size}, at most {_MAX_SIZE} can be bundled")
+    return normal
+
+
+def _normalise(value: object) -> TensorData | int | float | bool:
     if isinstance(value, TensorData):
         return value
     if isinstance(value, bool):
@@ -86,7 +96,7 @@ def normalise(value: object) -> TensorData | int | float | bool:
         if isinstance(value, numpy.bool_):
             return bool(value)
         if isinstance(value, (numpy.integer, numpy.floating)):
-            return normalise(value.item())
+            return _normalise(value.item())
     if isinstance(value, float):
         return float(value)
     hint = ""
