@@ -180,7 +180,10 @@ def _member(path: Path, member: str) -> Any:
             if isinstance(members, np.ndarray):
                 raise ValueError("it is one array, without members")
             if member in members:
-                return members[member]
+                array = members[member]
+                if not isinstance(array, np.ndarray):
+                    raise ValueError(f"its member {member!r} is not an array")
+                return array
             known = ", ".join(members) or "none"
         except MemoryError:
             raise PackError(f"{path}:{member} does not fit into memory") from None

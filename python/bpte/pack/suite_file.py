@@ -15,6 +15,7 @@ from bpte.pack.array_file import load_array
 from bpte.pack.cases import MethodTestCase, MethodTestSuite
 from bpte.pack.tensors import PackError
 
+
 def load(path: str | os.PathLike[str]) -> tuple[list[MethodTestSuite], dict[str, str]]:
     """The suites and the metadata of a suite file. Raises ``PackError``, ``OSError``."""
     file = Path(path)

@@ -11,10 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from bpte.files import toml
+from bpte.files import access, toml
 from bpte.text import printable
-
-from bpte.files import access
 
 
 class BoardError(Exception):
@@ -262,7 +260,7 @@ def load_board(folder: Path) -> Board:
     for each in folder.glob("*"):  # cmake reads the others
         access.reads_path(each)
     try:
-        root = _Table(path, toml.parse(path.read_bytes()))
+        root = _Table(path, toml.parse(access.read_input(path)))
     except OSError as error:
         raise BoardError(f"{path}: {error.strerror}") from None
     except toml.TomlError as error:
