@@ -112,9 +112,7 @@ def show(title: str, times: dict[str, float], nbytes: int, count: int) -> None:
         print(f"  {name:34} {rate} {ratio} {faster}".rstrip())
 
 
-def data_sets(
-    rng: np.random.Generator, e: np.ndarray, by: int | float
-) -> dict[str, np.ndarray]:
+def data_sets(rng: np.random.Generator, e: np.ndarray, by: int | float) -> dict[str, np.ndarray]:
     """The actual values: equal, 5 % of them `by` off, and all of them by 1 to 20 times that."""
     some = np.where(rng.random(e.size, np.float32) < 0.05, e + e.dtype.type(by), e)
     factors = rng.integers(1, 21, e.size, np.uint8).astype(e.dtype)

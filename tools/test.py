@@ -77,6 +77,7 @@ class Stages:
         ok = self.check("ruff check", python, "-m", "ruff", "check", ".")
         ok &= self.check("ruff format", python, "-m", "ruff", "format", "--check", ".")
         ok &= self.check("mypy", python, "-m", "mypy")
+        ok &= self.check("import-linter", "lint-imports", "--no-cache")
         sources = [
             path
             for folder in SOURCES

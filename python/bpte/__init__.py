@@ -1,5 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bundled ExecuTorch programs: produce, check, convert, inspect and run ``.bpte`` files."""
+"""Bundled ExecuTorch programs: produce, check, convert, inspect and run ``.bpte`` files.
+
+The names are those of ``bpte._names``. They are imported when the first of them is asked for, so
+that start-up stays cheap.
+
+Who may import whom: ``cli`` and ``pytest_plugin`` import ``run``; that imports ``devtools``; that
+``pack``; that ``bundle`` and ``program``; those ``format`` and ``files``. Each imports what comes
+after it, nothing the other way round.
+"""
 
 from __future__ import annotations
 
@@ -10,64 +18,19 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing takes longer
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from bpte.bundle import Bundle
-    from bpte.bundle import open_bundle as open
-    from bpte.format.metadata import Segment, Tensor
-    from bpte.format.rules import BundleError, Place, Rule
-    from bpte.format.scalar_type import ScalarType
-    from bpte.format.tolerance import NanPolicy, Tolerance
-    from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
-    from bpte.pack.tensors import PackError, TensorData
-
-# Name -> (module, name there). Imported when first asked for: start-up stays cheap.
-_HOME = {
-    "Bundle": ("bpte.bundle", "Bundle"),
-    "BundleError": ("bpte.format.rules", "BundleError"),
-    "BundledProgram": ("bpte.pack.producer", "BundledProgram"),
-    "MethodTestCase": ("bpte.pack.producer", "MethodTestCase"),
-    "MethodTestSuite": ("bpte.pack.producer", "MethodTestSuite"),
-    "NanPolicy": ("bpte.format.tolerance", "NanPolicy"),
-    "PackError": ("bpte.pack.tensors", "PackError"),
-    "Place": ("bpte.format.rules", "Place"),
-    "Rule": ("bpte.format.rules", "Rule"),
-    "Saved": ("bpte.pack.producer", "Saved"),
-    "ScalarType": ("bpte.format.scalar_type", "ScalarType"),
-    "Segment": ("bpte.format.metadata", "Segment"),
-    "Tensor": ("bpte.format.metadata", "Tensor"),
-    "TensorData": ("bpte.pack.tensors", "TensorData"),
-    "Tolerance": ("bpte.format.tolerance", "Tolerance"),
-    "open": ("bpte.bundle", "open_bundle"),
-}
-
-__all__ = [
-    "Bundle",
-    "BundleError",
-    "BundledProgram",
-    "MethodTestCase",
-    "MethodTestSuite",
-    "NanPolicy",
-    "PackError",
-    "Place",
-    "Rule",
-    "Saved",
-    "ScalarType",
-    "Segment",
-    "Tensor",
-    "TensorData",
-    "Tolerance",
-    "__version__",
-    "open",
-]
+    from bpte._names import *  # noqa: F403
 
 
 def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
+    if name == "__all__":
+        return __dir__()
+    if name.startswith("_") or name not in __dir__():
         raise AttributeError(f"module 'bpte' has no attribute {name!r}")
-    value: object = getattr(import_module(home[0]), home[1])
+    value: object = getattr(import_module("bpte._names"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return __all__
+    public = {name for name in vars(import_module("bpte._names")) if not name.startswith("_")}
+    return sorted(public | {"__version__"})

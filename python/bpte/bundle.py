@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from bpte.files import transfer
+from bpte.files import access, transfer
 from bpte.files.checksum import crc32
 from bpte.files.transfer import Progress
 from bpte.format import header as _header
@@ -20,12 +20,11 @@ from bpte.format.decode import decode
 from bpte.format.flatbuffer import Reader
 from bpte.format.metadata import Segment, Tensor, Value
 from bpte.format.rules import NOWHERE, BundleError, Place, Rule
+from bpte.format.tensor_data import TensorData, inverse
 from bpte.format.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-    from bpte.pack.tensors import TensorData
 
 _PROBE = 128
 
@@ -95,10 +94,13 @@ class Bundle:
         """``verify``: checksums and padding too, see there. Raises ``OSError``, and ``BundleError``
         when the file breaks a rule."""
         self.path = Path(path)
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = access.open_input(path)
         self._map: mmap.mmap | bytes | None = None
         try:
-            self._read(os.fstat(self._fd).st_size)
+            status = os.fstat(self._fd)
+            self.file_state: access.FileState | None = access.file_state(status)
+            """The file as it was when it was opened; ``None`` for a bundle in memory."""
+            self._read(status.st_size)
             if verify:
                 self.verify()
         except BundleError as error:
@@ -115,6 +117,7 @@ class Bundle:
         bundle = cls.__new__(cls)
         bundle.path = Path("bytes")
         bundle._fd = -1
+        bundle.file_state = None
         bundle._map = bytes(data)
         bundle._read(len(bundle._bytes))
         return bundle
@@ -135,7 +138,7 @@ class Bundle:
                 )
             reader = Reader(self._bytes, size)
         else:
-            raw = self._bytes[: self.header.metadata_size]
+            raw = self._run(0, self.header.metadata_size)
             _header.check_metadata_crc(self.header, raw)
             reader = Reader(raw, len(raw))
         self._metadata = decode(reader, self.header)
@@ -228,7 +231,6 @@ class Bundle:
         import numpy as np
 
         from bpte.format.scalar_type import numpy_dtype
-        from bpte.pack.tensors import inverse
 
         dtype = numpy_dtype(value.scalar_type)
         extent = self.tensor_extent(value)
@@ -248,13 +250,15 @@ class Bundle:
         return flat.transpose(inverse(value.dim_order))
 
     def tensor_data(self, value: Tensor) -> TensorData:
-        """The tensor exactly as it is stored, for another bundle to store."""
-        from bpte.pack.tensors import TensorData
-
+        """The tensor exactly as it is stored, for another bundle to store. Its blocks are read from
+        the file (``SourceError`` when that has been cut short), so that the bundle must be open."""
         extent = self.tensor_extent(value)
 
-        def blocks() -> Iterator[memoryview]:
-            yield self._view(extent)
+        def blocks() -> Iterator[Buffer]:
+            if self._fd >= 0:
+                yield from transfer.read_blocks(self._fd, *extent)
+            else:
+                yield self._view(extent)
 
         return TensorData(value.scalar_type, value.sizes, value.dim_order, blocks)
 
@@ -271,6 +275,12 @@ class Bundle:
 
     def _extent(self, segment: Segment) -> layout.Extent:
         return layout.Extent(self.header.segment_base_offset + segment.offset, segment.size)
+
+    def _run(self, offset: int, size: int) -> bytes:
+        """A copy of a run of the file: whole, whatever becomes of the file."""
+        if self._fd >= 0:
+            return transfer.read_run(self._fd, offset, size)
+        return bytes(self._bytes[offset : offset + size])
 
     def _view(self, extent: layout.Extent) -> memoryview:
         return memoryview(self._bytes)[extent.offset : extent.end]
@@ -296,7 +306,7 @@ class Bundle:
                     crc = crc32(self._view(extent))
                 self.check_crc(index, crc)
                 end = extent.end
-        except transfer.SourceError as error:
+        except access.SourceError as error:
             raise BundleError(
                 Rule.READ_FAILED, path=str(self.path), detail=error.strerror
             ) from None
@@ -315,17 +325,21 @@ class Bundle:
             )
 
     def _check_padding(self, start: int, end: int, place: Place) -> None:
-        data = os.pread(self._fd, end - start, start) if self._fd >= 0 else self._bytes[start:end]
-        for index, byte in enumerate(data):
-            if byte:
-                raise BundleError(
-                    Rule.PADDING,
-                    place=place,
-                    offset=start + index,
-                    value=byte,
-                    expected=0,
-                    path=str(self.path),
-                )
+        if self._fd >= 0:
+            at = transfer.first_nonzero(self._fd, start, end)
+        else:
+            padding = self._bytes[start:end]
+            rest = padding.lstrip(b"\0")
+            at = end - len(rest) if rest else None
+        if at is not None:
+            raise BundleError(
+                Rule.PADDING,
+                place=place,
+                offset=at,
+                value=self._run(at, 1)[0],
+                expected=0,
+                path=str(self.path),
+            )
 
     def extract_program(
         self,
@@ -338,19 +352,21 @@ class Bundle:
         its checksum verified (BP09), or not at all. Raises ``OSError``, ``BundleError``."""
         from bpte.files.atomic import AtomicFile
 
-        output = AtomicFile(path, durable=durable)
-        if self._fd >= 0:
-            output.refuse_if_same(os.fstat(self._fd), str(self.path))
         extent = self._metadata.program
-        step = progress(extent.size) if progress else None
-        with output:
+        with access.command():
             if self._fd >= 0:
-                crc = transfer.copy_file(self._fd, *extent, output.fd, 0, step)
-            else:
-                _, crc = transfer.write_blocks(output.fd, 0, [self._view(extent)], step)
-            if self._metadata.program_segment is not None:
-                self.check_crc(self._metadata.program_segment, crc)
-            output.commit()
+                access.reads(os.fstat(self._fd), self.path)
+            with AtomicFile(path, durable=durable) as output:
+                step = progress(extent.size) if progress else None
+                if self._fd >= 0:
+                    crc = transfer.copy_file(self._fd, *extent, output.fd, 0, step)
+                else:
+                    _, crc = transfer.write_blocks(output.fd, 0, [self._view(extent)], step)
+                if self._metadata.program_segment is not None:
+                    self.check_crc(self._metadata.program_segment, crc)
+                elif self.file_state is not None:
+                    access.require_state(self.path, self.file_state, self._fd)
+                output.commit()
 
 
 def open_bundle(path: str | os.PathLike[str], *, verify: bool = False) -> Bundle:

@@ -179,33 +179,97 @@ def test_convert_both_ways(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         (("check", "missing.bpte"), 2),
         (("inspect", "missing.bpte"), 2),
         (("extract", "missing.bpte", "-o", "x"), 2),
-        (("pack", "missing.pte", "-o", "x"), 2),
-        (("pack", ".", "-o", "x"), 2),
-        (("pack", str(MLP), "-o", "no/such/folder/x"), 2),
-        (("pack", str(MLP), "-o", "."), 2),
+        (("pack", "missing.pte", "--case", "in=x.npy", "-o", "x"), 2),
+        (("pack", ".", "--case", "in=x.npy", "-o", "x"), 2),
+        (("pack", str(MLP), "--case", "in=x.npy", "-o", "no/such/folder/x"), 2),
+        (("pack", str(MLP), "--case", "in=x.npy", "-o", "."), 2),
         (("pack", str(MLP), "--case", "in=missing.npy", "-o", "x"), 2),
         (("pack", str(MLP), "--case", "what=1", "-o", "x"), 2),
         (("pack", str(MLP), "--case", "in", "-o", "x"), 2),
-        (("pack", str(MLP), "--alignment", "100", "-o", "x"), 2),
+        (("pack", str(MLP), "--case", "in=x.npy", "--alignment", "100", "-o", "x"), 2),
+        (("pack", str(MLP), "-o", "x"), 2),
+        (("pack", str(MLP), "--suite", "empty.toml", "-o", "x"), 2),
+        (("pack", str(MLP), "--suite", "one.toml", "--rtol", "1", "-o", "x"), 2),
+        (("pack", str(MLP), "--suite", "one.toml", "--atol", "1", "-o", "x"), 2),
+        (("pack", str(MLP), "--suite", "one.toml", "--method", "forward", "-o", "x"), 2),
+        (("pack", "x.npy", "--case", "in=x.npy", "-o", "x"), 2),
+        (("pack", "both.npz", "--case", "in=x.npy", "-o", "x"), 2),
+        (("pack", "m.bpte", "--case", "in=x.npy", "-o", "x"), 2),
         (("check", "x.npy"), 3),
         (("inspect", "x.npy"), 3),
         (("convert", "x.npy", "x"), 3),
         (("extract", "x.npy", "-o", "x"), 3),
         (("extract", "m.bpte", "-o", "m.bpte"), 2),
         (("convert", "m.bpte", "m.bpte"), 2),
-        (("extract", "m.bpte", "-o", "/dev/null"), 4),
+        (("extract", "m.bpte", "-o", "/dev/null"), 2),
     ],
 )
 def test_exit_codes(
     words: tuple[str, ...], code: int, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(capsys, "pack", MLP, "--case", "in=x.npy", "-o", "m.bpte")
+    Path("empty.toml").write_text("[[suite]]")
+    Path("one.toml").write_text("[[suite]]\n[[suite.case]]\ninputs = ['x.npy']")
     before = Path("m.bpte").read_bytes()
     found, out, err = run(capsys, *words)
     assert found == code, err
     assert err.startswith(f"bpte {words[0]}: ") and err.count("\n") == 1 and out == ""
     assert Path("m.bpte").read_bytes() == before
     assert not Path("x").exists() and not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("x.npy", "--case", "in=1"), "not an ExecuTorch program: bytes 4-5 are not 'ET'. To pack"),
+        (("both.npz", "--case", "in=1"), "it is an archive, as torch.save"),
+        (("m.bpte", "--case", "in=1"), "it is a bundle already"),
+        ((str(MLP),), "no test cases: give them by --case or --suite"),
+        ((str(MLP), "--suite", "s.toml", "--rtol", "1"), "--rtol is for the cases of --case"),
+    ],
+)
+def test_what_pack_refuses(
+    words: tuple[str, ...], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("s.toml").write_text("")
+    run(capsys, "pack", MLP, "--case", "in=x.npy", "-o", "m.bpte")
+    code, _, err = run(capsys, "pack", *words, "-o", "x")
+    assert code == 2 and message in err
+    assert not Path("x").exists()
+
+
+def test_what_is_no_program_is_packed_when_told_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "pack", "both.npz", "--case", "in=1", "--no-fit", "-o", "x")[0] == 0
+    with bpte.open("x", verify=True) as bundle:
+        assert bytes(bundle.program) == Path("both.npz").read_bytes()
+
+
+def test_inspect_looks_once_at_each_case(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not once for each segment: 30,000 segments took half a minute."""
+    from bpte.cli import inspect
+
+    cases = [bpte.MethodTestCase([np.array([i])]) for i in range(300)]
+    bpte.BundledProgram(b"p", [bpte.MethodTestSuite("f", cases)]).save("m.bpte")
+
+    class Counting:
+        looks = 0
+
+        def __init__(self, case: Any) -> None:
+            self.case = case
+
+        def __getattr__(self, name: str) -> Any:
+            Counting.looks += 1
+            return getattr(self.case, name)
+
+    with bpte.open("m.bpte") as bundle:
+        for show in (inspect._text, inspect.bundle_facts):
+            (suite,) = bundle.suites
+            suite.test_cases = [Counting(case) for case in suite.test_cases]  # type: ignore[misc]
+            show(bundle)
+            assert Counting.looks <= 20 * 300
+            Counting.looks = 0
 
 
 def bpte_command(*words: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:

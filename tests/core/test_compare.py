@@ -400,7 +400,8 @@ def exact_statistics(e: np.ndarray[Any, Any], a: np.ndarray[Any, Any]) -> dict[s
         "max_abs": Fraction(max(abs(int(y) - int(x)) for x, y in pairs)),
         "mean_abs": Fraction(errors, e.size),
         "max_rel": max(
-            (Fraction(abs(int(y) - int(x)), abs(int(x))) for x, y in pairs if x), default=Fraction(0)
+            (Fraction(abs(int(y) - int(x)), abs(int(x))) for x, y in pairs if x),
+            default=Fraction(0),
         ),
         "mean_rel": relative / max(1, with_relative),
     }

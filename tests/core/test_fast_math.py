@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from test_compare import FAIL, NAN, PASS, Tensor, Tolerance, Tool
 
 ROOT = Path(__file__).parents[2]

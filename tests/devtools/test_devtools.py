@@ -143,3 +143,83 @@ def test_devtools_asserts(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> 
         devtools.BundledProgram(None, [suite])
     with pytest.raises(RuntimeError):
         devtools.BundledProgram(Program(), [suite], str(MLP))
+
+
+# ---- Outputs in another memory order than the program's
+
+
+class Double(torch.nn.Module):  # type: ignore[misc,name-defined]
+    def forward(self, x: Any) -> Any:
+        return x * 2
+
+
+def exported(model: Any, inputs: tuple[Any, ...], **config: Any) -> Any:
+    exir = pytest.importorskip("executorch.exir")
+    program = torch.export.export(model.eval(), inputs)
+    return exir.to_edge(program).to_executorch(exir.ExecutorchBackendConfig(**config))
+
+
+def transposed_twice() -> tuple[Any, tuple[Any, ...], Any]:
+    x = torch.randn(3, 4)
+    return Double(), (x,), (x * 2).t().contiguous().t()
+
+
+def gru() -> tuple[Any, tuple[Any, ...], Any]:
+    model = torch.nn.GRU(4, 5, batch_first=True)
+    x = torch.randn(2, 3, 4)
+    with torch.no_grad():
+        return model, (x,), model(x)
+
+
+@pytest.mark.parametrize("make", [transposed_twice, gru])
+def test_outputs_are_laid_out_as_upstream_compares_them(make: Any, tmp_path: Path) -> None:
+    """Upstream's verifier ends the process where strides differ, so they are looked at first."""
+    torch.manual_seed(0)
+    model, inputs, outputs = make()
+    manager = exported(model, inputs)
+    theirs = upstream.BundledProgram(
+        manager,
+        [
+            upstream_config.MethodTestSuite(
+                "forward", [upstream_config.MethodTestCase(inputs, outputs)]
+            )
+        ],
+    )
+    wanted = upstream_serialize.serialize_from_bundled_program_to_flatbuffer(theirs)
+    verify(wanted, 0)
+
+    suite = devtools.MethodTestSuite("forward", [devtools.MethodTestCase(inputs, outputs)])
+    by_devtools = devtools.serialize_from_bundled_program_to_flatbuffer(
+        devtools.BundledProgram(manager, [suite])
+    )
+    flat = outputs if isinstance(outputs, tuple) else (outputs,)
+    case = bpte.MethodTestCase(list(inputs), list(flat))
+    bundled = bpte.BundledProgram(manager, [bpte.MethodTestSuite("forward", [case])])
+    bundled.save(tmp_path / "new.bpte")
+    convert.convert(tmp_path / "new.bpte", tmp_path / "old.bpte", format="bp08")
+    for data in (
+        by_devtools,
+        bundled.to_bytes(format="bp08"),
+        (tmp_path / "old.bpte").read_bytes(),
+    ):
+        assert output_orders(data) == output_orders(wanted)
+        verify(data, 0)
+    with bpte.open(tmp_path / "old.bpte") as read:
+        for mine, given in zip(read.suites[0].test_cases[0].expected_outputs, flat, strict=True):
+            assert np.array_equal(mine, given.numpy())
+
+
+def output_orders(data: bytes) -> list[list[int]]:
+    bundled = devtools.deserialize_from_flatbuffer_to_bundled_program(data)
+    values = bundled.method_test_suites[0].test_cases[0].expected_outputs
+    return [value.val.dim_order for value in values]  # type: ignore[union-attr]
+
+
+def test_external_constants_are_not_lost_in_silence(tmp_path: Path) -> None:
+    manager = exported(torch.nn.Linear(3, 4), (torch.randn(2, 3),), external_constants=True)
+    with pytest.raises(bpte.PackError, match=r"external constants.* in ") as why:
+        bpte.BundledProgram(manager).save(tmp_path / "m.bpte")
+    assert "bytes)" in str(why.value)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(AssertionError, match="external constants"):
+        devtools.BundledProgram(manager, [])

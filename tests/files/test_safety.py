@@ -5,6 +5,7 @@ shrink, outputs that are inputs."""
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import resource
 import subprocess
@@ -17,7 +18,8 @@ import pytest
 
 import bpte
 from bpte.files import transfer
-from bpte.files.atomic import SameFileError
+from bpte.files.access import SameFileError
+from bpte.files.atomic import temporary_name
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
@@ -104,7 +106,7 @@ def test_a_limit_on_the_size_of_files(source: Path, old: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-c", "import sys; from bpte.cli import main; sys.exit(main())"),
-            *("pack", source, "-o", old),
+            *("pack", source, "--case", "in=1", "--no-fit", "-o", old),
         ],
         capture_output=True,
         text=True,
@@ -260,7 +262,7 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
 
 def test_litter_of_the_dead_is_removed_and_that_of_the_living_is_not(old: Path) -> None:
     folder = old.parent
-    dead = folder / ".m.bpte.bpte-tmp-0123456789ab"
+    dead = folder / temporary_name("m.bpte")
     dead.write_bytes(b"partial")
     other = folder / ".other.txt"
     other.write_bytes(b"not ours")
@@ -279,6 +281,49 @@ def test_litter_of_the_dead_is_removed_and_that_of_the_living_is_not(old: Path) 
     (folder / "second.bpte").unlink()
     other.unlink()
     assert_untouched(old)
+
+
+def test_a_stranger_s_file_is_never_removed(old: Path) -> None:
+    folder = old.parent
+    ours = temporary_name("m.bpte")
+    strangers = [
+        *(".my.bpte-tmp-notes", ".m.bpte.bpte-tmp-0123456789ab", "notes.bpte-tmp-0123456789ab"),
+        *(f"{ours[:-1]}{'0' if ours[-1] != '0' else '1'}", ours[1:], f"{ours}x", f".{ours}"),
+    ]
+    for name in strangers:
+        (folder / name).write_bytes(b"mine")
+    # Even under a name of ours: a folder, a link, or a file of two names was not left by us.
+    (folder / temporary_name("a")).mkdir()
+    (folder / temporary_name("b")).symlink_to(folder / strangers[0])
+    os.mkfifo(folder / temporary_name("c"))
+    (folder / temporary_name("d")).hardlink_to(folder / strangers[0])
+    before = sorted(path.name for path in folder.iterdir())
+    (folder / ours).write_bytes(b"partial")
+    bundled(b"old").save(old)
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def save_many(folder: Path, writer: int, count: int) -> None:
+    from bpte.files.atomic import AtomicFile
+
+    for number in range(count):
+        with AtomicFile(folder / f"{writer}-{number}", durable=False) as file:
+            os.write(file.fd, b"whole")
+            file.commit()
+
+
+def test_many_save_into_one_folder_at_once(tmp_path: Path) -> None:
+    """3,200 files by 8 processes, which look for litter 3,200 times."""
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=save_many, args=(tmp_path, each, 400)) for each in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0] * 8
+    written = list(tmp_path.iterdir())
+    assert len(written) == 3200
+    assert all(path.read_bytes() == b"whole" for path in written)
 
 
 KILLS = int(os.environ.get("BPTE_KILLS", "40"))

@@ -99,6 +99,7 @@ def test_scalars(given: Any, wanted: Any) -> None:
     [
         *("text", None, b"bytes", 1 << 63, -(1 << 63) - 1, 1j, np.uint64((1 << 64) - 1), object()),
         *(np.array(["a"]), np.zeros(2, complex), np.zeros((1,) * 17), np.array([None])),
+        np.empty((0, 1 << 31), np.uint8),
     ],
 )
 def test_what_cannot_be_bundled(value: object) -> None:

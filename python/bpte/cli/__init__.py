@@ -22,6 +22,7 @@ from bpte.cli._guard import (
     Call,
     guarded,
 )
+from bpte.files import access
 
 VERBS = {
     "pack": "put a program and its test cases into a bundle",
@@ -95,5 +96,6 @@ def _run_verb(call: Call, verb: str, arguments: Sequence[str]) -> int:
     module.configure(parser)
     args = parser.parse_args(arguments)
     call.as_json = getattr(args, "json", False)
-    code: int = module.run(args)
+    with access.command():
+        code: int = module.run(args)
     return code

@@ -98,14 +98,14 @@ def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
     if isinstance(error, BundleError):
         return error.rule.exit_code, error.to_json()
     if isinstance(error, OSError):
-        from bpte.files.atomic import SameFileError
+        from bpte.files.access import WrongFileError
 
         reason = error.strerror or str(error)
         name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
         message = f"{name}: {reason}" if name is not None else reason
         usage = (
             error.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR)
-            or isinstance(error, SameFileError)
+            or isinstance(error, WrongFileError)
         )  # fmt: skip
         return EXIT_USAGE if usage else EXIT_INFRASTRUCTURE, {"message": message}
     if isinstance(error, MemoryError):

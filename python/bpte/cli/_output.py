@@ -33,15 +33,14 @@ def size(count: float) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:
     """Columns, those named in ``right`` (by first letters of 'l' and 'r') set to the right."""
     cells = [[printable(str(cell)) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
-
-    def line(row: Sequence[str]) -> str:
-        return "  ".join(
-            text.rjust(width) if right[i : i + 1] == "r" else text.ljust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-
-    return "\n".join(["  " + bold(line(head)), *("  " + line(row) for row in cells)])
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    sides = right.ljust(len(widths))
+    line = "  " + "  ".join(
+        f"{{:{'>' if side == 'r' else '<'}{width}}}"
+        for side, width in zip(sides, widths, strict=True)
+    )
+    lines = [line.format(*row).rstrip() for row in (head, *cells)]
+    return "\n".join([f"  {bold(lines[0][2:])}", *lines[1:]])
 
 
 def progress(what: str) -> Callable[[int], Callable[[int], None]] | None:

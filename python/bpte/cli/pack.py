@@ -54,9 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="one test case: in=VALUE,... [out=VALUE,...] [name=TEXT]; may be repeated",
     )
     parser.add_argument("--suite", metavar="TOML", help="a suite file, see above")
-    parser.add_argument(
-        "--method", default="forward", help="the method of the --case options (default: forward)"
-    )
+    parser.add_argument("--method", help="the method of the --case options (default: forward)")
     parser.add_argument("--rtol", type=float, help="relative tolerance of the --case options")
     parser.add_argument("--atol", type=float, help="absolute tolerance of the --case options")
     parser.add_argument(
@@ -75,7 +73,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_format_options(parser)
     parser.add_argument(
-        "--no-fit", action="store_true", help="do not hold the cases against the program's methods"
+        "--no-fit",
+        action="store_true",
+        help="do not look at the program, which may be anything: its methods are not held against "
+        "the cases",
     )
 
 
@@ -107,13 +108,21 @@ def add_format_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpte.pack import suite_file
+    from bpte.pack import fit, suite_file
     from bpte.pack.producer import BundledProgram
+    from bpte.pack.tensors import PackError
 
     suites, metadata = suite_file.load(args.suite) if args.suite else ([], {})
     if args.case:
         cases = [suite_file.parse_case(words) for words in args.case]
-        suites = suite_file.merge(suites, args.method, cases, args.rtol, args.atol)
+        method = "forward" if args.method is None else args.method
+        suites = suite_file.merge(suites, method, cases, args.rtol, args.atol)
+    else:
+        _refuse_options_of_cases(args)
+    if not any(suite.test_cases for suite in suites):
+        raise PackError("there are no test cases: give them by --case or --suite")
+    if not args.no_fit:
+        fit.require_program(args.program)
     metadata |= dict(suite_file.key_value("--meta", text) for text in args.meta)
     data = dict(suite_file.key_value("--data", text) for text in args.data)
     program = BundledProgram(args.program, suites, metadata=metadata, named_data=data)
@@ -128,6 +137,17 @@ def run(args: argparse.Namespace) -> int:
     )
     report(saved, args.json)
     return 0
+
+
+def _refuse_options_of_cases(args: argparse.Namespace) -> None:
+    from bpte.pack.tensors import PackError
+
+    for option in ("method", "rtol", "atol"):
+        if getattr(args, option) is not None:
+            raise PackError(
+                f"--{option} is for the cases of --case, and there are none: a suite file states "
+                "its own"
+            )
 
 
 def report(saved: object, as_json: bool) -> None:

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from bpte.files import access
+from bpte.files.atomic import ReportFile
 from bpte.run import launcher, report
 from bpte.run.protocol import Outcome
 from bpte.text import printable
@@ -147,10 +149,24 @@ def _open_log(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
+def _announce_files(arguments: argparse.Namespace) -> ReportFile | None:
+    """Holds the report, before anything is run, against all that is read: by this program, by the
+    build, or by the target. Raises ``OSError``."""
+    inputs = [arguments.file, arguments.log, arguments.elf, *arguments.operators_from]
+    for path in inputs:
+        if path is not None:
+            access.reads_path(path)
+    return None if arguments.junit is None else ReportFile(arguments.junit)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb; returns the exit code."""
     if (arguments.file is None) == (arguments.log is None):
         return _usage("give either a FILE or --log")
+    try:
+        junit = _announce_files(arguments)
+    except OSError as error:
+        return _usage(f"{error.filename}: {error.strerror}")
     if arguments.log is not None:
         try:
             with _open_log(arguments.log) as file:
@@ -180,11 +196,11 @@ def run(arguments: argparse.Namespace) -> int:
             on_text=_show_text if arguments.verbose else None,
             on_note=_show_note,
         )
-    if arguments.junit is not None:
+    if junit is not None:
         try:
-            arguments.junit.write_bytes(report.as_junit(result))
+            junit.write(report.as_junit(result))
         except OSError as error:
-            return _usage(f"{arguments.junit}: {error.strerror}")
+            return _usage(f"{error.filename}: {error.strerror}")
     if arguments.json:
         print(report.as_json(result))
     elif result.state is launcher.State.USAGE:
@@ -198,4 +214,6 @@ def main(argv: list[str] | None = None) -> int:
     """The verb as a program of its own: python -m bpte.cli.run."""
     parser = argparse.ArgumentParser(prog="bpte run")
     configure(parser)
-    return run(parser.parse_args(argv))
+    arguments = parser.parse_args(argv)
+    with access.command():
+        return run(arguments)

@@ -6,9 +6,10 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from bpte.files.access import SourceError
 from bpte.files.checksum import crc32
 
 if TYPE_CHECKING:
@@ -23,10 +24,7 @@ _COPY_STEP = 16 << 20  # handed to the kernel at a time: progress, and the check
 _COPY_BLOCK = 64 << 10
 _HASH_STEP = 256 << 10  # stays in the cache between reading and hashing
 _WRITE_STEP = 4 << 20
-
-
-class SourceError(OSError):
-    """A source gave fewer bytes than it had announced, or changed while it was read."""
+_SMALL = 16 << 10  # faster read into bytes of its own than into a buffer that is used again
 
 
 def write_all(fd: int, data: Buffer, offset: int) -> None:
@@ -41,24 +39,110 @@ def write_all(fd: int, data: Buffer, offset: int) -> None:
 def write_blocks(
     fd: int, offset: int, blocks: Iterable[Buffer], progress: Progress | None = None, crc: int = 0
 ) -> tuple[int, int]:
-    """Writes blocks one behind the other; gives (bytes written, CRC-32 continued from ``crc``)."""
+    """Writes blocks one after another; gives (bytes written, CRC-32 continued from ``crc``).
+
+    The checksum is that of the bytes that arrived. A block that somebody else may change meanwhile,
+    as is a mapped file or another thread's array, is therefore read back from ``fd``, which must be
+    open for reading too. Raises ``SourceError`` for a block whose memory is gone: a mapped file
+    that was cut short.
+    """
     total = 0
     for block in blocks:
         view = memoryview(block).cast("B")
         for at in range(0, len(view), _WRITE_STEP):
             step = view[at : at + _WRITE_STEP]
-            write_all(fd, step, offset + total)
-            crc = crc32(step, crc)
+            _write_block(fd, step, offset + total)
+            if isinstance(block, bytes):
+                crc = crc32(step, crc)
+            else:
+                crc = crc_of_file(fd, offset + total, len(step), None, crc)
             total += len(step)
             if progress:
                 progress(len(step))
     return total, crc
 
 
+def _write_block(fd: int, block: memoryview, offset: int) -> None:
+    try:
+        write_all(fd, block, offset)
+    except OSError as error:
+        if error.errno != errno.EFAULT:
+            raise
+        raise SourceError(errno.EIO, "the memory of a value is gone: a file cut short?") from None
+
+
+def read_run(fd: int, offset: int, size: int) -> bytes:
+    """A run of a file. Raises ``SourceError`` when the file ends before it does."""
+    pieces = []
+    end = offset + size
+    while offset < end:
+        piece = os.pread(fd, end - offset, offset)
+        if not piece:
+            raise _too_short(offset, end)
+        pieces.append(piece)
+        offset += len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def read_blocks(fd: int, offset: int, size: int) -> Iterator[bytes]:
+    """A run of a file, block by block: a small one first, for who wants to see the beginning only.
+    Raises ``SourceError`` when the file ends before it does."""
+    end = offset + size
+    step = _HASH_STEP
+    while offset < end:
+        block = read_run(fd, offset, min(step, end - offset))
+        yield block
+        offset += len(block)
+        step = _WRITE_STEP
+
+
+def first_nonzero(fd: int, start: int, end: int) -> int | None:
+    """The offset of the first byte in a run of a file that is not zero, ``None`` without one.
+
+    Holes of the file are not read. Raises ``SourceError`` when the file ends before the run does.
+    """
+    for at, stop in _data_runs(fd, start, end):
+        while at < stop:
+            block = read_run(fd, at, min(_HASH_STEP, stop - at))
+            rest = block.lstrip(b"\0")
+            if rest:
+                return at + len(block) - len(rest)
+            at += len(block)
+    size = os.fstat(fd).st_size
+    if start < end and size < end:
+        raise _too_short(size, end)
+    return None
+
+
+def _data_runs(fd: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The parts of a run that are not holes, as far as the file system tells."""
+    at = start
+    while at < end:
+        try:
+            at = os.lseek(fd, at, os.SEEK_DATA)
+            hole = os.lseek(fd, at, os.SEEK_HOLE)
+        except (OSError, AttributeError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENXIO:
+                return  # nothing but a hole follows, or the file ends here
+            hole = end  # it cannot tell
+        if at < end:
+            yield at, min(hole, end)
+        at = hole
+
+
+def _too_short(found: int, expected: int) -> SourceError:
+    return SourceError(errno.EIO, f"ends at byte {found}, {expected} were expected")
+
+
 def crc_of_file(
     fd: int, offset: int, size: int, progress: Progress | None = None, crc: int = 0
 ) -> int:
     """CRC-32 of a run of a file. Raises ``SourceError`` when the file ends before it does."""
+    if size <= _SMALL:
+        crc = crc32(read_run(fd, offset, size), crc)
+        if progress:
+            progress(size)
+        return crc
     buffer = bytearray(min(_HASH_STEP, size))
     view = memoryview(buffer)
     end = offset + size
@@ -66,7 +150,7 @@ def crc_of_file(
         step = view[: min(len(buffer), end - offset)]
         count = os.preadv(fd, [step], offset)
         if count == 0:
-            raise SourceError(errno.EIO, f"ends at byte {offset}, {end} were expected")
+            raise _too_short(offset, end)
         crc = crc32(step[:count], crc)
         offset += count
         if progress:
@@ -188,10 +272,7 @@ def _copy(
             if len(steps) > 1:
                 steps.pop(0)
                 continue
-            raise SourceError(
-                errno.EIO, f"the source ends at byte {source_offset + done}, "
-                f"{source_offset + size} were expected",
-            )  # fmt: skip
+            raise _too_short(source_offset + done, source_offset + size)
         done += count
         if arrived:
             arrived(count)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The file format: rules, layout, header, metadata, and how they become bytes and back.
 
-Imports nothing of bpte but itself and ``bpte.files``.
+Imports ``bpte.files`` at most.
 """

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 
 from bpte.bundle import Bundle
+from bpte.files import access
 from bpte.files.transfer import Progress
 from bpte.format import layout
 from bpte.format.header import BP09
@@ -39,10 +40,10 @@ def unbundle(bundle: Bundle) -> BundledProgram:
         for suite in bundle.suites
     ]
     named = {
-        key: FileRun(bundle.path, *bundle.segment_extent(segment))
+        key: FileRun(bundle.path, *bundle.segment_extent(segment), bundle.file_state)
         for key, segment in bundle.named_data_segments.items()
     }
-    program = FileRun(bundle.path, *bundle.program_extent)
+    program = FileRun(bundle.path, *bundle.program_extent, bundle.file_state)
     return BundledProgram(program, suites, named_data=named, metadata=bundle.metadata)
 
 
@@ -60,14 +61,14 @@ def convert(
     """Writes the bundle ``source`` anew in ``format``. Raises ``OSError``, ``BundleError`` when
     ``source`` is malformed, and ``PackError`` for what the format cannot carry (see
     ``BundledProgram.save``). All checksums of ``source`` are verified first."""
-    with Bundle(source) as bundle:
+    with access.command(), Bundle(source) as bundle:
         bundle.verify()
         return unbundle(bundle).save(
             target,
             format=format,
             alignment=alignment,
             payload_alignment=payload_alignment,
-            fit="skip",
+            fit="outputs" if format == "bp08" else "skip",
             drop=drop,
             durable=durable,
             progress=progress,

@@ -3,29 +3,30 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 from typing import TYPE_CHECKING
 
 from bpte.format.rules import Place
 from bpte.format.scalar_type import dtype_name
-from bpte.pack.program_source import BytesProgram, FileProgram, ProgramSource
-from bpte.pack.tensors import PackError, TensorData
+from bpte.format.tensor_data import TensorData
+from bpte.pack.cases import PackedCase, PackedSuite, PackedValue
+from bpte.pack.program_source import FileProgram, ProgramSource
+from bpte.pack.tensors import PackError
 from bpte.program import pte_file
+from bpte.program.pte_file import value_text
 
 if TYPE_CHECKING:
-    from bpte.pack.producer import PackedCase, PackedSuite
     from bpte.program import MethodInfo, ProgramInfo, ValueInfo
 
-    Given = TensorData | int | float | bool
-
-MODES = ("strict", "relayout", "skip")
+MODES = ("strict", "relayout", "outputs", "skip")
 
 
 def fit(
-    program: ProgramSource, suites: list[PackedSuite], mode: str
+    program: ProgramSource, suites: list[PackedSuite], mode: str, *, outputs: bool = False
 ) -> tuple[list[PackedSuite], list[str]]:
-    """Holds the suites against the program. Gives them back, in the program's memory order when
-    ``mode`` is "relayout", and notes. Raises ``PackError`` for the first that does not fit."""
+    """Holds the suites against the program, see ``BundledProgram.save``. Gives them back, in the
+    program's memory order where ``mode`` says so, and notes. ``outputs``: the expected outputs in
+    any case. Raises ``PackError`` for the first that does not fit."""
     if mode not in MODES:
         raise PackError(f"unknown fit {mode!r}, there are {', '.join(MODES)}")
     if mode == "skip" or not suites:
@@ -33,42 +34,87 @@ def fit(
     head = program.head(pte_file.PROBE_SIZE)
     if not pte_file.is_program(head):
         return suites, [f"{program.name} has no identifier of ExecuTorch: packed unchecked"]
-    info = _inspect(program, head)
-    methods = {method.name: method for method in info.methods}
-    fitted = []
-    for suite in suites:
-        method = methods.get(suite.method_name)
-        if method is None:
-            raise PackError(
-                f"the program has no such method; it has {', '.join(methods) or 'none'}",
-                method=suite.method_name,
-            )
-        cases = [
-            _fit_case(method, number, case, mode) for number, case in enumerate(suite.test_cases)
-        ]
-        fitted.append(suite._replace(test_cases=cases))
-    return fitted, []
+    try:
+        methods = {method.name: method for method in _inspect(program, head).methods}
+    except PackError:
+        if mode == "outputs":
+            return suites, []
+        raise
+    if mode != "outputs":
+        suites = [_fit_suite(methods, suite, mode) for suite in suites]
+    if outputs or mode != "strict":
+        suites = [_order_outputs(methods.get(suite.method_name), suite) for suite in suites]
+    return suites, []
+
+
+def _fit_suite(methods: dict[str, MethodInfo], suite: PackedSuite, mode: str) -> PackedSuite:
+    method = methods.get(suite.method_name)
+    if method is None:
+        raise PackError(
+            f"the program has no such method; it has {', '.join(methods) or 'none'}",
+            method=suite.method_name,
+        )
+    cases = [_fit_case(method, number, case, mode) for number, case in enumerate(suite.test_cases)]
+    return suite._replace(test_cases=cases)
+
+
+def require_program(path: str | os.PathLike[str]) -> None:
+    """Raises ``PackError`` for a file that does not begin like an ExecuTorch program, and says what
+    it is instead where that is known."""
+    source = FileProgram(path)
+    try:
+        head = source.head(pte_file.PROBE_SIZE)
+    finally:
+        source.close()
+    if pte_file.is_program(head):
+        return
+    hint = ""
+    if head[:2] == b"PK":
+        hint = "; it is an archive, as torch.save and torch.export.save write: export it to a .pte"
+    elif head[4:6] == b"BP":
+        hint = "; it is a bundle already: 'bpte extract' takes the program out of it"
+    elif head[4:6] == b"FT":
+        hint = "; it is a data file (.ptd) of a program"
+    raise PackError(
+        f"{source.name} is not an ExecuTorch program: bytes 4-5 are not 'ET'{hint}. "
+        "To pack it all the same, say --no-fit"
+    )
 
 
 def _inspect(program: ProgramSource, head: bytes) -> ProgramInfo:
+    """Only the FlatBuffer in front is read, into memory of our own: what happens to a file
+    meanwhile does no harm."""
     from bpte.program import ProgramError, inspect
 
+    front = program.head(pte_file.program_size(head, program.size))
     try:
-        if isinstance(program, FileProgram) and program.is_whole:
-            return inspect(program.name)
-        if isinstance(program, BytesProgram):
-            return inspect(program.view)
-        # Only the FlatBuffer in front is looked at: the rest may stay away, as untouched pages.
-        header = pte_file.extended_header(head)
-        front = program.head(header["program_size"] if header else program.size)
-        with mmap.mmap(-1, program.size) as image:
-            image[: len(front)] = front
-            return inspect(bytes(image) if header is None else image)
+        return inspect(front, file_size=program.size)
     except ProgramError as error:
         raise PackError(
             f"{program.name} is not a well-formed program: {error}. "
             "To pack it all the same, skip the fit"
         ) from None
+
+
+def _order_outputs(method: MethodInfo | None, suite: PackedSuite) -> PackedSuite:
+    """The suite with its expected outputs in the memory order of the method's, where they have the
+    same rank: ExecuTorch's verifier wants equal strides."""
+    if method is None:
+        return suite
+    cases = []
+    for case in suite.test_cases:
+        if len(case.expected_outputs) == len(method.outputs):
+            pairs = zip(case.expected_outputs, method.outputs, strict=True)
+            case = case._replace(expected_outputs=[_relaid(*pair) for pair in pairs])
+        cases.append(case)
+    return suite._replace(test_cases=cases)
+
+
+def _relaid(given: PackedValue, wanted: ValueInfo) -> PackedValue:
+    order = wanted.dim_order
+    if not isinstance(given, TensorData) or not order or len(order) != len(given.sizes):
+        return given
+    return given.reordered(order)
 
 
 def _fit_case(method: MethodInfo, number: int, case: PackedCase, mode: str) -> PackedCase:
@@ -105,26 +151,7 @@ def _list(values: tuple[ValueInfo, ...]) -> str:
     return f"{len(values)}: {', '.join(value_text(value) for value in values) or 'none'}"
 
 
-def value_text(info: ValueInfo) -> str:
-    """Such as ``float32[<=8, 3]``."""
-    if info.kind != "tensor":
-        return info.kind
-    sizes = info.sizes or ()
-    bound = {"static": "", "dynamic_bound": "<="}.get(info.dynamism or "", "?")
-    text = f"{_wanted_dtype(info)}[{', '.join(f'{bound}{size}' for size in sizes)}]"
-    if info.dim_order and info.dim_order != tuple(range(len(sizes))):
-        text += f" in order {list(info.dim_order)}"
-    return text
-
-
-def _wanted_dtype(info: ValueInfo) -> str:
-    try:
-        return dtype_name(info.scalar_type if info.scalar_type is not None else -1)
-    except KeyError:
-        return str(info.scalar_type_name).lower()
-
-
-def _check_value(given: Given, wanted: ValueInfo) -> None:
+def _check_value(given: PackedValue, wanted: ValueInfo) -> None:
     kind = (
         "tensor"
         if isinstance(given, TensorData)
@@ -150,14 +177,14 @@ def _check_value(given: Given, wanted: ValueInfo) -> None:
         raise PackError(f"{what}, the program has {value_text(wanted)}: larger than its bound")
 
 
-def _in_order(given: Given, wanted: ValueInfo, mode: str) -> Given:
+def _in_order(given: PackedValue, wanted: ValueInfo, mode: str) -> PackedValue:
     if not isinstance(given, TensorData) or not wanted.dim_order:
         return given
     same = given.stated_as(wanted.dim_order)
     if same is not None:
         return same
     if mode == "relayout":
-        return given.reordered(wanted.dim_order)
+        return _relaid(given, wanted)
     raise PackError(
         f"its bytes lie in dim_order {list(given.dim_order)}, the program reads them in "
         f"{list(wanted.dim_order)}: bring it into that memory order "

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from bpte.files import transfer
-from bpte.files.transfer import Progress, SourceError
+from bpte.files import access, transfer
+from bpte.files.access import FileState, SourceError
+from bpte.files.transfer import Progress
+from bpte.pack.tensors import PackError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -39,10 +40,6 @@ class ProgramSource(Protocol):
         """Writes all of it at ``offset``; gives its CRC-32, if that is wanted."""
         ...
 
-    def status(self) -> os.stat_result | None:
-        """Of the file behind it, when there is one."""
-        ...
-
     def close(self) -> None: ...
 
 
@@ -52,32 +49,35 @@ class FileRun(NamedTuple):
     path: str | os.PathLike[str]
     offset: int
     size: int
+    state: FileState | None = None
+    """The file as it was when the run was found in it. Another file is refused."""
 
 
 class FileProgram:
     """A run of a file, copied inside the kernel."""
 
     def __init__(
-        self, path: str | os.PathLike[str], offset: int = 0, size: int | None = None
+        self,
+        path: str | os.PathLike[str],
+        offset: int = 0,
+        size: int | None = None,
+        state: FileState | None = None,
     ) -> None:
+        """See ``FileRun``. Raises ``OSError`` for what cannot be opened, is no regular file, or is
+        another file than ``state`` says."""
         self.name = os.fspath(path)
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = access.open_input(path)
         self._offset = offset
         try:
-            self._before = os.fstat(self._fd)
-            if stat.S_ISDIR(self._before.st_mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.name)
-            if not stat.S_ISREG(self._before.st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", self.name)
+            self._before = access.file_state(os.fstat(self._fd))
+            if state is not None:
+                access.require_state(self.name, state, self._fd)
+            self.size = self._before.size - offset if size is None else size
+            if offset + self.size > self._before.size:
+                raise SourceError(errno.EIO, "ends before the run that is asked for", self.name)
         except BaseException:
             os.close(self._fd)
             raise
-        self.size = self._before.st_size - offset if size is None else size
-        if offset + self.size > self._before.st_size:
-            os.close(self._fd)
-            raise SourceError(errno.EIO, "ends before the run that is asked for", self.name)
-        self.is_whole = offset == 0 and self.size == self._before.st_size
-        """The file is the program and nothing else."""
 
     def head(self, count: int) -> bytes:
         return os.pread(self._fd, min(count, self.size), self._offset)
@@ -91,14 +91,8 @@ class FileProgram:
             )
         except SourceError as error:
             raise SourceError(error.errno, f"{error.strerror}: it shrank", self.name) from None
-        after = os.fstat(self._fd)
-        before = self._before
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise SourceError(errno.EIO, "changed while it was copied", self.name)
+        access.require_state(self.name, self._before, self._fd)
         return crc
-
-    def status(self) -> os.stat_result:
-        return self._before
 
     def close(self) -> None:
         os.close(self._fd)
@@ -121,9 +115,6 @@ class BytesProgram:
     ) -> int:
         return transfer.write_blocks(fd, offset, [self.view], progress)[1]
 
-    def status(self) -> None:
-        return None
-
     def close(self) -> None:
         pass
 
@@ -137,6 +128,7 @@ class WrittenProgram:
         counter = _Sink(None, 0, None)
         writer.write_to_file(counter)
         self.size = counter.count
+        _refuse_data_beside_it(writer)
 
     def head(self, count: int) -> bytes:
         sink = _Head(count)
@@ -154,11 +146,22 @@ class WrittenProgram:
             )
         return sink.crc
 
-    def status(self) -> None:
-        return None
-
     def close(self) -> None:
         pass
+
+
+def _refuse_data_beside_it(program: object) -> None:
+    """Raises ``PackError`` for a program (``ExecutorchProgramManager``) whose constants are not in
+    what it writes, but in data files of its own, which ``write_tensor_data_to_file`` writes."""
+    files = getattr(program, "_tensor_data", None)
+    if not files:
+        return
+    lost = ", ".join(f"{name} ({len(data)} bytes)" for name, data in files.items())
+    raise PackError(
+        f"the {type(program).__name__} has external constants, which a bundle cannot carry, in "
+        f"{lost}. Export it without external_constants. To pack the program alone, save it as a "
+        ".pte and give that"
+    )
 
 
 class _Sink:

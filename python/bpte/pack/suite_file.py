@@ -5,27 +5,22 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bpte.files import toml
+from bpte.files import access, toml
 from bpte.format.tolerance import NanPolicy, Tolerance
-from bpte.pack.producer import MethodTestCase, MethodTestSuite
-from bpte.pack.tensors import PackError, from_numpy
-
-# What numpy raises for a file that is not what it seems.
-_UNREADABLE = (ValueError, EOFError, RuntimeError, TypeError, OverflowError,
-               zipfile.BadZipFile, zlib.error)  # fmt: skip
+from bpte.pack.array_file import load_array
+from bpte.pack.cases import MethodTestCase, MethodTestSuite
+from bpte.pack.tensors import PackError
 
 
 def load(path: str | os.PathLike[str]) -> tuple[list[MethodTestSuite], dict[str, str]]:
     """The suites and the metadata of a suite file. Raises ``PackError``, ``OSError``."""
     file = Path(path)
     try:
-        content = toml.parse(file.read_bytes())
+        content = toml.parse(access.read_input(path))
     except toml.TomlError as error:
         raise PackError(f"{path}: {error}") from None
     try:
@@ -169,71 +164,23 @@ def _checked(make: Callable[[], Tolerance], where: str) -> Tolerance:
 
 
 def _value(folder: Path, value: object, where: str) -> object:
-    """A scalar as it is; the array behind a file's name."""
+    """A scalar as it is; the array of a file that is named."""
     if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):
-        return from_numpy(_array(folder, value, where))
-    content = _table(value, where)
-    _known(content, {"file", "dtype", "dim_order"}, where)
-    if not isinstance(content.get("file"), str):
-        raise PackError(f"{where}: must name a file")
-    array = _array(folder, content["file"], where)
-    if "dtype" in content:
-        array = _viewed(array, content["dtype"], where)
+        content: dict[str, Any] = {"file": value}
+    else:
+        content = _table(value, where)
+        _known(content, {"file", "dtype", "dim_order"}, where)
+        if not isinstance(content.get("file"), str):
+            raise PackError(f"{where}: must name a file")
     dim_order = content.get("dim_order")
     if dim_order is not None and not all(type(d) is int for d in _list(dim_order, where)):
         raise PackError(f"{where}: dim_order must be a list of integers: {dim_order!r}")
     try:
-        return from_numpy(array, dim_order)
+        return load_array(folder, content["file"], content.get("dtype"), dim_order)
     except PackError as error:
         raise PackError(f"{where}: {error}") from None
-
-
-def _array(folder: Path, name: str, where: str) -> Any:
-    import numpy as np
-
-    path, _, member = name.partition(".npz:")
-    file = folder / (f"{path}.npz" if member else name)
-    if "\0" in name:
-        raise PackError(f"{where}: a file's name cannot hold a NUL: {name!r}")
-    with file.open("rb") as opened:
-        magic = opened.read(6)
-    if magic != b"\x93NUMPY" and (not member or magic[:2] != b"PK"):
-        if file.suffix == ".npz" and not member:
-            raise PackError(f"{where}: say which member of {file}: {name}:MEMBER")
-        raise PackError(f"{where}: {file} is no .npy or .npz file: save arrays with numpy.save")
-    try:
-        if not member:
-            # Mapped: it goes out block by block, and is never wholly in memory.
-            return np.load(file, mmap_mode="r", allow_pickle=False)
-        with np.load(file, allow_pickle=False) as members:
-            known = ", ".join(members) or "none"
-            array = members.get(member)
-    except MemoryError as error:
-        raise PackError(f"{where}: {name} does not fit into memory: {error}") from None
-    except _UNREADABLE as error:
-        raise PackError(f"{where}: {file} is no .npy or .npz file: {error}") from None
-    if array is not None and not isinstance(array, np.ndarray):
-        raise PackError(f"{where}: the member {member!r} of {file} is no array")
-    if array is None:
-        raise PackError(f"{where}: {file} has no member {member!r}, it has {known}")
-    return array
-
-
-def _viewed(array: Any, dtype: object, where: str) -> Any:
-    """The same bytes as another type: .npy has no name for bfloat16."""
-    from bpte.format.scalar_type import from_name, numpy_dtype
-
-    scalar_type = from_name(dtype) if isinstance(dtype, str) else None
-    if scalar_type is None:
-        raise PackError(f"{where}: unknown dtype {dtype!r}")
-    wanted = numpy_dtype(scalar_type)
-    if wanted.name != dtype:
-        raise PackError(f"{where}: {dtype} needs the package ml_dtypes")
-    if wanted.itemsize != array.dtype.itemsize:
-        raise PackError(f"{where}: {array.dtype} cannot be read as {dtype}: another size")
-    return array.view(wanted)
 
 
 def _table(value: object, where: str) -> dict[str, Any]:

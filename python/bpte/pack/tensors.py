@@ -6,20 +6,23 @@ Neither numpy nor torch is imported here before somebody hands over one of their
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bpte.files import transfer
+from bpte.files.transfer import Progress
+from bpte.format import layout
 from bpte.format.metadata import MAX_RANK
 from bpte.format.rules import Place
-from bpte.format.scalar_type import ELEMENT_SIZE, ScalarType, from_name, numpy_dtype
+from bpte.format.scalar_type import ScalarType, from_name
+from bpte.format.tensor_data import CHUNK, TensorData
 from bpte.text import printable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_CHUNK = 4 << 20
+_MAX_SIZE = (1 << 31) - 1
 
 
 class PackError(ValueError):
@@ -40,102 +43,6 @@ class PackError(ValueError):
         if self.place is not None and (place := str(self.place._replace(suite=None))):
             parts.append(place)
         return printable(f"{', '.join(parts)}: {self.what}" if parts else self.what)
-
-
-class TensorData:
-    """A dense tensor to be stored: its facts, and its bytes in the memory order of ``dim_order``,
-    block by block, so that none of it need be copied as a whole."""
-
-    __slots__ = ("_again", "_blocks", "dim_order", "scalar_type", "size", "sizes")
-
-    def __init__(
-        self,
-        scalar_type: int,
-        sizes: Sequence[int],
-        dim_order: Sequence[int],
-        blocks: Callable[[], Iterator[Buffer]],
-        again: Callable[[Sequence[int]], TensorData] | None = None,
-    ) -> None:
-        """``again`` makes the same tensor in another order, where that needs no copy of the
-        whole."""
-        self.scalar_type = ScalarType(scalar_type)
-        self.sizes = tuple(sizes)
-        self.dim_order = tuple(dim_order)
-        self.size = math.prod(self.sizes) * ELEMENT_SIZE[scalar_type]
-        """Bytes."""
-        self._blocks = blocks
-        self._again = again
-
-    def blocks(self) -> Iterator[Buffer]:
-        return self._blocks()
-
-    def same_bytes(self, other: TensorData) -> bool:
-        """Whether both would store the same bytes. Stops at the first difference."""
-        if self.size != other.size:
-            return False
-        mine, theirs = _Stream(self.blocks()), _Stream(other.blocks())
-        left = self.size
-        while left:
-            step = min(_CHUNK, left, mine.available(), theirs.available())
-            if mine.take(step) != theirs.take(step):
-                return False
-            left -= step
-        return True
-
-    def beginning(self) -> bytes:
-        """The first bytes that it would store, to tell different tensors apart cheaply."""
-        stream = _Stream(self.blocks())
-        return bytes(stream.take(min(256, self.size, stream.available()))) if self.size else b""
-
-    def stated_as(self, dim_order: Sequence[int]) -> TensorData | None:
-        """The same bytes under another ``dim_order``, when that says the same: dimensions of size
-        1 (and empty tensors) have no place in memory. ``None`` when it does not."""
-        dim_order = tuple(dim_order)
-        if sorted(dim_order) != sorted(self.dim_order):
-            return None
-        wide = [d for d in self.dim_order if self.sizes[d] != 1]
-        if self.size and wide != [d for d in dim_order if self.sizes[d] != 1]:
-            return None
-        return TensorData(self.scalar_type, self.sizes, dim_order, self._blocks, self._again)
-
-    def reordered(self, dim_order: Sequence[int]) -> TensorData:
-        """The same tensor with its bytes in another order."""
-        same = self.stated_as(dim_order)
-        if same is not None:
-            return same
-        return self._again(dim_order) if self._again else from_numpy(self.array(), dim_order)
-
-    def array(self) -> Any:
-        """A numpy array of it, with its logical shape (bfloat16: see ``numpy_dtype``)."""
-        import numpy as np
-
-        flat = np.frombuffer(b"".join(self.blocks()), numpy_dtype(self.scalar_type))
-        shape = [self.sizes[d] for d in self.dim_order]
-        return flat.reshape(shape).transpose(inverse(self.dim_order))
-
-
-class _Stream:
-    """Blocks, taken in steps of one's own choosing."""
-
-    def __init__(self, blocks: Iterator[Buffer]) -> None:
-        self._blocks = blocks
-        self._view = memoryview(b"")
-
-    def available(self) -> int:
-        while not len(self._view):
-            self._view = memoryview(next(self._blocks)).cast("B")
-        return len(self._view)
-
-    def take(self, count: int) -> bytes:
-        step, self._view = self._view[:count], self._view[count:]
-        return bytes(step)
-
-
-def inverse(permutation: Sequence[int]) -> list[int]:
-    result = [0] * len(permutation)
-    for position, dimension in enumerate(permutation):
-        result[dimension] = position
-    return result
 
 
 def memory_order(sizes: Sequence[int], strides: Sequence[int]) -> tuple[int, ...] | None:
@@ -162,6 +69,15 @@ def _is_dense(sizes: Sequence[int], strides: Sequence[int], order: Sequence[int]
 def normalise(value: object) -> TensorData | int | float | bool:
     """What a caller gave as one input or output. Raises ``PackError`` for what a bundle cannot
     carry."""
+    normal = _normalise(value)
+    if isinstance(normal, TensorData):
+        for size in normal.sizes:
+            if not 0 <= size <= _MAX_SIZE:
+                raise PackError(f"a dimension of {size}, at most {_MAX_SIZE} can be bundled")
+    return normal
+
+
+def _normalise(value: object) -> TensorData | int | float | bool:
     if isinstance(value, TensorData):
         return value
     if isinstance(value, bool):
@@ -180,7 +96,7 @@ def normalise(value: object) -> TensorData | int | float | bool:
         if isinstance(value, numpy.bool_):
             return bool(value)
         if isinstance(value, (numpy.integer, numpy.floating)):
-            return normalise(value.item())
+            return _normalise(value.item())
     if isinstance(value, float):
         return float(value)
     hint = ""
@@ -192,16 +108,23 @@ def normalise(value: object) -> TensorData | int | float | bool:
     )
 
 
+def check_array(dtype: Any, rank: int) -> ScalarType:
+    """The element type of arrays of this numpy dtype. Raises ``PackError`` for what a bundle cannot
+    carry."""
+    scalar_type = from_name(dtype.name)
+    if scalar_type is None:
+        raise PackError(f"arrays of dtype {dtype} cannot be bundled")
+    if rank > MAX_RANK:
+        raise PackError(f"{rank} dimensions, at most {MAX_RANK} can be bundled")
+    return scalar_type
+
+
 def from_numpy(array: Any, dim_order: Sequence[int] | None = None) -> TensorData:
     """A numpy array. Without ``dim_order`` its bytes are stored in the order in which they lie in
     memory when that is dense, else row-major; with it, in that order."""
     import numpy as np
 
-    scalar_type = from_name(array.dtype.name)
-    if scalar_type is None:
-        raise PackError(f"arrays of dtype {array.dtype} cannot be bundled")
-    if array.ndim > MAX_RANK:
-        raise PackError(f"{array.ndim} dimensions, at most {MAX_RANK} can be bundled")
+    scalar_type = check_array(array.dtype, array.ndim)
     array = np.asarray(array)
     if dim_order is None:
         item = array.itemsize
@@ -215,8 +138,8 @@ def from_numpy(array: Any, dim_order: Sequence[int] | None = None) -> TensorData
         little = laid_out.dtype.newbyteorder("<") if laid_out.dtype.byteorder == ">" else None
         if laid_out.flags.c_contiguous and little is None:
             flat = laid_out.reshape(-1).view(np.uint8)
-            for at in range(0, flat.size, _CHUNK):
-                yield flat[at : at + _CHUNK].data
+            for at in range(0, flat.size, CHUNK):
+                yield flat[at : at + CHUNK].data
             return
         for block in _row_blocks(laid_out):
             block = np.ascontiguousarray(block, dtype=little)
@@ -229,15 +152,15 @@ def from_numpy(array: Any, dim_order: Sequence[int] | None = None) -> TensorData
 
 def _row_blocks(array: Any) -> Iterator[Any]:
     """Pieces of about a chunk, in row-major order."""
-    if array.nbytes <= _CHUNK or array.ndim == 0:
+    if array.nbytes <= CHUNK or array.ndim == 0:
         yield array
         return
     row = array.nbytes // array.shape[0]
-    if row > _CHUNK:
+    if row > CHUNK:
         for part in array:
             yield from _row_blocks(part)
         return
-    step = max(1, _CHUNK // row)
+    step = max(1, CHUNK // row)
     for at in range(0, array.shape[0], step):
         yield array[at : at + step]
 
@@ -261,7 +184,7 @@ def _from_torch(tensor: Any, dim_order: Sequence[int] | None = None) -> TensorDa
         pieces = [laid_out] if laid_out.is_contiguous() else _torch_row_blocks(laid_out)
         for piece in pieces:
             flat = piece.contiguous().view(-1)
-            step = max(1, _CHUNK // max(1, flat.element_size()))
+            step = max(1, CHUNK // max(1, flat.element_size()))
             for at in range(0, flat.numel(), step):
                 yield flat[at : at + step].cpu().view(torch.uint8).numpy().data
 
@@ -276,15 +199,15 @@ def _from_torch(tensor: Any, dim_order: Sequence[int] | None = None) -> TensorDa
 
 def _torch_row_blocks(tensor: Any) -> Iterator[Any]:
     nbytes = tensor.numel() * tensor.element_size()
-    if nbytes <= _CHUNK or tensor.dim() == 0:
+    if nbytes <= CHUNK or tensor.dim() == 0:
         yield tensor
         return
     row = nbytes // tensor.shape[0]
-    if row > _CHUNK:
+    if row > CHUNK:
         for part in tensor:
             yield from _torch_row_blocks(part)
         return
-    step = max(1, _CHUNK // row)
+    step = max(1, CHUNK // row)
     for at in range(0, tensor.shape[0], step):
         yield tensor[at : at + step]
 
@@ -296,3 +219,14 @@ def flatten(data: object) -> list[object]:
     if isinstance(data, (list, tuple)):
         return [leaf for value in data for leaf in flatten(value)]
     return [data]
+
+
+def write_tensor(
+    fd: int, extent: layout.Extent, tensor: TensorData, progress: Progress | None, crc: int
+) -> int:
+    """Writes a tensor's bytes into ``extent`` of a file; gives their CRC-32, continued from
+    ``crc``."""
+    written, crc = transfer.write_blocks(fd, extent.offset, tensor.blocks(), progress, crc)
+    if written != extent.size:
+        raise PackError(f"a tensor gave {written} bytes, {extent.size} were announced")
+    return crc

@@ -39,22 +39,39 @@ class ExtendedHeader:
         )
 
 
-def read(view: memoryview) -> ExtendedHeader | None:
-    """The header of a file, or None where there is none.
-
-    Raises ProgramError when there is one that does not fit the file.
-    """
-    size = len(view)
-    if size < OFFSET + _MINIMUM or view[OFFSET : OFFSET + 4] != _MAGIC:
+def parse(view: bytes | memoryview) -> tuple[int, ExtendedHeader] | None:
+    """The header's own length and its fields, as they stand in a file's first bytes; None where
+    there is no header. Nothing is checked."""
+    if len(view) < OFFSET + _MINIMUM or view[OFFSET : OFFSET + 4] != _MAGIC:
         return None
-    place = "extended header"
     (length,) = struct.unpack_from("<I", view, OFFSET + 4)
-    if length < _MINIMUM:
-        raise ProgramError(f"its length is {length}, less than {_MINIMUM}", place)
     program, base = struct.unpack_from("<QQ", view, OFFSET + 8)
     data = 0
-    if length >= LENGTH and size >= OFFSET + LENGTH:
+    if length >= LENGTH and len(view) >= OFFSET + LENGTH:
         (data,) = struct.unpack_from("<Q", view, OFFSET + 24)
+    return length, ExtendedHeader(program, base, data)
+
+
+def read(view: memoryview, size: int | None = None) -> ExtendedHeader | None:
+    """The header of a file, or None where there is none.
+
+    ``view`` holds the file, or the beginning of a file of ``size`` bytes. Raises ProgramError when
+    there is a header that does not fit the file.
+    """
+    parsed = parse(view)
+    if parsed is None:
+        return None
+    length, header = parsed
+    if size is None:
+        size = len(view)
+    place = "extended header"
+    if length < _MINIMUM:
+        raise ProgramError(f"its length is {length}, less than {_MINIMUM}", place)
+    program, base, data = (
+        header.program_size,
+        header.segment_base_offset,
+        header.segment_data_size,
+    )
     if not OFFSET + _MINIMUM <= program <= size:
         raise ProgramError(f"program_size {program} does not fit a file of {size} bytes", place)
     if base and not program <= base <= size:
@@ -65,4 +82,4 @@ def read(view: memoryview) -> ExtendedHeader | None:
         raise ProgramError(
             f"segment_data_size {data} from byte {base} does not fit a file of {size} bytes", place
         )
-    return ExtendedHeader(program, base, data)
+    return header

@@ -148,12 +148,15 @@ class ProgramInfo:
 
 def inspect(
     source: str | os.PathLike[str] | bytes | bytearray | memoryview | mmap.mmap,
+    *,
+    file_size: int | None = None,
 ) -> ProgramInfo:
     """Describes the program in a file, given its path, or in bytes.
 
-    The bytes are those of a whole ``.pte`` file. A path is memory-mapped, and closed again;
-    nothing in the result refers to the source. Raises ProgramError, naming the place, for
-    anything that is not a well-formed program, and OSError for a path that cannot be read.
+    The bytes are those of a whole ``.pte`` file or, with ``file_size``, those of its beginning, as
+    far at least as its FlatBuffer goes. A path is memory-mapped, and closed again; nothing in the
+    result refers to the source. Raises ProgramError, naming the place, for anything that is not a
+    well-formed program, and OSError for a path that cannot be read.
     """
     if isinstance(source, (str, os.PathLike)):
         with Path(source).open("rb") as file:
@@ -166,18 +169,19 @@ def inspect(
             # An exception on its way still holds views of the mapping; it then ends with them.
             with contextlib.suppress(BufferError):
                 mapping.close()
-    return _inspect(memoryview(source))
+    return _inspect(memoryview(source), file_size)
 
 
-def _inspect(view: memoryview) -> ProgramInfo:
+def _inspect(view: memoryview, file_size: int | None = None) -> ProgramInfo:
     view = view.cast("B")
-    header = _header.read(view)
-    program_size = header.program_size if header else len(view)
+    size = len(view) if file_size is None else file_size
+    header = _header.read(view, size)
+    program_size = header.program_size if header else size
     base = header.segment_base_offset if header else 0
     program, unknown = _codec.decode(
         _bind.records(), view[:program_size], views=True, allow_unknown=True
     )
-    _rules.check(program, len(view) - base if base else 0)
+    _rules.check(program, size - base if base else 0)
     uses = _segment_uses(program)
     segments = tuple(
         SegmentInfo(segment.offset, segment.size, uses.get(i, ""))
@@ -186,7 +190,7 @@ def _inspect(view: memoryview) -> ProgramInfo:
     constants, constants_size = _constants(program)
     return ProgramInfo(
         version=program.version,
-        file_size=len(view),
+        file_size=size,
         program_size=program_size,
         header=header,
         methods=tuple(_method(program, plan) for plan in program.execution_plan or ()),

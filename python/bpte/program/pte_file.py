@@ -4,21 +4,18 @@ what ``bpte.program`` tells of the rest."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import struct
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpte.files import access, transfer
+from bpte.format.scalar_type import dtype_name
+from bpte.program import _header
+
 if TYPE_CHECKING:
-    from bpte.program import MethodInfo
+    from bpte.program import MethodInfo, ValueInfo
 
 PROBE_SIZE = 64
-
-# magic, header length, program size, segment base offset, segment data size
-_HEADER = struct.Struct("<4sIQQQ")
-_HEADER_AT = 8
-_MAGIC = b"eh00"
-_WITH_SEGMENT_DATA_SIZE = 32
 
 
 def is_program(first: bytes) -> bool:
@@ -26,40 +23,53 @@ def is_program(first: bytes) -> bool:
     return first[4:6] == b"ET"
 
 
-def extended_header(first: bytes) -> dict[str, int] | None:
-    """The extended header's fields; ``None`` when there is none."""
-    if len(first) < _HEADER_AT + _HEADER.size or first[8:12] != _MAGIC:
+def is_program_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins like an ExecuTorch program. Raises ``OSError``."""
+    fd = access.open_input(path)
+    try:
+        return is_program(os.pread(fd, PROBE_SIZE, 0))
+    finally:
+        os.close(fd)
+
+
+def program_size(first: bytes, file_size: int) -> int:
+    """Bytes of a file's FlatBuffer part, as its first bytes state it: at most all."""
+    parsed = _header.parse(first)
+    return min(parsed[1].program_size, file_size) if parsed is not None else file_size
+
+
+def _header_facts(first: bytes) -> dict[str, int] | None:
+    parsed = _header.parse(first)
+    if parsed is None:
         return None
-    _, length, program_size, base, data = _HEADER.unpack_from(first, _HEADER_AT)
-    return {
-        "header_length": length,
-        "program_size": program_size,
-        "segment_base_offset": base,
-        # A field that shorter headers, of old programs, do not have.
-        "segment_data_size": data if length >= _WITH_SEGMENT_DATA_SIZE else 0,
-    }
+    length, header = parsed
+    return {"header_length": length, **dataclasses.asdict(header)}
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What ``bpte inspect`` says of a ``.pte``."""
-    with Path(path).open("rb") as file:
-        first = file.read(PROBE_SIZE)
-        size = os.fstat(file.fileno()).st_size
+    fd = access.open_input(path)
+    try:
+        size = os.fstat(fd).st_size
+        first = transfer.read_run(fd, 0, min(PROBE_SIZE, size))
+        front = transfer.read_run(fd, 0, program_size(first, size))
+    finally:
+        os.close(fd)
     return {
         "path": os.fspath(path),
         "format": "pte",
         "identifier": first[4:8].decode("ascii", "replace"),
         "file_size": size,
-        "header": extended_header(first),
-        **_contents(path),
+        "header": _header_facts(first),
+        **_contents(front, size),
     }
 
 
-def _contents(path: str | os.PathLike[str]) -> dict[str, Any]:
+def _contents(front: bytes, file_size: int) -> dict[str, Any]:
     from bpte.program import ProgramError, inspect
 
     try:
-        info = inspect(path)
+        info = inspect(front, file_size=file_size)
     except ProgramError as error:
         return {"error": str(error)}
     return {
@@ -77,8 +87,6 @@ def _contents(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _method(method: MethodInfo) -> dict[str, Any]:
-    from bpte.pack.fit import value_text
-
     return {
         "name": method.name,
         "inputs": [value_text(value) for value in method.inputs],
@@ -88,3 +96,22 @@ def _method(method: MethodInfo) -> dict[str, Any]:
         "planned_memory": list(method.non_const_buffer_sizes),
         "instructions": method.instructions,
     }
+
+
+def value_text(info: ValueInfo) -> str:
+    """Such as ``float32[<=8, 3]``."""
+    if info.kind != "tensor":
+        return info.kind
+    sizes = info.sizes or ()
+    bound = {"static": "", "dynamic_bound": "<="}.get(info.dynamism or "", "?")
+    text = f"{_wanted_dtype(info)}[{', '.join(f'{bound}{size}' for size in sizes)}]"
+    if info.dim_order and info.dim_order != tuple(range(len(sizes))):
+        text += f" in order {list(info.dim_order)}"
+    return text
+
+
+def _wanted_dtype(info: ValueInfo) -> str:
+    try:
+        return dtype_name(info.scalar_type if info.scalar_type is not None else -1)
+    except KeyError:
+        return str(info.scalar_type_name).lower()

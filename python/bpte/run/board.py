@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from bpte.files import toml
+from bpte.files import access, toml
 from bpte.text import printable
 
 
@@ -257,8 +257,10 @@ def _peripherals(path: Path, table: _Table | None, required: bool) -> dict[str, 
 def load_board(folder: Path) -> Board:
     """Reads folder/board.toml. Raises BoardError."""
     path = folder / "board.toml"
+    for each in folder.glob("*"):  # cmake reads the others
+        access.reads_path(each)
     try:
-        root = _Table(path, toml.parse(path.read_bytes()))
+        root = _Table(path, toml.parse(access.read_input(path)))
     except OSError as error:
         raise BoardError(f"{path}: {error.strerror}") from None
     except toml.TomlError as error:

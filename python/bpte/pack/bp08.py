@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The writer of BP08 files, which ExecuTorch 1.x reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from bpte.files import transfer
+from bpte.files.transfer import Progress
+from bpte.format import encode, layout, metadata
+from bpte.format.metadata import Case, Suite, Tensor
+from bpte.format.tensor_data import TensorData
+from bpte.pack.cases import PackedSuite, PackedValue
+from bpte.pack.program_source import ProgramSource
+from bpte.pack.tensors import PackError, write_tensor
+
+
+def dropped(
+    suites: list[PackedSuite],
+    named_data: Mapping[str, object],
+    strings: Mapping[str, str],
+    drop: bool,
+) -> list[str]:
+    """What BP08 cannot carry. Raises ``PackError`` when there is any and it must not be dropped."""
+    lost = []
+    for suite in suites:
+        if suite.tolerances:
+            lost.append(f"the tolerances of method {suite.method_name!r}")
+        for number, case in enumerate(suite.test_cases):
+            where = f"method {suite.method_name!r}, case {number}"
+            if case.name:
+                lost.append(f"the name {case.name!r} of {where}")
+            if case.tolerances:
+                lost.append(f"the tolerances of {where}")
+    lost += [f"the named data {key!r}" for key in named_data]
+    # Who produced it is ours to say, not the caller's: nobody misses it.
+    lost += [f"the metadata {key!r}" for key in strings if key != "producer"]
+    if lost and not drop:
+        raise PackError(
+            f"BP08 cannot carry {'; '.join(lost)}. Ask for them to be dropped, or write BP09"
+        )
+    return [f"BP08 cannot carry {what}: dropped" for what in lost]
+
+
+class Bp08Writer:
+    """Writes a BP08 file: a FlatBuffer whose large vectors come last, the program as the last of
+    them, so that it streams like BP09."""
+
+    def __init__(
+        self,
+        suites: list[PackedSuite],
+        program: ProgramSource,
+        notes: list[str],
+        alignment: int | None,
+    ) -> None:
+        self.program = program
+        self.notes = notes
+        self.tensors: list[TensorData] = []
+        if len(suites) > layout.MAX_SUITES_BP08:
+            raise PackError(
+                f"BP08 holds at most {layout.MAX_SUITES_BP08} suites, these are {len(suites)}: "
+                "write BP09"
+            )
+        plain = [
+            Suite(
+                suite.method_name,
+                [
+                    Case(
+                        "",
+                        [self._stored(value) for value in case.inputs],
+                        [self._stored(value) for value in case.expected_outputs],
+                        [],
+                        None,
+                    )
+                    for case in suite.test_cases
+                ],
+                [],
+            )
+            for suite in suites
+        ]
+        self.encoded = encode.encode_bp08(
+            plain, program.size, alignment or layout.program_alignment(program.size)
+        )
+        if self.encoded.file_size > layout.MAX_FLATBUFFER:
+            raise PackError(
+                f"BP08 ends at 2 GiB, this bundle would take {self.encoded.file_size} bytes: "
+                "write BP09"
+            )
+
+    def _stored(self, value: PackedValue) -> metadata.Value:
+        if not isinstance(value, TensorData):
+            return value
+        self.tensors.append(value)
+        return Tensor(int(value.scalar_type), value.sizes, value.dim_order, None, 0, value.size)
+
+    def write(self, fd: int, progress: Callable[[int], Progress] | None) -> tuple[int, int]:
+        """Gives the file's size and the program's offset."""
+        encoded = self.encoded
+        sizes = [extent.size for extent in (*encoded.payloads, encoded.program)]
+        step = progress(sum(sizes)) if progress else None
+        os.ftruncate(fd, encoded.file_size)
+        transfer.write_all(fd, encoded.structure, 0)
+        for at, length in encoded.lengths:
+            transfer.write_all(fd, length.to_bytes(4, "little"), at)
+        for tensor, extent in zip(self.tensors, encoded.payloads, strict=True):
+            write_tensor(fd, extent, tensor, step, 0)
+        self.program.copy_to(fd, encoded.program.offset, step, checksum=False)
+        return encoded.file_size, encoded.program.offset
