@@ -23,7 +23,8 @@ from pathlib import Path
 
 from bpte.run import build, process
 from bpte.run.board import Board, BoardError, Simulator, find_board
-from bpte.run.protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
+from bpte.run.protocol import Outcome, Parser, Record, Transcript, Verdict
+from bpte.run.rejudge import rejudge
 from bpte.run.scratch import Scratch, scratch_folder
 from bpte.text import printable
 
@@ -498,7 +499,7 @@ def _complete(transcript: Transcript, outcome: Outcome) -> tuple[State, str]:
 
 
 def judge_again(result: Run, rtol: float | None, atol: float | None) -> Run:
-    """A complete run under another tolerance, from its evidence alone (`protocol.rejudge`).
+    """A complete run under another tolerance, from its evidence alone (`bpte.run.rejudge`).
 
     Where the evidence does not decide, the case keeps its verdict and the message says so.
     """
