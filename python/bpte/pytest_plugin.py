@@ -102,8 +102,7 @@ class BundleCase(pytest.Item):
 
     def runtest(self) -> None:
         from bpte.run import report
-        from bpte.run.launcher import State
-        from bpte.run.protocol import Verdict
+        from bpte.run.outcome import State, Verdict
 
         assert isinstance(self.parent, BundleFile)
         result = self.parent.result()

@@ -22,7 +22,8 @@ import transcripts as t
 from bpte.cli import main
 from bpte.cli import run as cli
 from bpte.run import board, launcher, report
-from bpte.run.launcher import Request, State
+from bpte.run.launcher import Request
+from bpte.run.outcome import State
 from bpte.run.protocol import Record
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import transcripts as t
 from bpte.run import protocol
-from bpte.run.protocol import Outcome, parse, parse_record
+from bpte.run.outcome import Outcome
+from bpte.run.protocol import parse, parse_record
 
 #: Time says nothing on a machine that is busy with other things.
 _PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import transcripts as t
 from bpte.run import protocol
-from bpte.run.protocol import Verdict, parse_record
+from bpte.run.outcome import Verdict
+from bpte.run.protocol import parse_record
 from bpte.run.rejudge import rejudge
 
 #: Time says nothing on a machine that is busy with other things.

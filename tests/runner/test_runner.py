@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.run.protocol import Outcome, Parser, Transcript, Verdict
+from bpte.run.outcome import Outcome, Verdict
+from bpte.run.protocol import Parser, Transcript
 
 PROGRAM = b"the echoing engine reads no program"
 #: Six inputs, given back as outputs: tensors of some dtypes, and scalars.

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from bpte.run import launcher, report
-from bpte.run.protocol import Outcome
+from bpte.run.outcome import Outcome, State
 from bpte.text import printable
 
 EPILOG = """\
@@ -175,7 +175,7 @@ def run(arguments: argparse.Namespace) -> int:
             return _usage(f"{arguments.junit}: {error.strerror}")
     if arguments.json:
         print(report.as_json(result))
-    elif result.state is launcher.State.USAGE:
+    elif result.state is State.USAGE:
         return _usage(result.message)
     else:
         print(report.table(result, colour=sys.stdout.isatty()))

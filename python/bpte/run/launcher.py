@@ -18,12 +18,12 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
 
 from bpte.run import build, process
 from bpte.run.board import Board, BoardError, Simulator, find_board
-from bpte.run.protocol import Outcome, Parser, Record, Transcript, Verdict
+from bpte.run.outcome import Outcome, State, Verdict
+from bpte.run.protocol import Parser, Record, Transcript
 from bpte.run.rejudge import rejudge
 from bpte.run.scratch import Scratch, scratch_folder
 from bpte.text import printable
@@ -39,34 +39,6 @@ LINGER_SECONDS = 1.0
 #: Lengths of files are signed 32-bit numbers there (Arm's semihosting, SYS_FLEN).
 _LARGEST_SEMIHOSTING_FILE = 2**31 - 1
 _KEPT_STDERR = 64 * 1024
-
-
-class State(str, Enum):
-    """How a run ended, finer than its exit code (docs/result-protocol.md)."""
-
-    PASSED = "passed"
-    MISMATCH = "mismatch"
-    USAGE = "usage"
-    MALFORMED = "malformed"
-    #: The engine could not run it, or nothing was judged: the protocol is complete and says so.
-    NOT_RUN = "not_run"
-    NOT_STARTED = "not_started"
-    TIMED_OUT = "timed_out"
-    DIED = "died"
-    FAULTED = "faulted"
-    CUT_SHORT = "cut_short"
-
-    @property
-    def outcome(self) -> Outcome:
-        return _OUTCOMES.get(self, Outcome.INFRASTRUCTURE)
-
-
-_OUTCOMES = {
-    State.PASSED: Outcome.PASSED,
-    State.MISMATCH: Outcome.MISMATCH,
-    State.USAGE: Outcome.USAGE,
-    State.MALFORMED: Outcome.MALFORMED,
-}
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
 from typing import Any, TypeAlias
+
+from bpte.run.outcome import Outcome, Verdict, case_verdict, run_outcome
 
 PREFIX = b"#bpte "
 PROTOCOL = 1
@@ -32,26 +32,6 @@ KEPT_LINE_LENGTH = 2000
 MAX_CASES = 10_000_000
 
 Number: TypeAlias = int | float | bool
-
-
-class Outcome(IntEnum):
-    """How a run ended; the exit codes of `bpte run` and of the host runner."""
-
-    PASSED = 0
-    MISMATCH = 1
-    USAGE = 2
-    MALFORMED = 3
-    INFRASTRUCTURE = 4
-
-
-class Verdict(str, Enum):
-    """Of a case or of one output; which of them may occur where is docs/result-protocol.md's."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    ERROR = "error"
-    UNJUDGED = "unjudged"
-    NOT_COMPARED = "not_compared"
 
 
 class ProtocolError(ValueError):
@@ -160,18 +140,6 @@ class Transcript:
     def outcome(self) -> Outcome:
         """What the records amount to by themselves; INFRASTRUCTURE unless they are complete."""
         return self.end.outcome if self.complete and self.end else Outcome.INFRASTRUCTURE
-
-
-def outcome_of(cases: Iterable[Case], error: RunError | None = None) -> Outcome:
-    """The outcome that a runner must report for these records."""
-    verdicts = [case.verdict for case in cases]
-    if Verdict.FAIL in verdicts:
-        return Outcome.MISMATCH
-    if error is not None:
-        return error.outcome
-    if Verdict.ERROR in verdicts or Verdict.PASS not in verdicts:
-        return Outcome.INFRASTRUCTURE
-    return Outcome.PASSED
 
 
 # --- One record -----------------------------------------------------------------------------------
@@ -389,14 +357,7 @@ def _case(fields: _Fields) -> Case:
         # A case without expected outputs may have nothing to list.
         listed = verdict is not Verdict.UNJUDGED or fields.has("outputs")
         outputs = tuple(_output(item) for item in (fields.array("outputs") if listed else ()))
-        verdicts = {output.verdict for output in outputs}
-        implied = (
-            Verdict.FAIL
-            if Verdict.FAIL in verdicts
-            else Verdict.PASS
-            if Verdict.PASS in verdicts
-            else Verdict.UNJUDGED
-        )
+        implied = case_verdict(output.verdict for output in outputs)
         if verdict is not implied:
             raise ProtocolError(
                 f"case: verdict {verdict.value!r} contradicts its outputs ({implied.value!r})"
@@ -611,7 +572,8 @@ class Parser:
                 raise ProtocolError(
                     f"end: {name} is {stated}, but {counts[verdict]} such cases arrived"
                 )
-        implied = outcome_of(self._cases, self._error)
+        stopped = self._error.outcome if self._error is not None else None
+        implied = run_outcome((case.verdict for case in self._cases), stopped)
         if end.outcome != implied:
             raise ProtocolError(
                 f"end: outcome {int(end.outcome)}, but the records amount to {int(implied)}"

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from bpte.run.protocol import Case, Output, Verdict
+from bpte.run.outcome import Verdict
+from bpte.run.protocol import Case, Output
 
 
 def rejudge_output(

@@ -9,8 +9,9 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bpte.run.launcher import Run, State
-from bpte.run.protocol import Case, FirstMismatch, Number, Output, Verdict
+from bpte.run.launcher import Run
+from bpte.run.outcome import State, Verdict
+from bpte.run.protocol import Case, FirstMismatch, Number, Output
 from bpte.text import printable, printable_lines
 
 _COLOURS = {"pass": "32", "fail": "31", "error": "31", "unjudged": "33"}
