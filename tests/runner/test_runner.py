@@ -127,6 +127,20 @@ def test_not_compared(run: Callable[..., tuple[Outcome, Transcript]]) -> None:
     assert transcript.cases[0].verdict is Verdict.UNJUDGED
 
 
+def test_a_record_says_what_it_was_judged_with(
+    run: Callable[..., tuple[Outcome, Transcript]],
+) -> None:
+    stated = bpte.Tolerance(
+        rtol=0.5, atol=0.25, max_outlier_share=0.125, min_sqnr_db=3.0, min_cosine=0.75
+    )
+    _, transcript = run([suite(VALUES, tolerances=[stated] + [bpte.Tolerance()] * 5)])
+    first, second, *_ = transcript.cases[0].outputs
+    assert (first.rtol, first.atol, first.max_outlier_share) == (0.5, 0.25, 0.125)
+    assert (first.min_sqnr_db, first.min_cosine) == (3.0, 0.75)
+    assert (second.rtol, second.atol, second.max_outlier_share) == (0, 0, 0)
+    assert (second.min_sqnr_db, second.min_cosine) == (None, None)
+
+
 def test_nothing_to_run(run: Callable[..., tuple[Outcome, Transcript]]) -> None:
     for suites in ([], [suite()], [suite(None)]):
         outcome, transcript = run(suites)

@@ -83,6 +83,9 @@ class Output:
     cosine: float | None = None
     rtol: float | None = None
     atol: float | None = None
+    max_outlier_share: float | None = None
+    min_sqnr_db: float | None = None
+    min_cosine: float | None = None
 
 
 @dataclass(frozen=True)
@@ -342,6 +345,9 @@ def _output(members: object) -> Output:
         cosine=fields.real("cosine"),
         rtol=fields.real("rtol"),
         atol=fields.real("atol"),
+        max_outlier_share=fields.real("max_outlier_share"),
+        min_sqnr_db=fields.real("min_sqnr_db"),
+        min_cosine=fields.real("min_cosine"),
     )
     if output.numel is not None and (output.mismatches or 0) > output.numel:
         raise ProtocolError("output: more mismatches than elements")
