@@ -306,18 +306,21 @@ def test_a_target_cannot_steer_the_terminal(bundle: Path) -> None:
 
 
 def test_json_is_standard_json(bundle: Path) -> None:
-    output = t.passing_output(sqnr_db="inf", max_rel="nan")
-    records = [t.begin(1), t.case(0, outputs=[output])]
-    result = _run(bundle, t.lines([*records, t.end(records)]))
+    first = {"index": [0, 0], "expected": "nan", "actual": 1.0}
+    output = t.failing_output(
+        first=first, nonfinite=1, mean_abs=0.06, mean_rel=0.04, min_sqnr_db="-inf", atol="inf"
+    )
+    records = [t.begin(1), t.case(0, "fail", outputs=[output])]
+    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(1)")
 
     def refuse(name: str) -> float:
         raise AssertionError(name)
 
     document = json.loads(report.as_json(result), parse_constant=refuse)
-    assert document["state"] == "passed"
-    assert document["exit_code"] == 0
-    assert document["cases"][0]["outputs"][0]["sqnr_db"] == "inf"
-    assert document["cases"][0]["outputs"][0]["max_rel"] == "nan"
+    assert document["state"] == "mismatch"
+    assert document["exit_code"] == 1
+    assert document["cases"][0]["outputs"][0]["atol"] == "inf"
+    assert document["cases"][0]["outputs"][0]["first"]["expected"] == "nan"
 
 
 def test_junit_counts(bundle: Path) -> None:
@@ -346,6 +349,8 @@ def test_the_verb_judges_a_log_again(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert cli.main(["--log", str(log)]) == 1
     assert cli.main(["--log", str(log), "--atol", "0.3"]) == 0
     assert cli.main(["--log", str(log), "--atol", "0.2"]) == 1
+    assert "could not be judged again" not in capsys.readouterr().out
+    assert cli.main(["--log", str(log), "--rtol", "9.5e-7", "--atol", "1e-8"]) == 1
     assert "could not be judged again" in capsys.readouterr().out
     log.write_bytes(t.whole("pass", "fail")[:-3])
     assert cli.main(["--log", str(log), "--atol", "0.3"]) == 4

@@ -78,14 +78,19 @@ def test_pieces_of_any_size_read_alike(sizes: list[int]) -> None:
 
 def test_first_mismatch_is_exact_for_64_bits() -> None:
     big = 2**63 - 1
-    record = t.case(
-        0,
-        "fail",
-        outputs=[
-            t.failing_output() | {"first": {"index": [], "expected": big, "actual": -(2**63)}}
-        ],
+    output = t.failing_output(
+        dtype="int64",
+        shape=[],
+        numel=1,
+        first={"index": [], "expected": big, "actual": -(2**63)},
+        max_abs=2.0**64,
+        mean_abs=2.0**64,
+        max_rel=2.0,
+        mean_rel=2.0,
+        sqnr_db=-6.02,
+        cosine=-1.0,
     )
-    case = parse_record(json.dumps(record))
+    case = parse_record(json.dumps(t.case(0, "fail", outputs=[output])))
     assert isinstance(case, protocol.Case)
     first = case.outputs[0].first
     assert first is not None
@@ -93,13 +98,22 @@ def test_first_mismatch_is_exact_for_64_bits() -> None:
 
 
 def test_numbers_that_json_cannot_hold() -> None:
-    record = t.case(0, outputs=[t.passing_output(sqnr_db="inf", max_abs="nan", mean_abs="-inf")])
-    case = parse_record(json.dumps(record))
+    output = t.failing_output(
+        dtype="float64",
+        nonfinite=6,
+        mismatches=6,
+        first={"index": [0, 0], "expected": "nan", "actual": "-inf"},
+        sqnr_db="inf",
+        cosine=1,
+        atol="inf",
+    ) | dict.fromkeys(("max_abs", "mean_abs", "max_rel", "mean_rel"), 0.0)
+    case = parse_record(json.dumps(t.case(0, "fail", outputs=[output])))
     assert isinstance(case, protocol.Case)
-    output = case.outputs[0]
-    assert output.sqnr_db == math.inf
-    assert output.max_abs is not None and math.isnan(output.max_abs)
-    assert output.mean_abs == -math.inf
+    read = case.outputs[0]
+    assert (read.sqnr_db, read.atol) == (math.inf, math.inf)
+    assert read.first is not None and isinstance(read.first.expected, float)
+    assert math.isnan(read.first.expected)
+    assert read.first.actual == -math.inf
 
 
 def _records(*verdicts: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bpte.run import build, process
 from bpte.run.board import Board, BoardError, Simulator, find_board
-from bpte.run.outcome import Outcome, State, Verdict
+from bpte.run.outcome import Outcome, State, Verdict, run_outcome
 from bpte.run.protocol import Parser, Record, Transcript
 from bpte.run.rejudge import rejudge
 from bpte.run.scratch import Scratch, scratch_folder
@@ -439,6 +439,8 @@ def _judge(
                 return State.USAGE, usage
         name = Path(executable).name
         return State.NOT_STARTED, f"did not start: {name}: {_exit(status)}{tail}"
+    if transcript.contradictory:
+        return State.CONTRADICTORY, f"a record contradicts itself: {transcript.violation}"
     if transcript.violation is not None or transcript.end is None:
         return State.CUT_SHORT, f"protocol cut short: {transcript.violation}"
     end = transcript.end
@@ -473,14 +475,21 @@ def _complete(transcript: Transcript, outcome: Outcome) -> tuple[State, str]:
 def judge_again(result: Run, rtol: float | None, atol: float | None) -> Run:
     """A complete run under another tolerance, from its evidence alone (`bpte.run.rejudge`).
 
-    Where the evidence does not decide, the case keeps its verdict and the message says so.
+    Where the evidence does not decide, no case passes, and the message says so.
     """
-    if result.state not in (State.PASSED, State.MISMATCH):
+    transcript = result.transcript
+    if not transcript.complete or result.state not in (
+        State.PASSED,
+        State.MISMATCH,
+        State.NOT_RUN,
+        State.MALFORMED,
+    ):
         return result
-    judged = rejudge(result.transcript.cases, rtol, atol)
-    transcript = replace(result.transcript, cases=judged.cases)
-    failed = any(case.verdict is Verdict.FAIL for case in judged.cases)
-    state, message = _complete(transcript, Outcome.MISMATCH if failed else Outcome.PASSED)
+    judged = rejudge(transcript.cases, rtol, atol)
+    transcript = replace(transcript, cases=judged.cases)
+    stopped = transcript.error.outcome if transcript.error is not None else None
+    outcome = run_outcome((case.verdict for case in judged.cases), stopped)
+    state, message = _complete(transcript, outcome)
     if judged.undecided:
         message += f"; {len(judged.undecided)} could not be judged again from the evidence alone"
     return replace(result, state=state, message=message, transcript=transcript)

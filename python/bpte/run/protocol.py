@@ -16,6 +16,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from bpte.run.evidence import contradiction
 from bpte.run.outcome import Outcome, Verdict, case_verdict, run_outcome
 
 PREFIX = b"#bpte "
@@ -36,6 +37,10 @@ Number: TypeAlias = int | float | bool
 
 class ProtocolError(ValueError):
     """A record that breaks the protocol; the message says which rule."""
+
+
+class ContradictionError(ProtocolError):
+    """A record whose numbers cannot all be true (`bpte.run.evidence`)."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,8 @@ class Transcript:
     end: End | None
     violation: str | None
     other_lines: tuple[str, ...]
+    #: The violation is that a record contradicts itself.
+    contradictory: bool = False
 
     @property
     def complete(self) -> bool:
@@ -324,7 +331,7 @@ def _output(members: object) -> Output:
     if not isinstance(members, dict):
         raise ProtocolError("outputs: an element is no object")
     fields = _Fields(members, "output")
-    output = Output(
+    return Output(
         verdict=fields.verdict("verdict", (Verdict.PASS, Verdict.FAIL, Verdict.NOT_COMPARED)),
         reason=fields.optional_text("reason"),
         kind=fields.optional_text("kind"),
@@ -349,9 +356,6 @@ def _output(members: object) -> Output:
         min_sqnr_db=fields.real("min_sqnr_db"),
         min_cosine=fields.real("min_cosine"),
     )
-    if output.numel is not None and (output.mismatches or 0) > output.numel:
-        raise ProtocolError("output: more mismatches than elements")
-    return output
 
 
 def _case(fields: _Fields) -> Case:
@@ -365,9 +369,12 @@ def _case(fields: _Fields) -> Case:
         outputs = tuple(_output(item) for item in (fields.array("outputs") if listed else ()))
         implied = case_verdict(output.verdict for output in outputs)
         if verdict is not implied:
-            raise ProtocolError(
+            raise ContradictionError(
                 f"case: verdict {verdict.value!r} contradicts its outputs ({implied.value!r})"
             )
+        for index, output in enumerate(outputs):
+            if found := contradiction(output):
+                raise ContradictionError(f"output {index}: {found}")
     return Case(
         suite=fields.integer("suite"),
         method=fields.text("method"),
@@ -452,6 +459,7 @@ class Parser:
         self._error: RunError | None = None
         self._end: End | None = None
         self._violation: str | None = None
+        self._contradictory = False
         self._other: list[str] = []
 
     def feed(self, data: bytes) -> list[Record]:
@@ -488,6 +496,7 @@ class Parser:
             self._end,
             self._violation,
             tuple(self._other),
+            self._contradictory,
         )
 
     @property
@@ -527,6 +536,7 @@ class Parser:
             record = parse_record(body.decode("latin-1"))
             self._take_record(record, body)
         except ProtocolError as error:
+            self._contradictory = isinstance(error, ContradictionError)
             self._violate(str(error))
             return None
         return record
