@@ -160,7 +160,7 @@ def named(folder: Path, name: str, *cases: str) -> None:
     """A bundle with cases of these names, which is never really run."""
     suites = [
         bpte.MethodTestSuite(method, [bpte.MethodTestCase([1], [1], name=n) for n in cases])
-        for method in ("forward", "backward")
+        for method in ("forward", "other")
     ]
     bpte.BundledProgram(b"none", suites).save(folder / name, fit="skip", durable=False)
 
@@ -187,7 +187,7 @@ def test_a_case_is_selected_by_its_name(outer: pytest.Pytester) -> None:
     assert "--method forward --case 1" in words
     result = run(outer, output, 0, "--bpte", "--bpte-case=dog")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*'dog' is the name of case 1 of forward, case 1 of backward*"])
+    result.stdout.fnmatch_lines(["*'dog' is the name of case 1 of forward, case 1 of other*"])
 
 
 @pytest.mark.parametrize("more", [(), ("--dist=loadgroup",), ("--dist=worksteal",)])

@@ -82,7 +82,7 @@ class Results:
         if case is None:
             if transcript.error is not None and transcript.complete:
                 return f"did not run: {printable(transcript.error.message)}"
-            return self.why
+            return f"{self.why} (this case did not arrive)"
         if case.verdict is Verdict.FAIL:
             return "\n".join(describe.failed_outputs(case))
         if case.verdict is Verdict.ERROR:
