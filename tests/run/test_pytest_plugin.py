@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -200,3 +201,20 @@ def test_a_bundle_stays_on_one_worker(outer: pytest.Pytester, more: tuple[str, .
     result = run(outer, ALL_PASSED, 0, "-p", "xdist", "-n2", *more, "--bpte")
     result.assert_outcomes(passed=14)
     assert len((outer.path / "calls").read_text().splitlines()) == 2  # each bundle ran once
+
+
+def test_the_commands_of_the_page_are_right(outer: pytest.Pytester) -> None:
+    """Each finds the three cases; what it then does, the other tests see."""
+    pytest.importorskip("xdist")
+    (outer.path / "models").mkdir()
+    shutil.copy(outer.path / "model.bpte", outer.path / "models")
+    page = (Path(__file__).parents[2] / "docs" / "pytest.md").read_text()
+    block = page.split("```sh\n")[1].split("```")[0]
+    commands = [shlex.split(line, comments=True) for line in block.splitlines()]
+    assert len(commands) == 4
+    for command, *arguments in commands:
+        assert command == "pytest"
+        plugins = ("-p", "xdist", "-p", "bpte.pytest_plugin")
+        result = outer.runpytest_subprocess(*plugins, "--collect-only", "-q", *arguments)
+        assert result.ret == pytest.ExitCode.OK
+        result.stdout.fnmatch_lines(["*model.bpte::forward[[]2[]]", "3 tests collected*"])
