@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import real_records
 import transcripts as t
-from bpte.run import launcher, protocol
+from bpte.run import launcher, protocol, report
 from bpte.run.outcome import Outcome, State, Verdict
 from bpte.run.protocol import parse_record
 from bpte.run.rejudge import rejudge, rejudge_output
@@ -111,6 +111,42 @@ def test_judging_again_agrees_with_the_real_comparison(
         assert _same(judged.mismatches, after.mismatches), (before, after)
         assert _same(judged.first, after.first), (before, after)
     assert decided > len(samples) / 2
+
+
+_EXTREMES = st.sampled_from(
+    [0, 1, 2, 6, 0.0, -0.0, 5e-324, 1e-308, 1e-6, 0.5, 1e300, 1.7e308, 2**63, "inf", "-inf", "nan"]
+)
+_KEYS = sorted({*t.failing_output(), "min_sqnr_db", "min_cosine"} - {"kind", "verdict", "reason"})
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@given(
+    base=st.sampled_from([t.passing_output(), t.failing_output(), {"verdict": "pass"}]),
+    numbers=st.dictionaries(st.sampled_from(_KEYS), _EXTREMES | st.none(), max_size=6),
+    shape=st.sampled_from([[], [6], [2, 3], [0], [2**40, 2**40]]),
+    dtype=st.sampled_from(["float32", "float64", "float16", "int8", "uint64", "bool", "?"]),
+    first=st.tuples(_EXTREMES | st.booleans(), _EXTREMES | st.booleans()) | st.none(),
+    tolerance=st.tuples(st.floats(0, 1.7e308), st.floats(0, 1.7e308)),
+)
+def test_any_record_is_judged_again_and_described(
+    base: dict[str, Any],
+    numbers: dict[str, Any],
+    shape: list[int],
+    dtype: str,
+    first: tuple[Any, Any] | None,
+    tolerance: tuple[float, float],
+) -> None:
+    """Or refused; nothing that a target can send ends in an exception."""
+    output = base | numbers | {"dtype": dtype, "shape": shape}
+    if first is not None:
+        output["first"] = {"index": [0] * len(shape), "expected": first[0], "actual": first[1]}
+    case = t.case(0, base["verdict"], outputs=[{k: v for k, v in output.items() if v is not None}])
+    records = [t.begin(1), case]
+    run = launcher.judge_log(Path("log"), t.lines([*records, t.end(records)]))
+    for one in (run, launcher.judge_again(run, *tolerance), launcher.judge_again(run, None, 0.0)):
+        report.table(one)
+        report.as_json(one)
+        report.as_junit(one)
 
 
 def test_judging_again_forgets_no_error() -> None:
