@@ -15,6 +15,7 @@ the cases of a bundle stay on one worker.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,20 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BundleFile
         return None
     if not parent.config.getoption("bpte") and not _named(file_path, parent.config):
         return None
-    return BundleFile.from_parent(parent, path=file_path)
+    # pytest names files outside of its root all alike; a bundle keeps a name of its own.
+    root = parent.config.rootpath
+    name: dict[str, Any] = {}
+    if root not in file_path.parents:
+        name["nodeid"] = _relative(file_path, root)
+    bundle: BundleFile = BundleFile.from_parent(parent, path=file_path, **name)
+    return bundle
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # on another drive
+        return path.as_posix()
 
 
 def _named(path: Path, config: pytest.Config) -> bool:

@@ -203,6 +203,21 @@ def test_a_bundle_stays_on_one_worker(outer: pytest.Pytester, more: tuple[str, .
     assert len((outer.path / "calls").read_text().splitlines()) == 2  # each bundle ran once
 
 
+@pytest.mark.parametrize("more", [(), ("-p", "xdist", "-n2")])
+def test_bundles_outside_of_the_root_are_told_apart(
+    outer: pytest.Pytester, more: tuple[str, ...]
+) -> None:
+    """pytest itself gives the same name to all such files, by which xdist would lose tests."""
+    if more:
+        pytest.importorskip("xdist")
+    shutil.copy(outer.path / "model.bpte", outer.path / "other.bpte")
+    root = outer.mkdir("root")
+    result = run(outer, ALL_PASSED[:-9], 0, *more, f"--rootdir={root}", "model.bpte", "other.bpte")
+    result.assert_outcomes(failed=6)
+    result.stdout.fnmatch_lines(["FAILED *other.bpte::forward[[]2[]]*"])
+    assert len((outer.path / "calls").read_text().splitlines()) == 2
+
+
 def test_the_commands_of_the_page_are_right(outer: pytest.Pytester) -> None:
     """Each finds the three cases; what it then does, the other tests see."""
     pytest.importorskip("xdist")
