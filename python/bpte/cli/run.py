@@ -11,7 +11,7 @@ from pathlib import Path
 from bpte.cli import _arguments, _output
 from bpte.run import launcher, report
 from bpte.run.outcome import Outcome, State
-from bpte.text import printable_lines
+from bpte.text import printable
 
 EPILOG = """\
 examples:
@@ -94,7 +94,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _usage(message: str) -> int:
-    print(f"bpte run: {printable_lines(message)}", file=sys.stderr)
+    print(f"bpte run: {printable(message)}", file=sys.stderr)
     return Outcome.USAGE
 
 

@@ -242,9 +242,8 @@ def _check_is_no_program(path: Path) -> None:
 def _how_to_pack(program: Path) -> str:
     output = program.with_suffix(".bpte").name
     return (
-        f"{program} is a program without test cases; make a bundle of both first:\n"
-        f"  bpte pack {program} --case in=INPUT.npy out=EXPECTED.npy -o {output}\n"
-        f"  bpte run {output}"
+        f"{program} is a program without test cases; make a bundle of both first: "
+        f"bpte pack {program} --case in=INPUT.npy out=EXPECTED.npy -o {output}"
     )
 
 
