@@ -6,29 +6,67 @@
     pytest model.bpte                                        # a file named is always collected
     pytest --bpte models/                                    # and with this, all that are found
     pytest --bpte models/ --bpte-board corstone-300 --bpte-timeout 60
+    pytest --bpte models/ -n 2                               # with pytest-xdist
 
-A bundle is run once, whatever the number of its cases; a run that did not end well fails them all.
+A bundle is run once, whatever the number of its cases. What a case counts for is what it counts for
+in ``bpte run`` (``bpte.run.outcome``): no case passes in a run that ended badly. With pytest-xdist
+the cases of a bundle stay on one worker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bpte.cli import _arguments
 from bpte.text import printable, printable_lines
+
+if TYPE_CHECKING:
+    from bpte.run.results import CaseResult, Results
+    from bpte.run.selection import Selection
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bpte", "bundled ExecuTorch programs")
     group.addoption("--bpte", action="store_true", help="collect .bpte files, not only those named")
-    group.addoption("--bpte-board", default="host", metavar="NAME", help="where to run them")
-    group.addoption("--bpte-simulator", metavar="S", help="default: the first one installed")
-    group.addoption("--bpte-engine", metavar="E", help="executorch or reference")
-    group.addoption("--bpte-elf", type=Path, metavar="E", help="a ready-built firmware or runner")
-    group.addoption("--bpte-timeout", type=float, metavar="S", help="seconds, for a bundle")
+    for name, options in _OPTIONS.items():
+        group.addoption(f"--bpte-{name}", **options)
+
+
+#: As those of `bpte run`.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "method": {"metavar": "M", "help": "only this method's cases, of every bundle that has it"},
+    "case": {"type": _arguments.case, "metavar": "C", "help": "only this case: its index or name"},
+    "rtol": {"type": _arguments.tolerance, "metavar": "R", "help": "in place of the bundles'"},
+    "atol": {"type": _arguments.tolerance, "metavar": "A", "help": "in place of the bundles'"},
+    "board": {"default": "host", "metavar": "NAME", "help": "where to run them"},
+    "simulator": {"metavar": "S", "help": "default: the first one installed"},
+    "engine": {"metavar": "E", "help": "executorch or reference"},
+    "elf": {"type": Path, "metavar": "E", "help": "a ready-built firmware or runner"},
+    "timeout": {"type": _arguments.seconds, "metavar": "S", "help": "seconds, for a bundle"},
+    "from-file": {"action": "store_true", "help": "a firmware reads the bundle case by case"},
+    "load-address": {
+        "type": _arguments.address,
+        "metavar": "A",
+        "help": "in place of the board's",
+    },
+    "max-planned-memory": {
+        "type": _arguments.size,
+        "metavar": "SIZE",
+        "help": "what a program's memory plan may take, such as 8G",
+    },
+    "operators-from": {
+        "type": Path,
+        "action": "append",
+        "default": [],
+        "metavar": "PTE",
+        "help": "build the firmware with this program's operators only; may be repeated",
+    },
+}
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BundleFile | None:
@@ -36,7 +74,20 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BundleFile
         return None
     if not parent.config.getoption("bpte") and not _named(file_path, parent.config):
         return None
-    return BundleFile.from_parent(parent, path=file_path)
+    # pytest names files outside of its root all alike; a bundle keeps a name of its own.
+    root = parent.config.rootpath
+    name: dict[str, Any] = {}
+    if root not in file_path.parents:
+        name["nodeid"] = _relative(file_path, root)
+    bundle: BundleFile = BundleFile.from_parent(parent, path=file_path, **name)
+    return bundle
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # on another drive
+        return path.as_posix()
 
 
 def _named(path: Path, config: pytest.Config) -> bool:
@@ -54,80 +105,74 @@ class CaseFailed(Exception):
 class BundleFile(pytest.File):
     """A bundle; its run, once one of its cases was asked for."""
 
-    _run: Any = None
+    _results: Results | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
+        """A bundle from which no case can be taken is a test that fails: an error of the collection
+        would keep the others from being run."""
         import bpte
+        from bpte.run.selection import NothingSelectedError, SelectionError
 
         try:
-            bundle = bpte.open(self.path)
-        except bpte.BundleError as error:
-            raise self.CollectError(f"{self.path}: {error}") from None
-        with bundle:
-            for number, suite in enumerate(bundle.suites):
-                for index, case in enumerate(suite.test_cases):
-                    name = f"{suite.method_name}[{index}]"
-                    if case.name:
-                        name = f"{suite.method_name}[{index}-{case.name}]"
-                    yield BundleCase.from_parent(
-                        self, name=printable(name), suite=number, case=index
-                    )
+            with bpte.open(self.path) as bundle:
+                items = list(self._cases(bundle))
+        except NothingSelectedError:
+            return  # the method or the case asked for is another bundle's
+        except SelectionError as error:
+            items = [NoCases.from_parent(self, name="case", why=f"{self.path}: {error}")]
+        except (bpte.BundleError, OSError) as error:
+            items = [NoCases.from_parent(self, name="open", why=str(error))]
+        yield from items
 
-    def result(self) -> Any:
-        """The run (`bpte.run.launcher.Run`)."""
-        if self._run is None:
+    def _cases(self, bundle: Any) -> Iterator[pytest.Item]:
+        from bpte.run.selection import selected
+
+        selection = self._selection(bundle)
+        none = True
+        for number, suite, index, case in selected(bundle, selection):
+            none = False
+            name = f"{index}-{case.name}" if case.name else str(index)
+            name = printable(f"{suite.method_name}[{name}]")
+            yield BundleCase.from_parent(self, name=name, suite=number, case=index)
+        if none:
+            yield NoCases.from_parent(self, name="cases", why=f"{self.path}: it has no cases")
+
+    def _selection(self, bundle: Any) -> Selection:
+        from bpte.run.selection import resolve
+
+        option = self.config.getoption
+        return resolve(bundle, option("bpte_method"), option("bpte_case"))
+
+    def results(self) -> Results:
+        """What the bundle's cases came to. Runs it, the first time."""
+        if self._results is None:
             from bpte.run import launcher
+            from bpte.run.results import Results
 
             option = self.config.getoption
-            self._run = launcher.run(
+            run = launcher.run(
                 launcher.Request(
                     self.path,
                     board=option("bpte_board"),
                     simulator=option("bpte_simulator"),
                     engine=option("bpte_engine"),
                     program=option("bpte_elf"),
+                    method=option("bpte_method"),
+                    case=option("bpte_case"),
+                    rtol=option("bpte_rtol"),
+                    atol=option("bpte_atol"),
                     timeout=option("bpte_timeout"),
+                    from_file=option("bpte_from_file"),
+                    load_address=option("bpte_load_address"),
+                    max_planned_memory=option("bpte_max_planned_memory"),
+                    operators_from=tuple(option("bpte_operators_from")),
                 )
             )
-        return self._run
+            self._results = Results(run)
+        return self._results
 
 
-class BundleCase(pytest.Item):
-    """One test case of a bundle."""
-
-    def __init__(self, *, suite: int, case: int, **keywords: Any) -> None:
-        super().__init__(**keywords)
-        self.suite = suite
-        self.case = case
-
-    def runtest(self) -> None:
-        from bpte.run import report
-        from bpte.run.launcher import State
-        from bpte.run.protocol import Verdict
-
-        assert isinstance(self.parent, BundleFile)
-        result = self.parent.result()
-        found = [
-            case
-            for case in result.transcript.cases
-            if (case.suite, case.case) == (self.suite, self.case)
-        ]
-        complete = result.transcript.complete and result.state is not State.DIED
-        if not complete or not found:
-            raise CaseFailed(f"{result.state.value.replace('_', ' ')}: {result.message}")
-        (case,) = found
-        if case.verdict is Verdict.UNJUDGED:
-            pytest.skip("no output was judged")
-        if case.verdict is Verdict.ERROR:
-            raise CaseFailed(printable(f"did not run: {case.error}: {case.message or ''}"))
-        if case.verdict is Verdict.FAIL:
-            lines = (
-                f"output {index}: {report.describe_output(output)}"
-                for index, output in enumerate(case.outputs)
-                if output.verdict is Verdict.FAIL
-            )
-            raise CaseFailed("\n".join(lines))
-
+class _Item(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, CaseFailed):
             return str(excinfo.value)
@@ -135,3 +180,81 @@ class BundleCase(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return self.path, None, self.name
+
+
+class NoCases(_Item):
+    """Stands for a bundle that cannot be opened, or that has nothing to run: always fails."""
+
+    def __init__(self, *, why: str, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.why = why
+
+    def runtest(self) -> None:
+        raise CaseFailed(self.why)
+
+
+class BundleCase(_Item):
+    """One test case of a bundle."""
+
+    def __init__(self, *, suite: int, case: int, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.suite = suite
+        self.case = case
+        self.result: CaseResult | None = None
+
+    def runtest(self) -> None:
+        from bpte.run.outcome import Counted
+
+        assert isinstance(self.parent, BundleFile)
+        results = self.parent.results()
+        self.result = results.of(self.suite, self.case)
+        self._note(results)
+        if self.result.counted is Counted.SKIPPED:
+            pytest.skip(self.result.message)
+        if self.result.counted is not Counted.PASSED:
+            raise CaseFailed(self.result.message)
+
+    def _note(self, results: Results) -> None:
+        """For JUnit: what the case took, in the target's own unit, and what the whole run took."""
+        run, begin = results.run, results.run.transcript.begin
+        if self.result and self.result.case and self.result.case.time is not None and begin:
+            self.user_properties.append(("time", f"{self.result.case.time} {begin.unit}".rstrip()))
+        self.user_properties.append(("run_seconds", f"{run.seconds:.3f}"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, None]:
+    """A case took what the target says: the first one is not charged with the run of all."""
+    outcome = yield
+    if isinstance(item, BundleCase) and call.when == "call" and item.result is not None:
+        report = outcome.get_result()
+        report.duration = item.result.seconds or 0.0
+
+
+# --- pytest-xdist -------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Plain `-n` sends each test to whichever worker is free, which would run a bundle once on each
+    of them. Where bundles are collected, they are sent as a whole, and other tests as before."""
+    if config.getoption("dist") not in ("load", "worksteal", "loadgroup"):
+        return None  # the others divide no file, or mean to run all tests on each worker
+    if not _collects_bundles(config):
+        return None
+    from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
+
+    class BundleScheduling(LoadGroupScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::", 1)[0]
+            scope: str = path if path.endswith(".bpte") else super()._split_scope(nodeid)
+            return scope
+
+    return BundleScheduling(config, log)
+
+
+def _collects_bundles(config: pytest.Config) -> bool:
+    named = (str(argument).split("::")[0] for argument in config.args)
+    return config.getoption("bpte") or any(path.endswith(".bpte") for path in named)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from boards_support import LINKED, ROOT, demo_arrays, demo_program, pack, run
-from bpte.run.launcher import State
+from bpte.run.outcome import State
 
 CMAKE = str(Path(sys.executable).with_name("cmake"))
 

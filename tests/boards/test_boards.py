@@ -14,7 +14,7 @@ import pytest
 
 from boards_support import ROOT, build, demo_arrays, demo_program, pack, require
 from bpte.run import board, launcher
-from bpte.run.launcher import State
+from bpte.run.outcome import State
 
 #: The boards that QEMU emulates.
 BOARDS = ["corstone-300", "mps2-an500"]

@@ -16,7 +16,7 @@ import pytest
 
 import bpte
 from boards_support import FIXTURES, TOLERANCE, build, changed, demo_program, pack, run
-from bpte.run.launcher import State
+from bpte.run.outcome import State
 
 Models = Callable[[str], tuple[Path, list[tuple[np.ndarray, np.ndarray]]]]
 

@@ -17,7 +17,7 @@ import pytest
 
 from boards_support import run
 from bpte.run import launcher
-from bpte.run.launcher import State
+from bpte.run.outcome import State
 
 
 @pytest.fixture(scope="session")

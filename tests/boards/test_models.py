@@ -12,7 +12,7 @@ import pytest
 
 from boards_support import TOLERANCE, changed, pack, run
 from bpte.run import launcher
-from bpte.run.launcher import State
+from bpte.run.outcome import State
 
 Models = Callable[[str], tuple[Path, list[tuple[np.ndarray, np.ndarray]]]]
 

@@ -18,7 +18,7 @@ import bpte
 from boards_support import ROOT, demo_arrays, demo_program, pack, require, run
 from bpte.cli import run as cli
 from bpte.run import protocol
-from bpte.run.launcher import State
+from bpte.run.outcome import State
 from changed_plan import with_planned_memory
 
 

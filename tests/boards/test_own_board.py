@@ -12,7 +12,7 @@ import pytest
 
 from boards_support import ROOT, demo_program, require
 from bpte.run import board, build, launcher
-from bpte.run.launcher import State
+from bpte.run.outcome import State
 
 FACTS = ROOT / build.FIRMWARE / "cmake" / "board_facts.py"
 

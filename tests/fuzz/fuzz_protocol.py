@@ -22,9 +22,19 @@ import atheris
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
 with atheris.instrument_imports(
-    include=["bpte.run.protocol", "bpte.run.report", "bpte.run.launcher"]
+    include=[
+        "bpte.run.describe",
+        "bpte.run.evidence",
+        "bpte.run.launcher",
+        "bpte.run.protocol",
+        "bpte.run.rejudge",
+        "bpte.run.report",
+        "bpte.run.results",
+        "bpte.run.table",
+    ]
 ):
     from bpte.run import launcher, protocol, report
+    from bpte.run.rejudge import rejudge
 
 
 def one_input(data: bytes) -> None:
@@ -35,7 +45,9 @@ def one_input(data: bytes) -> None:
     assert "\x1b" not in report.table(run)
     json.loads(report.as_json(run))
     ElementTree.fromstring(report.as_junit(run))
-    launcher.judge_again(run, 1e-3, 1e-3)
+    again = launcher.judge_again(run, 1e-3, 1e-3)
+    assert again.outcome != 0 or run.outcome in (0, 1)
+    report.table(again, width=20)
 
     parser = protocol.Parser()
     for start in range(0, len(data), 7):
@@ -44,7 +56,10 @@ def one_input(data: bytes) -> None:
 
     for line in data.split(b"\n"):
         with contextlib.suppress(protocol.ProtocolError):
-            protocol.parse_record(line.decode("latin-1"))
+            record = protocol.parse_record(line.decode("latin-1"))
+            if isinstance(record, protocol.Case):
+                rejudge([record], 1e-3, 1e-3)
+                rejudge([record], None, 0.0)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -18,11 +19,13 @@ from pathlib import Path
 
 import pytest
 
+import bpte
 import transcripts as t
-from bpte.cli import main
+from bpte.cli import _output, main
 from bpte.cli import run as cli
-from bpte.run import board, launcher, report
-from bpte.run.launcher import Request, State
+from bpte.run import board, launcher, report, table
+from bpte.run.launcher import Request
+from bpte.run.outcome import State
 from bpte.run.protocol import Record
 
 
@@ -307,7 +310,8 @@ def test_the_table_names_everything_about_a_mismatch(bundle: Path) -> None:
     text = report.table(result)
     assert 'forward, case 1 "noisy", output 0: element [1, 2]: expected 1.5, actual 1.25' in text
     assert "off by 0.25" in text
-    assert "max error 0.25 (relative 0.17), allowed atol 1e-05 + rtol 1.3e-06 * |expected|" in text
+    assert "max error 0.25 (relative 0.17)" in text
+    assert "allowed atol 1e-05 + rtol 1.3e-06 * |expected| (float32's defaults)" in text
     assert "2048 bytes in place at 0x71000400" in text
     assert text.endswith("mismatch: 1 of 2 cases failed")
     assert "\033[31mfail" in report.table(result, colour=True)
@@ -323,18 +327,21 @@ def test_a_target_cannot_steer_the_terminal(bundle: Path) -> None:
 
 
 def test_json_is_standard_json(bundle: Path) -> None:
-    output = t.passing_output(sqnr_db="inf", max_rel="nan")
-    records = [t.begin(1), t.case(0, outputs=[output])]
-    result = _run(bundle, t.lines([*records, t.end(records)]))
+    first = {"index": [0, 0], "expected": "nan", "actual": 1.0}
+    output = t.failing_output(
+        first=first, nonfinite=1, mean_abs=0.06, mean_rel=0.04, min_sqnr_db="-inf", atol="inf"
+    )
+    records = [t.begin(1), t.case(0, "fail", outputs=[output])]
+    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(1)")
 
     def refuse(name: str) -> float:
         raise AssertionError(name)
 
     document = json.loads(report.as_json(result), parse_constant=refuse)
-    assert document["state"] == "passed"
-    assert document["exit_code"] == 0
-    assert document["cases"][0]["outputs"][0]["sqnr_db"] == "inf"
-    assert document["cases"][0]["outputs"][0]["max_rel"] == "nan"
+    assert document["state"] == "mismatch"
+    assert document["exit_code"] == 1
+    assert document["cases"][0]["outputs"][0]["atol"] == "inf"
+    assert document["cases"][0]["outputs"][0]["first"]["expected"] == "nan"
 
 
 def test_junit_counts(bundle: Path) -> None:
@@ -347,11 +354,152 @@ def test_junit_counts(bundle: Path) -> None:
         "errors": "1",
         "skipped": "1",
     }
-    failure = suite[1][0]
-    assert failure.tag == "failure"
+    failure = suite[1].find("failure")
+    assert failure is not None
     assert "expected 1.5, actual 1.25" in failure.get("message", "")
     cut = ElementTree.fromstring(report.as_junit(_run(bundle, output[:-9], "sys.exit(1)")))
-    assert cut[0].get("errors") == "2"
+    # What passed or was not judged does not count: only the failure is what it was.
+    assert {k: cut[0].get(k) for k in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "5",
+        "failures": "1",
+        "errors": "4",
+        "skipped": "0",
+    }
+    assert "(this case had passed, which does not count)" in str(
+        cut[0].findall("testcase/error")[0].get("message")
+    )
+
+
+def test_junit_times_are_seconds_or_cycles(bundle: Path) -> None:
+    for unit, time_, stated in (("ns", "0.000001234", None), ("cycles", None, "1234 cycles")):
+        records = [t.begin(1, unit=unit), t.case(0)]
+        result = _run(bundle, t.lines([*records, t.end(records)]))
+        case = ElementTree.fromstring(report.as_junit(result))[0][0]
+        found = case.find("properties/property[@name='time']")
+        assert case.get("time") == time_
+        assert (found.get("value") if found is not None else None) == stated
+
+
+def test_a_run_that_was_stopped_is_an_error_in_junit(bundle: Path) -> None:
+    """Also when a case had failed before: cases are missing."""
+    records = [t.begin(3), t.case(0, "fail"), t.error("read_failed", "read_failed", 4)]
+    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(1)")
+    assert result.state is State.MISMATCH
+    suite = ElementTree.fromstring(report.as_junit(result))[0]
+    assert (suite.get("tests"), suite.get("errors")) == ("2", "1")
+
+
+@pytest.mark.parametrize(
+    ("output", "then"),
+    [
+        (t.whole("pass", "pass"), "sys.exit(0)"),
+        (t.whole("pass", "unjudged"), "sys.exit(0)"),
+        (t.whole("unjudged", "unjudged"), "sys.exit(4)"),
+        (t.whole("pass", "error"), "sys.exit(4)"),
+        (t.whole("pass", "fail"), "sys.exit(1)"),
+        (t.whole(), "sys.exit(4)"),
+        (t.whole("pass"), "sys.exit(1)"),
+        (t.whole("pass"), _CRASH),
+        (t.whole("pass") + b"bpte-fault: HardFault\n", "sys.exit(0)"),
+        (t.whole("pass")[:-9], "sys.exit(0)"),
+        (t.whole("pass"), "print('#bpte {}')"),
+        (b"", "sys.exit(0)"),
+    ],
+)
+def test_every_report_is_green_or_red_alike(bundle: Path, output: bytes, then: str) -> None:
+    result = _run(bundle, output, then)
+    green = result.outcome == 0
+    suite = ElementTree.fromstring(report.as_junit(result))[0]
+    assert (suite.get("failures") == suite.get("errors") == "0") == green
+    document = json.loads(report.as_json(result))
+    assert (document["exit_code"] == 0) == green
+    red = [case["result"] in ("failed", "error") for case in document["cases"]]
+    assert green <= (not any(red))
+    # And each case that pytest would look at by itself: green only if the run gives it leave.
+    if not green and result.state not in (State.MISMATCH, State.NOT_RUN):
+        assert all(red)
+    assert ("passed: " in report.table(result)) == green
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_table_keeps_to_the_columns(bundle: Path, width: int) -> None:
+    name = "a photograph of two cats on a sofa, taken from above, quantised, variant "
+    records = [
+        t.begin(9),
+        *(t.case(i, name=f"{name}{i}", method="forward_with_a_long_name") for i in range(7)),
+        t.case(7, "fail", name="\u732b" * 60),
+        t.case(8, "error", message="missing_operator: aten::sin.out"),
+    ]
+    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(1)")
+    lines = report.table(result, width=width).splitlines()
+    rows = [line for line in lines if line.rstrip().endswith(("1.3e-06, 1e-05", "1e-07", "0.25"))]
+    assert len(rows) == 8
+    assert all(table.text_width(row) <= width for row in rows)
+    # Cut names still tell the cases apart.
+    assert len({re.split("  +", row)[2] for row in rows}) == len(rows)
+    assert "variant 3" in report.table(result, width=300)
+
+
+def test_a_thousand_cases_are_summed_up_worst_first(bundle: Path) -> None:
+    def failing(i: int, outside: int) -> dict[str, object]:
+        first = {"index": [0, 0], "expected": 1.5, "actual": 1.25}
+        output = t.failing_output(mismatches=outside, first=first, mean_abs=0.2, mean_rel=0.13)
+        return t.case(i, "fail", outputs=[output])
+
+    cases = [t.case(i) for i in range(1000)]
+    cases[100] = failing(100, 2)
+    cases[500] = failing(500, 5)
+    cases[900] = t.case(900, "error")
+    records = [t.begin(1000), *cases]
+    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(1)")
+    text = report.table(result)
+    lines = text.splitlines()
+    head = next(i for i, line in enumerate(lines) if line.startswith("method"))
+    assert [line.split()[1] for line in lines[head + 1 : head + 4]] == ["900", "500", "100"]
+    assert len(lines) < 70
+    assert "1000 cases: 997 passed, 2 failed, 1 not run" in text
+    assert text.index("case 900: did") < text.index("case 500, out") < text.index("case 100, out")
+
+
+def _failed(bundle: Path, **output: object) -> str:
+    records = [t.begin(1), t.case(0, "fail", outputs=[t.failing_output(**output)])]
+    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(1)")
+    assert result.state is State.MISMATCH, result.message
+    return report.table(result)
+
+
+def test_nothing_but_nan_is_shown_as_that(bundle: Path) -> None:
+    zeros = dict.fromkeys(("max_abs", "mean_abs", "max_rel", "mean_rel"), 0.0)
+    first = {"index": [0, 0], "expected": 1.5, "actual": "nan"}
+    counts = {"nonfinite": 6, "mismatches": 6, "sqnr_db": "inf", "cosine": 1.0}
+    text = _failed(bundle, **zeros, **counts, first=first)
+    assert "max error 0" not in text
+    assert "all values hold a NaN or an infinity on one side at least" in text
+    assert any(line.split()[-3:] == ["nan", "1.3e-06,", "1e-05"] for line in text.splitlines())
+
+
+def test_a_scalar_has_no_element(bundle: Path) -> None:
+    first = {"index": [], "expected": 1.5, "actual": 1.25}
+    means = {"mean_abs": 0.25, "mean_rel": 0.17}
+    for shape in ({"kind": "double", "dtype": "float64", "numel": 1}, {"shape": [], "numel": 1}):
+        text = _failed(bundle, first=first, **means, **shape)
+        assert "element [" not in text
+        assert "value: expected 1.5, actual 1.25" in text
+
+
+def test_a_mismatch_at_default_tolerances_says_so(bundle: Path) -> None:
+    assert "These tolerances are the defaults of float32. State" in _failed(bundle)
+    assert "These tolerances" not in _failed(bundle, rtol=1e-7)
+
+
+def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for value, colour in ((None, True), ("", True), ("1", False)):
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if value is not None:
+            monkeypatch.setenv("NO_COLOR", value)
+        assert _output.use_colour() is colour
 
 
 # --- The verb -----------------------------------------------------------------------------------
@@ -363,6 +511,8 @@ def test_the_verb_judges_a_log_again(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert cli.main(["--log", str(log)]) == 1
     assert cli.main(["--log", str(log), "--atol", "0.3"]) == 0
     assert cli.main(["--log", str(log), "--atol", "0.2"]) == 1
+    assert "could not be judged again" not in capsys.readouterr().out
+    assert cli.main(["--log", str(log), "--rtol", "9.5e-7", "--atol", "1e-8"]) == 1
     assert "could not be judged again" in capsys.readouterr().out
     log.write_bytes(t.whole("pass", "fail")[:-3])
     assert cli.main(["--log", str(log), "--atol", "0.3"]) == 4
@@ -376,6 +526,49 @@ def test_the_verbs_usage(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as caught:
             cli.main(["x.bpte", *wrong])
         assert caught.value.code == 2
+
+
+def test_the_verb_takes_a_case_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suites = [
+        bpte.MethodTestSuite(method, [bpte.MethodTestCase([1], [1], name=name) for name in names])
+        for method, names in (("forward", ["cat", "dog", ""]), ("other", ["dog", "fox"]))
+    ]
+    path = tmp_path / "named.bpte"
+    bpte.BundledProgram(b"none", suites).save(path, fit="skip", durable=False)
+    words = tmp_path / "words"
+    record = t.case(1, suite=1, method="other")
+    records = [t.begin(1), record]
+    program = stand_in(
+        tmp_path,
+        t.lines([*records, t.end(records)]),
+        f"open({str(words)!r}, 'w').write(' '.join(sys.argv[1:]))",
+    )
+    common = [str(path), "--elf", str(program)]
+    assert cli.main([*common, "--case", "fox"]) == 0
+    assert "--method other --case 1" in words.read_text()
+    words.unlink()
+    for arguments, message in (
+        (["--case", "wolf"], "no case is named 'wolf'; there are: "),
+        (["--case", "cet"], "there are: 'cat'"),
+        (["--case", "dog"], "'dog' is the name of case 1 of forward, case 0 of other"),
+        (["--case", "fox", "--method", "forward"], "no case is named 'fox'"),
+        (["--case", "fox", "--method", "sideways"], "no method 'sideways'; there are: 'forward'"),
+    ):
+        capsys.readouterr()
+        assert cli.main([*common, *arguments]) == 2
+        assert message in capsys.readouterr().err
+    assert not words.exists()
+
+
+def test_the_verb_says_how_to_pack_a_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = Path(__file__).parents[2] / "examples" / "demo" / "mlp.pte"
+    assert cli.main([str(program)]) == 2
+    err = capsys.readouterr().err
+    assert f"bpte pack {program} --case in=INPUT.npy out=EXPECTED.npy -o mlp.bpte" in err
 
 
 def test_the_verb_writes_junit(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,27 +38,32 @@ def passing_output(**more: Any) -> dict[str, Any]:
         "mismatches": 0,
         "nonfinite": 0,
         "max_abs": 1e-7,
-        "mean_abs": 1e-8,
+        "mean_abs": 2e-8,
         "max_rel": 1e-6,
-        "mean_rel": 1e-7,
+        "mean_rel": 2e-7,
         "sqnr_db": 120.5,
         "cosine": 1.0,
         "rtol": 1.3e-6,
         "atol": 1e-5,
+        "max_outlier_share": 0.0,
         **more,
     }
 
 
 def failing_output(**more: Any) -> dict[str, Any]:
-    return passing_output(
-        verdict="fail",
-        reason="elements",
-        mismatches=1,
-        first={"index": [1, 2], "expected": 1.5, "actual": 1.25},
-        max_abs=0.25,
-        max_rel=0.17,
-        **more,
-    )
+    failing = {
+        "verdict": "fail",
+        "reason": "elements",
+        "mismatches": 1,
+        "first": {"index": [1, 2], "expected": 1.5, "actual": 1.25},
+        "max_abs": 0.25,
+        "mean_abs": 0.042,
+        "max_rel": 0.17,
+        "mean_rel": 0.03,
+        "sqnr_db": 22.5,
+        "cosine": 0.999,
+    }
+    return passing_output(**failing | more)
 
 
 def case(index: int, verdict: str = "pass", **more: Any) -> dict[str, Any]:

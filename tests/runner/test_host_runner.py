@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.run.protocol import Outcome, Parser, Transcript, Verdict
+from bpte.run.outcome import Outcome, Verdict
+from bpte.run.protocol import Parser, Transcript
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "demo" / "mlp.pte"

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.run.protocol import Outcome, Parser, Transcript, Verdict
+from bpte.run.outcome import Outcome, Verdict
+from bpte.run.protocol import Parser, Transcript
 
 PROGRAM = b"the echoing engine reads no program"
 #: Six inputs, given back as outputs: tensors of some dtypes, and scalars.
@@ -124,6 +125,20 @@ def test_not_compared(run: Callable[..., tuple[Outcome, Transcript]]) -> None:
     outcome, transcript = run([suite(wrong, tolerances=ignore)])
     assert outcome is Outcome.INFRASTRUCTURE
     assert transcript.cases[0].verdict is Verdict.UNJUDGED
+
+
+def test_a_record_says_what_it_was_judged_with(
+    run: Callable[..., tuple[Outcome, Transcript]],
+) -> None:
+    stated = bpte.Tolerance(
+        rtol=0.5, atol=0.25, max_outlier_share=0.125, min_sqnr_db=3.0, min_cosine=0.75
+    )
+    _, transcript = run([suite(VALUES, tolerances=[stated] + [bpte.Tolerance()] * 5)])
+    first, second, *_ = transcript.cases[0].outputs
+    assert (first.rtol, first.atol, first.max_outlier_share) == (0.5, 0.25, 0.125)
+    assert (first.min_sqnr_db, first.min_cosine) == (3.0, 0.75)
+    assert (second.rtol, second.atol, second.max_outlier_share) == (0, 0, 0)
+    assert (second.min_sqnr_db, second.min_cosine) == (None, None)
 
 
 def test_nothing_to_run(run: Callable[..., tuple[Outcome, Transcript]]) -> None:

@@ -22,14 +22,14 @@ from types import FrameType
 
 from bpte import __version__
 from bpte.cli import _terminal
+from bpte.run.outcome import Outcome
 from bpte.text import printable
 
-EXIT_OK = 0
-EXIT_USAGE = 2
-EXIT_MALFORMED = 3
-EXIT_INFRASTRUCTURE = 4
-#: A mistake of bpte's own; sysexits.h calls it EX_SOFTWARE.
-EXIT_INTERNAL = 70
+EXIT_OK = Outcome.PASSED
+EXIT_USAGE = Outcome.USAGE
+EXIT_MALFORMED = Outcome.MALFORMED
+EXIT_INFRASTRUCTURE = Outcome.INFRASTRUCTURE
+EXIT_INTERNAL = Outcome.INTERNAL
 #: Added to the number of the signal that ended the command, as a shell shows it.
 EXIT_SIGNAL = 128
 

@@ -12,11 +12,15 @@ from bpte.cli._terminal import trusted
 from bpte.text import printable
 
 
+def use_colour() -> bool:
+    """On a terminal, but not where NO_COLOR (no-color.org) is set, nor on a dumb one."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain
+
+
 def bold(text: str) -> str:
     """One line: bold on a terminal, plain elsewhere and where NO_COLOR is set."""
-    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        return f"\x1b[1m{printable(text)}\x1b[0m"
-    return printable(text)
+    return f"\x1b[1m{printable(text)}\x1b[0m" if use_colour() else printable(text)
 
 
 def size(count: float) -> str:

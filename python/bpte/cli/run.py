@@ -4,68 +4,34 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from bpte.cli import _arguments, _output
 from bpte.files import access
 from bpte.files.atomic import ReportFile
 from bpte.run import launcher, report
-from bpte.run.protocol import Outcome
+from bpte.run.outcome import Outcome, State
 from bpte.text import printable
 
 EPILOG = """\
 examples:
   bpte run model.bpte
   bpte run model.bpte --method forward --case 0 --rtol 1e-3 --atol 1e-5
+  bpte run model.bpte --case "a cat"
   bpte run model.bpte --board corstone-300 --simulator qemu --timeout 60
   bpte run model.bpte --board corstone-300 --elf firmware.elf --junit results.xml
   bpte run --log uart.txt --rtol 1e-3        (judges a recorded output again)
 
 exit codes:
   0 passed   1 a case failed   2 usage   3 malformed bundle
-  4 it could not be run: not started, hung, died, faulted, protocol cut short, nothing judged
+  4 it could not be run: not started, hung, died, faulted, protocol cut short, nothing judged,
+    contradictory records
   70 a mistake in bpte
 """
-
-
-def _not_negative(text: str) -> float:
-    value = float(text)
-    if not value >= 0 or math.isinf(value):
-        raise argparse.ArgumentTypeError(f"not a number >= 0: {text!r}")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = _not_negative(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
-    return value
-
-
-def _index(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**32 - 1:
-        raise argparse.ArgumentTypeError(f"not a case's index: {text!r}")
-    return value
-
-
-def _address(text: str) -> int:
-    value = int(text, 0)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"not an address: {text!r}")
-    return value
-
-
-def _size(text: str) -> int:
-    """Bytes: "2000000", or in units of 1024: "512K", "100M", "8G"."""
-    shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:].upper(), 0)
-    digits = text[:-1] if shift else text
-    if not (digits.isascii() and digits.isdigit()) or int(digits) << shift >= 2**62:
-        raise argparse.ArgumentTypeError(f"not a number of bytes, such as 8G: {text!r}")
-    return int(digits) << shift
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -75,11 +41,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the bundle")
     parser.add_argument("--method", metavar="M", help="only this method's suite")
-    parser.add_argument("--case", type=_index, metavar="N", help="only this case of each suite")
+    parser.add_argument(
+        "--case",
+        type=_arguments.case,
+        metavar="C",
+        help="only this case: its index in each suite, or its name",
+    )
     for name, what in (("rtol", "relative"), ("atol", "absolute")):
         parser.add_argument(
             f"--{name}",
-            type=_not_negative,
+            type=_arguments.tolerance,
             metavar=name[0].upper(),
             help=f"{what} tolerance, in place of the bundle's",
         )
@@ -87,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--simulator", metavar="S", help="qemu, fvp, ...; default: the first one installed"
     )
-    parser.add_argument("--timeout", type=_seconds, metavar="S", help="in seconds")
+    parser.add_argument("--timeout", type=_arguments.seconds, metavar="S", help="in seconds")
     parser.add_argument(
         "--elf",
         type=Path,
@@ -109,11 +80,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a firmware reads the bundle case by case (semihosting) instead of in memory",
     )
     parser.add_argument(
-        "--load-address", type=_address, metavar="A", help="in place of the board's"
+        "--load-address", type=_arguments.address, metavar="A", help="in place of the board's"
     )
     parser.add_argument(
         "--max-planned-memory",
-        type=_size,
+        type=_arguments.size,
         metavar="SIZE",
         help="what a program's memory plan may take, such as 8G; default: 4G",
     )
@@ -203,10 +174,11 @@ def run(arguments: argparse.Namespace) -> int:
             return _usage(f"{error.filename}: {error.strerror}")
     if arguments.json:
         print(report.as_json(result))
-    elif result.state is launcher.State.USAGE:
+    elif result.state is State.USAGE:
         return _usage(result.message)
     else:
-        print(report.table(result, colour=sys.stdout.isatty()))
+        width = shutil.get_terminal_size((report.WIDTH, 24)).columns
+        print(report.table(result, _output.use_colour(), width))
     return result.outcome
 
 

@@ -18,13 +18,17 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
 
+from bpte.bundle import open_bundle
+from bpte.format.rules import BundleError
 from bpte.run import build, process
 from bpte.run.board import Board, BoardError, Simulator, find_board
-from bpte.run.protocol import Outcome, Parser, Record, Transcript, Verdict, rejudge
+from bpte.run.outcome import Outcome, State, Verdict, run_outcome
+from bpte.run.protocol import Parser, Record, Transcript
+from bpte.run.rejudge import rejudge
 from bpte.run.scratch import Scratch, scratch_folder
+from bpte.run.selection import SelectionError, resolve
 from bpte.text import printable
 
 #: What the firmware's fault handler prints (platform/cortex_m/fault.cpp).
@@ -37,35 +41,9 @@ SETTLE_SECONDS = 10.0
 LINGER_SECONDS = 1.0
 #: Lengths of files are signed 32-bit numbers there (Arm's semihosting, SYS_FLEN).
 _LARGEST_SEMIHOSTING_FILE = 2**31 - 1
+#: Of a .pte file, whatever its version.
+_PROGRAM_IDENTIFIER = b"ET"
 _KEPT_STDERR = 64 * 1024
-
-
-class State(str, Enum):
-    """How a run ended, finer than its exit code (docs/result-protocol.md)."""
-
-    PASSED = "passed"
-    MISMATCH = "mismatch"
-    USAGE = "usage"
-    MALFORMED = "malformed"
-    #: The engine could not run it, or nothing was judged: the protocol is complete and says so.
-    NOT_RUN = "not_run"
-    NOT_STARTED = "not_started"
-    TIMED_OUT = "timed_out"
-    DIED = "died"
-    FAULTED = "faulted"
-    CUT_SHORT = "cut_short"
-
-    @property
-    def outcome(self) -> Outcome:
-        return _OUTCOMES.get(self, Outcome.INFRASTRUCTURE)
-
-
-_OUTCOMES = {
-    State.PASSED: Outcome.PASSED,
-    State.MISMATCH: Outcome.MISMATCH,
-    State.USAGE: Outcome.USAGE,
-    State.MALFORMED: Outcome.MALFORMED,
-}
 
 
 @dataclass(frozen=True)
@@ -74,7 +52,8 @@ class Request:
 
     `bundle` is the file; `program` a ready-built runner or firmware (else it is built).
     `from_file` lets a firmware read the bundle case by case through semihosting instead of finding
-    it in memory. `rtol` and `atol` replace what the bundle states. `timeout` is in seconds; None:
+    it in memory. `case` is the index of a case in each suite, or the name of one case. `rtol` and
+    `atol` replace what the bundle states. `timeout` is in seconds; None:
     the board's.
     """
 
@@ -84,7 +63,7 @@ class Request:
     program: Path | None = None
     engine: str | None = None
     method: str | None = None
-    case: int | None = None
+    case: int | str | None = None
     rtol: float | None = None
     atol: float | None = None
     timeout: float | None = None
@@ -157,7 +136,9 @@ def run(
     try:
         board = find_board(request.board)
         _check_file(request.bundle)
+        _check_is_no_program(request.bundle)
         _check_options(board, request)
+        request = _with_index(request)
         simulator, executable = _pick_simulator(board, request.simulator)
         simulator_name = simulator.name
         program = _program(board, request, on_note)
@@ -249,6 +230,35 @@ def _check_options(board: Board, request: Request) -> None:
             raise _Refusal(
                 State.USAGE, f"{option}: {board.name} runs no firmware, and has no use for it"
             )
+
+
+def _check_is_no_program(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start[4:6] == _PROGRAM_IDENTIFIER:
+        raise _Refusal(State.USAGE, _how_to_pack(path))
+
+
+def _how_to_pack(program: Path) -> str:
+    output = program.with_suffix(".bpte").name
+    return (
+        f"{program} is a program without test cases; make a bundle of both first: "
+        f"bpte pack {program} --case in=INPUT.npy out=EXPECTED.npy -o {output}"
+    )
+
+
+def _with_index(request: Request) -> Request:
+    """With the index of the case that was asked for by its name."""
+    if not isinstance(request.case, str):
+        return request
+    try:
+        with open_bundle(request.bundle) as bundle:
+            selection = resolve(bundle, request.method, request.case)
+    except BundleError as error:
+        raise _Refusal(State.MALFORMED, str(error)) from None
+    except SelectionError as error:
+        raise _Refusal(State.USAGE, f"{request.bundle}: {error}") from None
+    return replace(request, method=selection.method, case=selection.case)
 
 
 def _check_preload(board: Board, bundle: Path, load_address: int | None) -> None:
@@ -474,6 +484,8 @@ def _judge(
                 return State.USAGE, usage
         name = Path(executable).name
         return State.NOT_STARTED, f"did not start: {name}: {_exit(status)}{tail}"
+    if transcript.contradictory:
+        return State.CONTRADICTORY, f"a record contradicts itself: {transcript.violation}"
     if transcript.violation is not None or transcript.end is None:
         return (
             State.CUT_SHORT,
@@ -509,16 +521,23 @@ def _complete(transcript: Transcript, outcome: Outcome) -> tuple[State, str]:
 
 
 def judge_again(result: Run, rtol: float | None, atol: float | None) -> Run:
-    """A complete run under another tolerance, from its evidence alone (`protocol.rejudge`).
+    """A complete run under another tolerance, from its evidence alone (`bpte.run.rejudge`).
 
-    Where the evidence does not decide, the case keeps its verdict and the message says so.
+    Where the evidence does not decide, no case passes, and the message says so.
     """
-    if result.state not in (State.PASSED, State.MISMATCH):
+    transcript = result.transcript
+    if not transcript.complete or result.state not in (
+        State.PASSED,
+        State.MISMATCH,
+        State.NOT_RUN,
+        State.MALFORMED,
+    ):
         return result
-    judged = rejudge(result.transcript.cases, rtol, atol)
-    transcript = replace(result.transcript, cases=judged.cases)
-    failed = any(case.verdict is Verdict.FAIL for case in judged.cases)
-    state, message = _complete(transcript, Outcome.MISMATCH if failed else Outcome.PASSED)
+    judged = rejudge(transcript.cases, rtol, atol)
+    transcript = replace(transcript, cases=judged.cases)
+    stopped = transcript.error.outcome if transcript.error is not None else None
+    outcome = run_outcome((case.verdict for case in judged.cases), stopped)
+    state, message = _complete(transcript, outcome)
     if judged.undecided:
         message += f"; {len(judged.undecided)} could not be judged again from the evidence alone"
     return replace(result, state=state, message=message, transcript=transcript)

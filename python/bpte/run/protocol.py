@@ -13,12 +13,12 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from enum import Enum, IntEnum
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from bpte.format.metadata import MAX_RANK
+from bpte.run.evidence import contradiction
+from bpte.run.outcome import Outcome, Verdict, case_verdict, run_outcome
 
 PREFIX = b"#bpte "
 PROTOCOL = 1
@@ -36,28 +36,12 @@ MAX_CASES = 10_000_000
 Number: TypeAlias = int | float | bool
 
 
-class Outcome(IntEnum):
-    """How a run ended; the exit codes of `bpte run` and of the host runner."""
-
-    PASSED = 0
-    MISMATCH = 1
-    USAGE = 2
-    MALFORMED = 3
-    INFRASTRUCTURE = 4
-
-
-class Verdict(str, Enum):
-    """Of a case or of one output; which of them may occur where is docs/result-protocol.md's."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    ERROR = "error"
-    UNJUDGED = "unjudged"
-    NOT_COMPARED = "not_compared"
-
-
 class ProtocolError(ValueError):
     """A record that breaks the protocol; the message says which rule."""
+
+
+class ContradictionError(ProtocolError):
+    """A record whose numbers cannot all be true (`bpte.run.evidence`)."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +89,9 @@ class Output:
     cosine: float | None = None
     rtol: float | None = None
     atol: float | None = None
+    max_outlier_share: float | None = None
+    min_sqnr_db: float | None = None
+    min_cosine: float | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +140,8 @@ class Transcript:
     end: End | None
     violation: str | None
     other_lines: tuple[str, ...]
+    #: The violation is that a record contradicts itself.
+    contradictory: bool = False
 
     @property
     def complete(self) -> bool:
@@ -162,18 +151,6 @@ class Transcript:
     def outcome(self) -> Outcome:
         """What the records amount to by themselves; INFRASTRUCTURE unless they are complete."""
         return self.end.outcome if self.complete and self.end else Outcome.INFRASTRUCTURE
-
-
-def outcome_of(cases: Iterable[Case], error: RunError | None = None) -> Outcome:
-    """The outcome that a runner must report for these records."""
-    verdicts = [case.verdict for case in cases]
-    if Verdict.FAIL in verdicts:
-        return Outcome.MISMATCH
-    if error is not None:
-        return error.outcome
-    if Verdict.ERROR in verdicts or Verdict.PASS not in verdicts:
-        return Outcome.INFRASTRUCTURE
-    return Outcome.PASSED
 
 
 # --- One record -----------------------------------------------------------------------------------
@@ -354,7 +331,7 @@ def _output(members: object) -> Output:
     if not isinstance(members, dict):
         raise ProtocolError("outputs: an element is no object")
     fields = _Fields(members, "output")
-    output = Output(
+    return Output(
         verdict=fields.verdict("verdict", (Verdict.PASS, Verdict.FAIL, Verdict.NOT_COMPARED)),
         reason=fields.optional_text("reason"),
         kind=fields.optional_text("kind"),
@@ -375,10 +352,10 @@ def _output(members: object) -> Output:
         cosine=fields.real("cosine"),
         rtol=fields.real("rtol"),
         atol=fields.real("atol"),
+        max_outlier_share=fields.real("max_outlier_share"),
+        min_sqnr_db=fields.real("min_sqnr_db"),
+        min_cosine=fields.real("min_cosine"),
     )
-    if output.numel is not None and (output.mismatches or 0) > output.numel:
-        raise ProtocolError("output: more mismatches than elements")
-    return output
 
 
 def _case(fields: _Fields) -> Case:
@@ -390,18 +367,14 @@ def _case(fields: _Fields) -> Case:
         # A case without expected outputs may have nothing to list.
         listed = verdict is not Verdict.UNJUDGED or fields.has("outputs")
         outputs = tuple(_output(item) for item in (fields.array("outputs") if listed else ()))
-        verdicts = {output.verdict for output in outputs}
-        implied = (
-            Verdict.FAIL
-            if Verdict.FAIL in verdicts
-            else Verdict.PASS
-            if Verdict.PASS in verdicts
-            else Verdict.UNJUDGED
-        )
+        implied = case_verdict(output.verdict for output in outputs)
         if verdict is not implied:
-            raise ProtocolError(
+            raise ContradictionError(
                 f"case: verdict {verdict.value!r} contradicts its outputs ({implied.value!r})"
             )
+        for index, output in enumerate(outputs):
+            if found := contradiction(output):
+                raise ContradictionError(f"output {index}: {found}")
     return Case(
         suite=fields.integer("suite"),
         method=fields.text("method"),
@@ -486,6 +459,7 @@ class Parser:
         self._error: RunError | None = None
         self._end: End | None = None
         self._violation: str | None = None
+        self._contradictory = False
         self._other: list[str] = []
 
     def feed(self, data: bytes) -> list[Record]:
@@ -522,6 +496,7 @@ class Parser:
             self._end,
             self._violation,
             tuple(self._other),
+            self._contradictory,
         )
 
     @property
@@ -561,6 +536,7 @@ class Parser:
             record = parse_record(body.decode("latin-1"))
             self._take_record(record, body)
         except ProtocolError as error:
+            self._contradictory = isinstance(error, ContradictionError)
             self._violate(str(error))
             return None
         return record
@@ -612,7 +588,8 @@ class Parser:
                 raise ProtocolError(
                     f"end: {name} is {stated}, but {counts[verdict]} such cases arrived"
                 )
-        implied = outcome_of(self._cases, self._error)
+        stopped = self._error.outcome if self._error is not None else None
+        implied = run_outcome((case.verdict for case in self._cases), stopped)
         if end.outcome != implied:
             raise ProtocolError(
                 f"end: outcome {int(end.outcome)}, but the records amount to {int(implied)}"
@@ -628,84 +605,3 @@ def parse(data: bytes) -> Transcript:
     parser = Parser()
     parser.feed(data)
     return parser.finish()
-
-
-# --- Judging again --------------------------------------------------------------------------------
-
-
-def rejudge_output(
-    output: Output, rtol: float | None = None, atol: float | None = None
-) -> Output | None:
-    """The verdict with another tolerance, from the evidence alone; None when it does not decide.
-
-    It decides for a pass when the largest errors bound every element, or when the new tolerance is
-    nowhere tighter than one that passed; for a fail when it is nowhere wider than one that failed.
-    Kind, dtype, shape and the floors for SQNR and cosine similarity are not the tolerance's: such
-    a failure stays one.
-    """
-    if output.verdict is Verdict.NOT_COMPARED or output.reason in (
-        "kind",
-        "dtype",
-        "shape",
-        "sqnr",
-        "cosine",
-    ):
-        return output
-    new_rtol = output.rtol if rtol is None else rtol
-    new_atol = output.atol if atol is None else atol
-    if new_rtol is None or new_atol is None:
-        return None
-    judged = replace(output, rtol=new_rtol, atol=new_atol)
-    wider = (
-        output.rtol is not None
-        and output.atol is not None
-        and new_rtol >= output.rtol
-        and new_atol >= output.atol
-    )
-    if wider and output.verdict is Verdict.PASS:
-        # Elements inside stay inside. (Their number may shrink; it is not known to.)
-        return judged
-    bounded = output.nonfinite == 0 and output.max_abs is not None and output.max_abs <= new_atol
-    if bounded:
-        return replace(judged, verdict=Verdict.PASS, reason=None, mismatches=0, first=None)
-    tighter = (
-        output.rtol is not None
-        and output.atol is not None
-        and new_rtol <= output.rtol
-        and new_atol <= output.atol
-    )
-    if tighter and output.verdict is Verdict.FAIL:
-        # Elements outside stay outside. The first that was is so under this tolerance as well.
-        return judged
-    # How many elements may lie outside is not in the record: one known to does not decide.
-    return None
-
-
-@dataclass(frozen=True)
-class Rejudged:
-    """Cases judged again; those undecided for want of evidence keep their old verdict."""
-
-    cases: tuple[Case, ...]
-    undecided: tuple[tuple[int, int], ...]
-
-
-def rejudge(
-    cases: Iterable[Case], rtol: float | None = None, atol: float | None = None
-) -> Rejudged:
-    """Judges recorded cases with another tolerance, without running them again."""
-    judged: list[Case] = []
-    undecided: list[tuple[int, int]] = []
-    for case in cases:
-        outputs = [rejudge_output(output, rtol, atol) for output in case.outputs]
-        known = tuple(output for output in outputs if output is not None)
-        if case.verdict in (Verdict.ERROR, Verdict.UNJUDGED):
-            judged.append(case)
-        elif len(known) != len(outputs):
-            judged.append(case)
-            undecided.append((case.suite, case.case))
-        else:
-            failed = any(output.verdict is Verdict.FAIL for output in known)
-            judged.append(
-                replace(case, verdict=Verdict.FAIL if failed else Verdict.PASS, outputs=known)
-            )
-    return Rejudged(tuple(judged), tuple(undecided))

@@ -5,175 +5,189 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from bpte.run.launcher import Run, State
-from bpte.run.protocol import Case, FirstMismatch, Number, Output, Verdict
+from bpte.run import describe
+from bpte.run.describe import describe_output
+from bpte.run.launcher import Run
+from bpte.run.outcome import Counted, State, Verdict
+from bpte.run.protocol import Case, FirstMismatch, Output
+from bpte.run.results import Results
+from bpte.run.table import GAP, Column, cut, fit, paragraph
 from bpte.text import printable, printable_lines
 
+__all__ = ["as_dict", "as_json", "as_junit", "describe_output", "table"]
+
 _COLOURS = {"pass": "32", "fail": "31", "error": "31", "unjudged": "33"}
-_SHOWN_FAILURES = 20
+#: Of more cases than this, the worst are shown.
+SHOWN_CASES = 40
+#: Outputs that failed and cases that did not run, in words.
+SHOWN_FAILURES = 20
+_LONGEST_NAME = 40  # in front of a failure
 MEMORY_PREFIX = "bpte-memory: "
+#: Columns, where the terminal does not say.
+WIDTH = 80
 
 
-def _number(value: Number | None) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    return f"{value:.9g}"
+# --- The table ------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    Column("method", cut=1),
+    Column("case"),
+    Column("name", cut=2),
+    Column("verdict"),
+    Column("time", drop=1),
+    Column("max error"),
+    Column("rtol, atol", drop=2),
+)
 
 
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+def _worst(outputs: Sequence[Output]) -> str:
+    """The largest error of a case's outputs; a NaN is worse than any number."""
 
+    def key(output: Output) -> tuple[int, float]:
+        rank = {"-": 0, "inf": 2, "nan": 3}.get(describe.largest_error(output), 1)
+        return rank, output.max_abs or 0.0
 
-def _time(time: int | None, unit: str) -> str:
-    if time is None:
-        return "-"
-    if unit == "ns":
-        return f"{time / 1e6:.3f} ms"
-    return f"{time:,} {printable(unit)}".rstrip()
-
-
-def _worst(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return max(known, key=lambda v: math.inf if math.isnan(v) else v) if known else None
+    return describe.largest_error(max(outputs, key=key)) if outputs else "-"
 
 
 def _tolerance(case: Case) -> str:
     texts = {
-        f"rtol {_short(output.rtol)}, atol {_short(output.atol)}"
+        f"{describe.short(output.rtol)}, {describe.short(output.atol)}"
         for output in case.outputs
         if output.rtol is not None or output.atol is not None
     }
     return texts.pop() if len(texts) == 1 else "several" if texts else "-"
 
 
-def _columns(rows: Sequence[Sequence[str]], colour: bool) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+def _badness(case: Case) -> tuple[float, ...]:
+    """Orders cases, the worst first: those that did not run, then those with another kind, dtype or
+    shape, then by the share of elements outside, then by the largest error."""
+    rank = (Verdict.ERROR, Verdict.FAIL, Verdict.UNJUDGED, Verdict.PASS).index(case.verdict)
+    failed = [output for output in case.outputs if output.verdict is Verdict.FAIL]
+    shares = [(o.mismatches or 0) / o.numel if o.numel else math.inf for o in failed]
+    errors = [math.inf if describe.nothing_finite(o) else o.max_abs or 0.0 for o in case.outputs]
+    return rank, -max(shares, default=0.0), -max(errors, default=0.0), case.suite, case.case
+
+
+def _rows(cases: Sequence[Case], unit: str, width: int, colour: bool) -> list[str]:
+    rows = [
+        (
+            printable(case.method),
+            str(case.case),
+            printable(case.name or ""),
+            case.verdict.value,
+            describe.time(case.time, unit),
+            _worst(case.outputs),
+            _tolerance(case),
+        )
+        for case in cases
+    ]
     lines = []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        if colour and (code := _COLOURS.get(row[3])):
-            cells[3] = f"\033[{code}m{cells[3]}\033[0m"
-        lines.append("  ".join(cells).rstrip())
+    verdicts = ["", *(case.verdict.value for case in cases)]
+    for cells, verdict in zip(fit(_COLUMNS, rows, width), verdicts, strict=True):
+        if colour and (code := _COLOURS.get(verdict)):
+            at = next(i for i, cell in enumerate(cells) if cell.strip() == verdict)
+            cells[at] = f"\033[{code}m{cells[at]}\033[0m"
+        lines.append(GAP.join(cells).rstrip())
     return lines
-
-
-def _difference(first: FirstMismatch) -> str:
-    expected, actual = first.expected, first.actual
-    if isinstance(expected, int) and isinstance(actual, int):
-        return str(abs(actual - expected))
-    return _number(abs(float(actual) - float(expected)))
-
-
-def _shape(shape: tuple[int, ...] | None) -> str:
-    return "?" if shape is None else "[" + ", ".join(map(str, shape)) + "]"
-
-
-def describe_output(output: Output) -> str:
-    """Why one output failed, in one line."""
-    kind = printable(output.kind or "?")
-    if output.reason == "kind":
-        return f"expected {kind}, got {printable(output.actual_kind or '?')}"
-    if output.reason == "dtype":
-        actual = printable(output.actual_dtype or "?")
-        return f"expected {printable(output.dtype or '?')}, got {actual}"
-    if output.reason == "shape":
-        return f"expected shape {_shape(output.shape)}, got {_shape(output.actual_shape)}"
-    parts = []
-    if output.first is not None:
-        where = f"element {_shape(output.first.index)}" if output.kind != "scalar" else "value"
-        parts.append(
-            f"{where}: expected {_number(output.first.expected)}, "
-            f"actual {_number(output.first.actual)}, off by {_difference(output.first)}"
-        )
-    if output.reason == "sqnr":
-        parts.append(f"SQNR {_short(output.sqnr_db)} dB is below the floor")
-    if output.reason == "cosine":
-        parts.append(f"cosine similarity {_number(output.cosine)} is below the floor")
-    if output.mismatches is not None and output.numel is not None:
-        parts.append(f"{output.mismatches} of {output.numel} outside")
-    if output.rtol is not None and output.atol is not None:
-        parts.append(
-            f"max error {_short(output.max_abs)} (relative {_short(output.max_rel)}), "
-            f"allowed atol {_short(output.atol)} + rtol {_short(output.rtol)} * |expected|"
-        )
-    return "; ".join(parts)
 
 
 def _label(case: Case) -> str:
-    name = f' "{printable(case.name)}"' if case.name else ""
-    return f"{printable(case.method)}, case {case.case}{name}"
+    name = f' "{cut(printable(case.name), _LONGEST_NAME)}"' if case.name else ""
+    return f"{cut(printable(case.method), _LONGEST_NAME)}, case {case.case}{name}"
 
 
-def failures(run: Run) -> list[str]:
-    """One line for each output that failed and each case that did not run."""
-    lines = []
-    for case in run.transcript.cases:
+def _failures(cases: Sequence[Case], width: int) -> list[str]:
+    """A paragraph for each output that failed and each case that did not run."""
+    paragraphs = []
+    for case in cases:
         if case.verdict is Verdict.ERROR:
-            text = printable(f"{case.error}: {case.message or ''}")
-            lines.append(f"{_label(case)}: did not run: {text}")
+            text = f"did not run: {describe.error(case)}"
+            paragraphs.append(paragraph(_label(case), [text], width))
         for index, output in enumerate(case.outputs):
             if output.verdict is Verdict.FAIL:
-                lines.append(f"{_label(case)}, output {index}: {describe_output(output)}")
-    return lines
+                head = f"{_label(case)}, output {index}"
+                paragraphs.append(paragraph(head, describe.output_parts(output), width))
+    return paragraphs
 
 
-def _memory(run: Run) -> str:
+def _defaults(cases: Sequence[Case], width: int) -> list[str]:
+    """What to do about a mismatch at a tolerance that nobody chose."""
+    names = {
+        output.dtype or output.kind
+        for case in cases
+        for output in case.outputs
+        if output.reason == "elements" and describe.uses_default_tolerance(output)
+    }
+    if not names:
+        return []
+    text = (
+        f"These tolerances are the defaults of {', '.join(sorted(filter(None, names)))}. State "
+        "what the model needs when packing, or try others with --rtol and --atol."
+    )
+    return ["", *textwrap.wrap(printable(text), width)]
+
+
+def _memory(run: Run) -> list[str]:
     """What a firmware said of its memory (platform/cortex_m/firmware.cpp), or nothing."""
     for line in run.transcript.other_lines:
         if line.startswith(MEMORY_PREFIX):
-            return "memory in bytes: " + printable(line.removeprefix(MEMORY_PREFIX))
-    return ""
+            return ["", "memory in bytes: " + printable(line.removeprefix(MEMORY_PREFIX))]
+    return []
 
 
-def table(run: Run, colour: bool = False) -> str:
-    """For a terminal. Ends without a newline."""
-    lines: list[str] = []
+def _head(run: Run) -> list[str]:
     begin = run.transcript.begin
-    if begin is not None:
-        engine = printable(f"{begin.engine} {begin.engine_version}".strip()) or "?"
-        simulator = f" ({printable(run.simulator)})" if run.simulator else ""
-        where = printable(begin.target) + simulator
-        lines.append(f"{printable(str(run.bundle))} on {where}, engine {engine}")
-        if begin.program_address is not None:
-            lines.append(
-                f"program: {begin.program_size} bytes in place at {begin.program_address:#x}"
-            )
+    if begin is None:
+        return []
+    engine = printable(f"{begin.engine} {begin.engine_version}".strip()) or "?"
+    where = printable(begin.target) + (f" ({printable(run.simulator)})" if run.simulator else "")
+    lines = [f"{printable(str(run.bundle))} on {where}, engine {engine}"]
+    if begin.program_address is not None:
+        lines.append(f"program: {begin.program_size} bytes in place at {begin.program_address:#x}")
+    return lines
+
+
+def _counts(cases: Sequence[Case]) -> str:
+    words = {"passed": Verdict.PASS, "failed": Verdict.FAIL, "not run": Verdict.ERROR}
+    words["unjudged"] = Verdict.UNJUDGED
+    counts = {
+        word: sum(case.verdict is verdict for case in cases) for word, verdict in words.items()
+    }
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
+
+def table(run: Run, colour: bool = False, width: int = WIDTH) -> str:
+    """For a terminal of so many columns. Ends without a newline."""
     cases = run.transcript.cases
+    begin = run.transcript.begin
+    lines = _head(run)
+    worst = sorted(cases, key=_badness)
     if cases and begin is not None:
-        rows = [("method", "case", "name", "verdict", "time", "max error", "tolerance")]
-        rows += [
-            (
-                printable(case.method),
-                str(case.case),
-                printable(case.name or ""),
-                case.verdict.value,
-                _time(case.time, begin.unit),
-                _short(_worst(output.max_abs for output in case.outputs)),
-                _tolerance(case),
-            )
-            for case in cases
-        ]
-        lines += ["", *_columns(rows, colour)]
-    if memory := _memory(run):
-        lines += ["", memory]
-    details = failures(run)
-    if details:
-        lines += ["", *details[:_SHOWN_FAILURES]]
-        if len(details) > _SHOWN_FAILURES:
-            lines.append(f"... and {len(details) - _SHOWN_FAILURES} more (--json shows all)")
-    state = run.state.value.replace("_", " ")
-    if colour:
-        state = f"\033[1;{'32' if run.state is State.PASSED else '31'}m{state}\033[0m"
+        many = len(cases) > SHOWN_CASES
+        shown = worst[:SHOWN_CASES] if many else cases
+        lines += ["", *_rows(shown, begin.unit, width, colour)]
+        if many:
+            lines += ["", f"{len(cases)} cases: {_counts(cases)}"]
+            lines.append(f"The {SHOWN_CASES} worst are shown; --json and --junit report all.")
+    lines += _memory(run)
+    if details := _failures(worst if len(cases) > SHOWN_CASES else cases, width):
+        lines += ["", *details[:SHOWN_FAILURES]]
+        if len(details) > SHOWN_FAILURES:
+            lines.append(f"... and {len(details) - SHOWN_FAILURES} more (--json shows all)")
+    lines += _defaults(cases, width)
+    if Results(run).passed_in_vain:
+        lines += ["", "What passed does not count, as the run ended badly."]
     if lines:
         lines.append("")
+    state = run.state.words
+    if colour:
+        state = f"\033[1;{'32' if run.state is State.PASSED else '31'}m{state}\033[0m"
     lines.append(f"{state}: {printable_lines(run.message)}")
     return "\n".join(lines)
 
@@ -208,7 +222,8 @@ def _members(record: object) -> dict[str, Any]:
 
 
 def as_dict(run: Run) -> dict[str, Any]:
-    """Everything known about a run; the shape of `bpte run --json`."""
+    """Everything known about a run; the shape of `bpte run --json`. A case's `verdict` is the
+    target's, its `result` what it counts for."""
     transcript = run.transcript
     result: dict[str, Any] = {
         "state": run.state.value,
@@ -223,7 +238,9 @@ def as_dict(run: Run) -> dict[str, Any]:
     }
     if transcript.begin is not None:
         result["begin"] = _members(transcript.begin)
-    result["cases"] = [_members(case) for case in transcript.cases]
+    result["cases"] = [
+        _members(found.case) | {"result": found.counted.value} for found in Results(run).arrived
+    ]
     if transcript.error is not None:
         error = _members(transcript.error)
         error["outcome"] = int(transcript.error.outcome)
@@ -238,53 +255,38 @@ def as_json(run: Run) -> str:
 
 # --- JUnit ----------------------------------------------------------------------------------------
 
-
-def _xml_text(text: str) -> str:
-    return printable(text)
+_TAGS = {Counted.FAILED: "failure", Counted.ERROR: "error", Counted.SKIPPED: "skipped"}
 
 
 def as_junit(run: Run) -> bytes:
-    """One testcase for each case, and one for the run when it ended otherwise than by verdicts."""
-    cases = run.transcript.cases
-    ended_badly = run.state not in (State.PASSED, State.MISMATCH)
-    failed = sum(case.verdict is Verdict.FAIL for case in cases)
-    errors = sum(case.verdict is Verdict.ERROR for case in cases) + ended_badly
-    skipped = sum(case.verdict is Verdict.UNJUDGED for case in cases)
-    suite = ElementTree.Element(
-        "testsuite",
-        name=_xml_text(f"{run.bundle.name} on {run.board}"),
-        tests=str(len(cases) + ended_badly),
-        failures=str(failed),
-        errors=str(errors),
-        skipped=str(skipped),
-        time=f"{run.seconds:.3f}",
-    )
-    nanoseconds = run.transcript.begin is not None and run.transcript.begin.unit == "ns"
-    for case in cases:
+    """One testcase for each case that arrived, and one for the run when it ended otherwise than by
+    verdicts. A time is in seconds; cycles are a property."""
+    results = Results(run)
+    begin = run.transcript.begin
+    suite = ElementTree.Element("testsuite", name=printable(f"{run.bundle.name} on {run.board}"))
+    for result in results.arrived:
+        case = result.case
+        assert case is not None  # it arrived
         name = f"{case.case} {case.name}" if case.name else str(case.case)
         element = ElementTree.SubElement(
-            suite, "testcase", classname=_xml_text(case.method), name=_xml_text(name)
+            suite, "testcase", classname=printable(case.method), name=printable(name)
         )
-        if nanoseconds and case.time is not None:
-            element.set("time", f"{case.time / 1e9:.9f}")
-        if case.verdict is Verdict.FAIL:
-            text = "\n".join(
-                f"output {i}: {describe_output(output)}"
-                for i, output in enumerate(case.outputs)
-                if output.verdict is Verdict.FAIL
-            )
-            ElementTree.SubElement(
-                element, "failure", message=_xml_text(text.split("\n")[0])
-            ).text = text
-        elif case.verdict is Verdict.ERROR:
-            text = _xml_text(f"{case.error}: {case.message or ''}")
-            ElementTree.SubElement(element, "error", message=text)
-        elif case.verdict is Verdict.UNJUDGED:
-            ElementTree.SubElement(element, "skipped", message="no output was judged")
-    if ended_badly:
+        if result.seconds is not None:
+            element.set("time", f"{result.seconds:.9f}")
+        elif case.time is not None and begin is not None:
+            properties = ElementTree.SubElement(element, "properties")
+            value = f"{case.time} {printable(begin.unit)}".rstrip()
+            ElementTree.SubElement(properties, "property", name="time", value=value)
+        if tag := _TAGS.get(result.counted):
+            message = result.message.split("\n")[0]
+            ElementTree.SubElement(element, tag, message=message).text = result.message
+    if results.ended_otherwise:
         element = ElementTree.SubElement(suite, "testcase", classname="bpte", name="run")
-        message = _xml_text(f"{run.state.value}: {run.message}")
-        ElementTree.SubElement(element, "error", message=message)
+        ElementTree.SubElement(element, "error", message=results.why)
+    suite.set("tests", str(len(suite)))
+    for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(key, str(len(suite.findall(f"testcase/{tag}"))))
+    suite.set("time", f"{run.seconds:.3f}")
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)

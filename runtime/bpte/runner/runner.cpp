@@ -132,8 +132,9 @@ void write_coordinates(RecordWriter& writer, uint64_t index, Span<const int32_t>
   writer.end_array();
 }
 
+// `tolerance`: what the result was judged with.
 void write_output(RecordWriter& writer, const Value& expected, const Value& actual,
-                  const Comparison& result) {
+                  const Comparison& result, const Tolerance& tolerance) {
   const bool tensor = expected.kind == ValueKind::kTensor;
   const ScalarType type = tensor                                ? expected.tensor.scalar_type
                           : expected.kind == ValueKind::kBool   ? ScalarType::kBool
@@ -202,10 +203,20 @@ void write_output(RecordWriter& writer, const Value& expected, const Value& actu
                       {"sqnr_db", result.sqnr_db},
                       {"cosine", result.cosine},
                       {"rtol", result.rtol},
-                      {"atol", result.atol}};
+                      {"atol", result.atol},
+                      {"max_outlier_share", tolerance.max_outlier_share}};
     for (const auto& statistic : statistics) {
       writer.key(statistic.key);
       writer.real(statistic.value);
+    }
+    const struct {
+      const char* key;
+      double value;
+    } floors[] = {{"min_sqnr_db", tolerance.min_sqnr_db}, {"min_cosine", tolerance.min_cosine}};
+    for (const auto& floor : floors) {
+      if (std::isnan(floor.value)) continue;
+      writer.key(floor.key);
+      writer.real(floor.value);
     }
   }
   writer.end_object();
@@ -255,8 +266,7 @@ class Run {
   void case_error(EngineError error, const char* message);
   EngineError set_inputs(const TestCase& test_case, Span<const uint8_t> payload);
   void judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t time);
-  Comparison compare_output(const TestCase& test_case, uint32_t index, const Value& expected,
-                            const Value& actual) const;
+  Tolerance tolerance_of(const TestCase& test_case, uint32_t output) const;
   Outcome finish();
 
   const Bundle& bundle_;
@@ -525,12 +535,11 @@ void Run::run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_i
   judge(*test_case, *payload, time);
 }
 
-Comparison Run::compare_output(const TestCase& test_case, uint32_t index, const Value& expected,
-                               const Value& actual) const {
-  Tolerance tolerance = test_case.tolerance(index);
+Tolerance Run::tolerance_of(const TestCase& test_case, uint32_t output) const {
+  Tolerance tolerance = test_case.tolerance(output);
   if (!std::isnan(options_.rtol)) tolerance.rtol = options_.rtol;
   if (!std::isnan(options_.atol)) tolerance.atol = options_.atol;
-  return compare(expected, actual, tolerance);
+  return tolerance;
 }
 
 void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t time) {
@@ -542,7 +551,7 @@ void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
     Value actual;
     const EngineError error = engine_.output(i, actual);
     if (error != EngineError::kOk) return case_error(error, engine_.message());
-    const Comparison result = compare_output(test_case, i, *expected, actual);
+    const Comparison result = compare(*expected, actual, tolerance_of(test_case, i));
     if (i < kKept) kept_[i] = result;
     if (result.verdict == Verdict::kFail) {
       verdict = "fail";
@@ -561,8 +570,9 @@ void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
     const Result<Value> expected = test_case.expected_output(i, payload);
     Value actual;
     (void)engine_.output(i, actual);  // as above
+    const Tolerance tolerance = tolerance_of(test_case, i);
     write_output(writer_, *expected, actual,
-                 i < kKept ? kept_[i] : compare_output(test_case, i, *expected, actual));
+                 i < kKept ? kept_[i] : compare(*expected, actual, tolerance), tolerance);
   }
   writer_.end_array();
   writer_.end_record();

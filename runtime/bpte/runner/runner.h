@@ -29,9 +29,15 @@ class Clock {
   ~Clock() = default;
 };
 
-/// The outcomes of a run, which are exit codes as well (docs/result-protocol.md). 2 (usage) is the
-/// command line's.
-enum class Outcome : uint8_t { kPassed = 0, kMismatch = 1, kMalformed = 3, kInfrastructure = 4 };
+/// The outcomes of a run, which are exit codes as well (docs/result-protocol.md). kUsage is the
+/// command line's: no run comes to it. python/bpte/run/outcome.py has the same numbers.
+enum class Outcome : uint8_t {
+  kPassed = 0,
+  kMismatch = 1,
+  kUsage = 2,
+  kMalformed = 3,
+  kInfrastructure = 4,
+};
 
 struct RunOptions {
   Text method;                    ///< run only this suite; empty: all

@@ -29,7 +29,7 @@ extern const uint8_t bpte_bundle_end[] __attribute__((weak));
 namespace bpte_board {
 namespace {
 
-constexpr int kUsage = 2;
+constexpr int kUsage = static_cast<int>(bpte::Outcome::kUsage);
 constexpr size_t kScratchSize = 4096;
 constexpr size_t kBufferAlignment = 16;  // what the core asks of its buffers
 

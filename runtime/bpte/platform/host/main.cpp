@@ -33,7 +33,7 @@
 
 namespace {
 
-constexpr int kUsage = 2;
+constexpr int kUsage = static_cast<int>(bpte::Outcome::kUsage);
 
 constexpr char kHelp[] =
     R"(usage: bpte-run FILE [options]

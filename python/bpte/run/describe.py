@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a case or an output came to, in words: for the table, pytest and JUnit alike."""
+
+from __future__ import annotations
+
+import math
+
+from bpte.format.tolerance import default_bounds
+from bpte.run.evidence import element_type
+from bpte.run.outcome import Verdict
+from bpte.run.protocol import Case, FirstMismatch, Number, Output
+from bpte.text import printable
+
+
+def number(value: Number | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.9g}"
+
+
+def short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def time(count: int | None, unit: str) -> str:
+    """A case's time, for people."""
+    if count is None:
+        return "-"
+    if unit == "ns":
+        return f"{count / 1e6:.3f} ms"
+    return f"{count:,} {printable(unit)}".rstrip()
+
+
+def seconds(count: int | None, unit: str) -> float | None:
+    """A case's time in seconds; None where the unit is not one of time, but cycles."""
+    return None if count is None or unit != "ns" else count / 1e9
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "?" if shape is None else "[" + ", ".join(map(str, shape)) + "]"
+
+
+def _first(first: FirstMismatch) -> list[str]:
+    expected, actual = first.expected, first.actual
+    where = f"element {_shape(first.index)}" if first.index else "value"
+    parts = [f"{where}: expected {number(expected)}, actual {number(actual)}"]
+    if isinstance(expected, int) and isinstance(actual, int):
+        parts.append(f"off by {abs(actual - expected)}")
+    elif math.isfinite(expected) and math.isfinite(actual):
+        parts.append(f"off by {number(abs(float(actual) - float(expected)))}")
+    return parts
+
+
+def nothing_finite(output: Output) -> bool:
+    """Whether every pair holds a NaN or an infinity, so that no error could be measured."""
+    return bool(output.numel) and output.nonfinite == output.numel
+
+
+def largest_error(output: Output) -> str:
+    """max_abs, but for an output that has none worth the name: ``"nan"``, ``"inf"``."""
+    if nothing_finite(output) and output.mismatches != 0:
+        actual = output.first.actual if output.first is not None else math.nan
+        return "nan" if math.isnan(actual) else "inf"
+    return "-" if nothing_finite(output) else short(output.max_abs)
+
+
+def uses_default_tolerance(output: Output) -> bool:
+    """Whether rtol and atol are those that hold where nobody states others."""
+    scalar_type = element_type(output)
+    return scalar_type is not None and (output.rtol, output.atol) == default_bounds(scalar_type)
+
+
+def _errors(output: Output) -> list[str]:
+    if nothing_finite(output):
+        what = "all values hold" if (output.numel or 0) > 1 else "the value holds"
+        return [
+            f"{what} a NaN or an infinity on one side at least, so there is no error to measure"
+        ]
+    parts = []
+    if output.nonfinite:
+        parts.append(f"{output.nonfinite} of {output.numel} hold a NaN or an infinity")
+    if output.rtol is not None and output.atol is not None:
+        dtype = element_type(output)
+        name = printable(output.dtype or output.kind or "?") if dtype is not None else ""
+        defaults = f" ({name}'s defaults)" if uses_default_tolerance(output) else ""
+        parts += [
+            f"max error {short(output.max_abs)} (relative {short(output.max_rel)})",
+            f"allowed atol {short(output.atol)} + rtol {short(output.rtol)} * |expected|{defaults}",
+        ]
+    return parts
+
+
+def output_parts(output: Output) -> list[str]:
+    """Why one output failed, fact by fact."""
+    kind = printable(output.kind or "?")
+    if output.reason == "kind":
+        return [f"expected {kind}, got {printable(output.actual_kind or '?')}"]
+    if output.reason == "dtype":
+        actual = printable(output.actual_dtype or "?")
+        return [f"expected {printable(output.dtype or '?')}, got {actual}"]
+    if output.reason == "shape":
+        return [f"expected shape {_shape(output.shape)}, got {_shape(output.actual_shape)}"]
+    parts = _first(output.first) if output.first is not None else []
+    if output.reason == "sqnr":
+        floor = f"the floor, {short(output.min_sqnr_db)} dB" if output.min_sqnr_db else "the floor"
+        parts.append(f"SQNR {short(output.sqnr_db)} dB is below {floor}")
+    if output.reason == "cosine":
+        floor = f"the floor, {number(output.min_cosine)}" if output.min_cosine else "the floor"
+        parts.append(f"cosine similarity {number(output.cosine)} is below {floor}")
+    if output.mismatches is not None and output.numel is not None:
+        share = f" ({short(output.max_outlier_share)} may be)" if output.max_outlier_share else ""
+        parts.append(f"{output.mismatches} of {output.numel} outside{share}")
+    return parts + _errors(output)
+
+
+def describe_output(output: Output) -> str:
+    """Why one output failed, in one line."""
+    return "; ".join(output_parts(output))
+
+
+def failed_outputs(case: Case) -> list[str]:
+    """One line for each output that failed."""
+    return [
+        f"output {index}: {describe_output(output)}"
+        for index, output in enumerate(case.outputs)
+        if output.verdict is Verdict.FAIL
+    ]
+
+
+def error(case: Case) -> str:
+    """Why a case did not run."""
+    name, message = case.error or "?", case.message or ""
+    # The message of a broken rule begins with the rule's name already.
+    text = message if message.startswith(name) else f"{name}: {message}"
+    return printable(text)

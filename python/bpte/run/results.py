@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What each case of a run counts for, and why: what every report is made from.
+
+The rule itself is `bpte.run.outcome.counted`; here it is applied to a run, with the words for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bpte.run import describe
+from bpte.run.launcher import Run
+from bpte.run.outcome import Counted, State, Verdict, counted
+from bpte.run.protocol import Case
+from bpte.text import printable
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """`message` says why it is not PASSED, in one or more lines; `case` is its record, None when
+    none arrived; `seconds` its time, where the target's clock tells seconds."""
+
+    counted: Counted
+    message: str = ""
+    case: Case | None = None
+    seconds: float | None = None
+
+
+class Results:
+    """What the cases of a run count for."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._cases = {(case.suite, case.case): case for case in run.transcript.cases}
+        verdicts = {case.verdict for case in run.transcript.cases}
+        self._judged = not verdicts.isdisjoint((Verdict.PASS, Verdict.FAIL))
+
+    @property
+    def why(self) -> str:
+        """How the run ended: the state and what is known of it."""
+        return printable(f"{self.run.state.words}: {self.run.message}")
+
+    @property
+    def arrived(self) -> list[CaseResult]:
+        """Of the cases that arrived, in their order."""
+        return [self._of(case) for case in self._cases.values()]
+
+    def of(self, suite: int, case: int) -> CaseResult:
+        """Of one case, by its suite's index and its own, whether it arrived or not."""
+        return self._of(self._cases.get((suite, case)))
+
+    @property
+    def ended_otherwise(self) -> bool:
+        """Whether the run ended otherwise than by the verdicts of its cases. A report that lists
+        cases then lists the run as well, as an error."""
+        judged = self.run.state in (State.PASSED, State.MISMATCH)
+        return not judged or self.run.transcript.error is not None
+
+    @property
+    def passed_in_vain(self) -> bool:
+        """Whether a case passed that does not count, as the run ended badly."""
+        return any(
+            result.counted is Counted.ERROR and result.case and result.case.verdict is Verdict.PASS
+            for result in self.arrived
+        )
+
+    def _of(self, case: Case | None) -> CaseResult:
+        transcript = self.run.transcript
+        verdict = case.verdict if case is not None else None
+        stopped = transcript.error is not None
+        result = counted(verdict, self.run.state, stopped, self._judged)
+        unit = transcript.begin.unit if transcript.begin is not None else ""
+        seconds = describe.seconds(case.time, unit) if case is not None else None
+        return CaseResult(result, self._message(case, result), case, seconds)
+
+    def _message(self, case: Case | None, result: Counted) -> str:
+        transcript = self.run.transcript
+        if result is Counted.PASSED:
+            return ""
+        if result is Counted.SKIPPED:
+            return "no output was judged"
+        if case is None:
+            if transcript.error is not None and transcript.complete:
+                return f"did not run: {printable(transcript.error.message)}"
+            return f"{self.why} (this case did not arrive)"
+        if case.verdict is Verdict.FAIL:
+            return "\n".join(describe.failed_outputs(case))
+        if case.verdict is Verdict.ERROR:
+            return f"did not run: {describe.error(case)}"
+        if case.verdict is Verdict.PASS:
+            return f"{self.why} (this case had passed, which does not count)"
+        return self.why
