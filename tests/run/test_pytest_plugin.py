@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 import xml.etree.ElementTree as ElementTree
 from importlib import import_module
 from pathlib import Path
@@ -32,16 +31,12 @@ def outer(
 def run(outer: pytest.Pytester, output: bytes, status: int, *arguments: str) -> pytest.RunResult:
     """Runs pytest on bundles of which the runner prints `output`, then exits with `status`, or
     hangs when it is negative. The words it is called with are kept in the file `calls`."""
-    runner = outer.path / "stand-in"
-    (outer.path / "output").write_bytes(output)
-    then = f"sys.exit({status})" if status >= 0 else "time.sleep(60)"
-    runner.write_text(
-        f"#!{sys.executable}\nimport sys, time\n"
-        f"open({str(outer.path / 'calls')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
-        f"sys.stdout.buffer.write(open({str(outer.path / 'output')!r}, 'rb').read())\n"
-        f"sys.stdout.flush()\n{then}\n"
-    )
-    runner.chmod(0o755)
+    then = f"open({str(outer.path / 'calls')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+    then += f"sys.exit({status})" if status >= 0 else "time.sleep(60)"
+    bundle = outer.path / "model.bpte"
+    if bundle.stat().st_size:
+        output = t.about(output, bundle)
+    runner = t.stand_in(outer.path, output, then)
     return outer.runpytest_subprocess(
         "-p", "bpte.pytest_plugin", f"--bpte-elf={runner}", *arguments
     )

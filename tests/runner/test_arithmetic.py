@@ -28,7 +28,7 @@ SOURCES = [
     *sorted((RUNTIME / "bpte" / "core").rglob("*.cpp")),
     *sorted((RUNTIME / "bpte" / "engine").glob("*.cpp")),
     *sorted((RUNTIME / "bpte" / "runner").glob("*.cpp")),
-    ROOT / "tests" / "cpp" / "runner" / "runner_tool.cpp",
+    ROOT / "tests" / "runner" / "runner_tool.cpp",
 ]
 #: The core refuses to be compiled with flags that it can see; what is tried here is what remains.
 FLAGS = ("-std=c++17", "-O2", f"-I{RUNTIME}", "-DBPTE_ALLOW_FAST_MATH_FOR_TESTS=1")
