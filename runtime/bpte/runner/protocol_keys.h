@@ -14,8 +14,8 @@ struct Key {
   const char* name;
 };
 
-// No inline variables, here and below: position-independent code would look for them in a
-// global offset table, which a firmware's linker script may have forgotten.
+// Not inline, here and below: position-independent code would look for them in a global
+// offset table, which a linker script may have forgotten.
 namespace key {
 constexpr Key kActual{"actual"};
 constexpr Key kActualDtype{"actual_dtype"};
