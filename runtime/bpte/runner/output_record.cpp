@@ -29,38 +29,39 @@ bool fits_float32(ScalarType type) {
   return type == ScalarType::kFloat || type == ScalarType::kHalf || type == ScalarType::kBFloat16;
 }
 
-void write_number(RecordWriter& writer, Key key, const Number& number, ScalarType type) {
+void write_number(RecordWriter& writer, Key member, const Number& number, ScalarType type) {
   switch (number.kind) {
     case Number::Kind::kDouble:
       if (fits_float32(type)) {
-        writer.key(key);
+        writer.key(member);
         writer.real32(static_cast<float>(number.as_double));
       } else {
-        writer.field(key, number.as_double);
+        writer.field(member, number.as_double);
       }
       break;
     case Number::Kind::kInt:
-      writer.field(key, number.as_int);
+      writer.field(member, number.as_int);
       break;
     case Number::Kind::kUInt:
       if (type == ScalarType::kBool) {
-        writer.field(key, number.as_uint != 0);
+        writer.field(member, number.as_uint != 0);
       } else {
-        writer.field(key, number.as_uint);
+        writer.field(member, number.as_uint);
       }
       break;
   }
 }
 
-void write_shape(RecordWriter& writer, Key key, Span<const int32_t> sizes) {
-  writer.key(key);
+void write_shape(RecordWriter& writer, Key member, Span<const int32_t> sizes) {
+  writer.key(member);
   writer.begin_array();
   for (const int32_t size : sizes) writer.integer(int64_t{size});
   writer.end_array();
 }
 
 // Row-major coordinates of a logical index.
-void write_coordinates(RecordWriter& writer, Key key, uint64_t index, Span<const int32_t> sizes) {
+void write_coordinates(RecordWriter& writer, Key member, uint64_t index,
+                       Span<const int32_t> sizes) {
   uint64_t coordinates[kMaxRank] = {};
   const size_t rank = sizes.size() < kMaxRank ? sizes.size() : kMaxRank;
   for (size_t i = rank; i-- > 0;) {
@@ -68,7 +69,7 @@ void write_coordinates(RecordWriter& writer, Key key, uint64_t index, Span<const
     coordinates[i] = index % size;
     index /= size;
   }
-  writer.key(key);
+  writer.key(member);
   writer.begin_array();
   for (size_t i = 0; i < rank; ++i) writer.integer(coordinates[i]);
   writer.end_array();

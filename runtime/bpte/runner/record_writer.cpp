@@ -69,8 +69,8 @@ void RecordWriter::abandon_record() {
   in_record_ = false;
 }
 
-void RecordWriter::key(Key key) {
-  text(key.name);
+void RecordWriter::key(Key member) {
+  text(member.name);
   put(":");
   needs_comma_ = false;
 }

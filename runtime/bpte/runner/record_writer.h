@@ -29,16 +29,16 @@ class RecordWriter {
   void abandon_record();
 
   /// A member whose value is written next: an object, an array, or one of the values below.
-  void key(Key key);
+  void key(Key member);
   /// A member and its value: text, a boolean, a floating-point number or an integer.
-  void field(Key key, const char* value) { field(key, Text{value, std::strlen(value)}); }
-  void field(Key key, Text value) {
-    this->key(key);
+  void field(Key member, const char* value) { field(member, Text{value, std::strlen(value)}); }
+  void field(Key member, Text value) {
+    key(member);
     text(value);
   }
   template <typename T, typename = std::enable_if_t<std::is_arithmetic_v<T>>>
-  void field(Key key, T value) {
-    this->key(key);
+  void field(Key member, T value) {
+    key(member);
     if constexpr (std::is_same_v<T, bool>) {
       boolean(value);
     } else if constexpr (std::is_floating_point_v<T>) {
