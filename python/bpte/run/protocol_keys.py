@@ -56,7 +56,7 @@ KEYS: dict[str, dict[str, Key]] = {
     "output": {
         "verdict": Key("verdict", of=("pass", "fail", "not_compared")),
         "reason": Key("text", required=False),
-        "kind": Key("text"),
+        "kind": Key("text", required=False),
         "dtype": Key("text", required=False),
         "shape": Key("sizes", required=False),
         "actual_kind": Key("text", required=False),
