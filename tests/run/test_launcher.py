@@ -208,7 +208,7 @@ def test_files_that_are_none_are_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_the_planned_memory_reaches_the_runner(bundle: Path) -> None:
-    program = stand_in(bundle.parent, t.whole("pass"))
+    program = t.stand_in(bundle.parent, t.whole("pass"))
     result = launcher.run(Request(bundle, program=program, max_planned_memory=1 << 33))
     assert result.command[-2:] == ("--max-planned-memory", "8589934592")
     for wrong in ("-1", "x", "1.5", "4T", ""):
