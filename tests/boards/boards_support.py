@@ -69,6 +69,12 @@ def require(*tools: str) -> None:
             pytest.skip(f"{tool} is not installed")
 
 
+def has_ethos_u(prefix: Path) -> bool:
+    """Whether an installed ExecuTorch has the Ethos-U delegate and the driver that it wants."""
+    libraries = {path.name for path in prefix.rglob("*.a")}
+    return {"libexecutorch_delegate_ethos_u.a", "libethosu_core_driver.a"} <= libraries
+
+
 # --- Bundles ------------------------------------------------------------------------------------
 
 

@@ -99,9 +99,46 @@ def test_on_a_board(demo: Path, tmp_path: Path, corstone_300: Path) -> None:
     ).replace('  "{preload...}",\n', "")
     assert alone != text
     (copy / "board.toml").write_text(alone)
-    result = run(demo, corstone_300 / "tests" / "firmware-linked.elf", board=str(copy))
+    linked = corstone_300 / "tests" / "firmware-linked.elf"
+    result = run(demo, linked, board=str(copy), trust_target=True)
     assert result.state is State.PASSED, result.message
     begin = result.transcript.begin
     assert begin is not None and begin.program_address is not None
     assert begin.program_address % 128 == 0
     assert begin.file_size == LINKED.stat().st_size
+
+
+def test_linked_in(demo: Path, tmp_path: Path, corstone_300: Path) -> None:
+    """FILE is what must be linked in: it is neither preloaded nor read."""
+    linked = corstone_300 / "tests" / "firmware-linked.elf"
+    result = run(LINKED, linked, linked=True)
+    assert result.state is State.PASSED, result.message
+    assert not any("loader" in word or "--file" in word for word in result.command)
+    begin = result.transcript.begin
+    assert begin is not None and begin.file_size == LINKED.stat().st_size
+
+    (x, y), *rest = demo_arrays()
+    for other in (demo_arrays(1), [(x, y + 1), *rest]):
+        pack(demo, demo_program(), other)
+        result = run(demo, linked, linked=True)
+        assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4), result.message
+        assert "metadata_crc32" in result.message
+
+    result = run(demo, corstone_300 / "bpte-firmware.elf", linked=True)
+    assert (result.state, result.message) == (State.USAGE, "no bundle is linked in")
+    result = run(demo, linked, linked=True, from_file=True)
+    assert (result.state, result.outcome) == (State.USAGE, 2)
+    assert "exclude each other" in result.message
+
+
+def test_a_board_without_memory_to_preload(tmp_path: Path, corstone_300: Path) -> None:
+    text = (ROOT / "boards" / "corstone-300" / "board.toml").read_text()
+    copy = tmp_path / "corstone-300"
+    copy.mkdir()
+    start = text.index("[bundle]")
+    (copy / "board.toml").write_text(text[:start] + text[text.index("[build]") :])
+    linked = corstone_300 / "tests" / "firmware-linked.elf"
+    result = run(LINKED, linked, board=str(copy))
+    assert (result.state, result.outcome) == (State.USAGE, 2)
+    assert "--linked" in result.message
+    assert run(LINKED, linked, board=str(copy), linked=True).state is State.PASSED

@@ -15,7 +15,16 @@ import numpy as np
 import pytest
 
 import bpte
-from boards_support import FIXTURES, TOLERANCE, build, changed, demo_program, pack, run
+from boards_support import (
+    FIXTURES,
+    TOLERANCE,
+    build,
+    changed,
+    demo_program,
+    has_ethos_u,
+    pack,
+    run,
+)
 from bpte.run.outcome import State
 
 Models = Callable[[str], tuple[Path, list[tuple[np.ndarray, np.ndarray]]]]
@@ -76,7 +85,21 @@ def test_int8_with_cmsis_nn(selective: Path, tmp_path: Path) -> None:
     assert run(two_steps_off, selective).outcome == 1
 
 
-def test_an_absent_npu_is_said_to_be(selective: Path, tmp_path: Path) -> None:
+def test_an_install_without_the_delegate_is_known(tmp_path: Path) -> None:
+    """What the next test is skipped by."""
+    (tmp_path / "lib").mkdir()
+    assert not has_ethos_u(tmp_path)
+    (tmp_path / "lib" / "libexecutorch_delegate_ethos_u.a").touch()
+    assert not has_ethos_u(tmp_path)
+    (tmp_path / "lib" / "libethosu_core_driver.a").touch()
+    assert has_ethos_u(tmp_path)
+
+
+def test_an_absent_npu_is_said_to_be(
+    bare_metal_executorch: Path, selective: Path, tmp_path: Path
+) -> None:
+    if not has_ethos_u(bare_metal_executorch):
+        pytest.skip(f"the ExecuTorch in {bare_metal_executorch} has no Ethos-U delegate")
     program, cases, one_step = quantised("ethos_u55")
     bundle = pack(tmp_path / "ethos_u55.bpte", program, cases, tolerance=one_step)
     result = run(bundle, selective, timeout=30)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import bpte
-from boards_support import ROOT, demo_arrays, demo_program, pack, require, run
+from boards_support import ROOT, changed, demo_arrays, demo_program, pack, require, run
 from bpte.cli import run as cli
 from bpte.run import protocol
 from bpte.run.outcome import State
@@ -71,8 +71,21 @@ def test_a_board_alone(demo: Path, elf: Path, tmp_path: Path) -> None:
         ('argument = ",arg={}"\n', "exit_status = false\n"),
     )
     result = run(demo, elf, board=board)
+    assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4), result.message
+    assert "does not give back this run's nonce" in result.message
+    result = run(demo, elf, board=board, trust_target=True)
     assert result.state is State.PASSED, result.message
     assert len(result.transcript.cases) == 3
+    assert "the target gave back no nonce" in result.message
+
+    # Trusted or not, what lies at the load address is held against the file.
+    other = pack(tmp_path / "other.bpte", demo_program(), demo_arrays(4))
+    stale = (tmp_path / "corstone-300" / "board.toml").read_text()
+    stale = stale.replace("loader,file={bundle}", f"loader,file={other}")
+    (tmp_path / "corstone-300" / "board.toml").write_text(stale)
+    result = run(demo, elf, board=board, trust_target=True)
+    assert result.state is State.ANOTHER_BUNDLE, result.message
+    assert "bundle_cases 4, but the file's is 3" in result.message
 
 
 def test_the_debuggers_console(demo: Path, elf: Path, tmp_path: Path) -> None:
@@ -299,6 +312,70 @@ def test_wrong_firmware(
     result = run(demo, elf, timeout=5 if state is State.TIMED_OUT else 60)
     assert (result.state, result.outcome) == (state, 4), result.message
     assert message in result.message
+
+
+# --- Greens about something else ----------------------------------------------------------------
+
+
+def test_a_firmware_that_claims_to_have_passed(demo: Path, corstone_300: Path) -> None:
+    result = run(demo, corstone_300 / "tests" / "firmware-claims.elf")
+    assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4)
+    assert "file_size 1, but the file's is" in result.message
+
+
+def test_stale_at_the_load_address(
+    demo: Path, elf: Path, corstone_300: Path, tmp_path: Path
+) -> None:
+    """Another bundle of the same size and program lies where the file was to be loaded."""
+    other = pack(tmp_path / "other.bpte", demo_program(), changed(demo_arrays()))
+    assert other.stat().st_size == demo.stat().st_size
+    board = board_with(tmp_path, ("loader,file={bundle}", f"loader,file={demo}"))
+    assert run(demo, elf, board=board).state is State.PASSED
+    result = run(other, elf, board=board)
+    assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4), result.message
+    assert "metadata_crc32" in result.message and "file_size" not in result.message
+
+    # A firmware that looks elsewhere than it was told.
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    board = board_with(
+        folder, ("{bundle},addr={load_address},force-raw=on", "{bundle},addr={load_address}," +
+                 f'force-raw=on", "-device", "loader,file={other},addr=0x71000000,force-raw=on')
+    )  # fmt: skip
+    deaf = corstone_300 / "tests" / "firmware-deaf_address.elf"
+    result = run(demo, deaf, board=board, load_address=0x72000000)
+    assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4), result.message
+    result = run(demo, elf, board=board, load_address=0x72000000)
+    assert result.state is State.PASSED, result.message
+
+
+def test_firmware_that_ignores_what_it_is_told(demo: Path, corstone_300: Path) -> None:
+    deaf = corstone_300 / "tests" / "firmware-deaf_selection.elf"
+    assert run(demo, deaf).state is State.PASSED
+    for asked in ({"case": 1}, {"method": "forward"}):
+        result = run(demo, deaf, **asked)
+        assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4), result.message
+        assert f"asked for --{next(iter(asked))}" in result.message
+    silent = corstone_300 / "tests" / "firmware-deaf_nonce.elf"
+    assert run(demo, silent).state is State.ANOTHER_BUNDLE
+    assert run(demo, silent, trust_target=True).state is State.PASSED
+
+
+def test_output_of_the_last_run_left_in_the_uart(demo: Path, elf: Path, tmp_path: Path) -> None:
+    """QEMU's UART first gives what the last run of the very same bundle wrote."""
+    text = bytearray()
+    assert run(demo, elf, on_text=text.extend).state is State.PASSED
+    (tmp_path / "left.txt").write_bytes(text)
+    wrapper = tmp_path / "qemu-with-a-past"
+    for command in (f"cat {tmp_path / 'left.txt'}", f"tail -c 300 {tmp_path / 'left.txt'}"):
+        wrapper.write_text(f'#!/bin/sh\n{command}\nexec qemu-system-arm "$@"\n')
+        wrapper.chmod(0o755)
+        folder = tmp_path / str(len(command))
+        folder.mkdir()
+        board = board_with(folder, ('"qemu-system-arm",', f'"{wrapper}",'))
+        result = run(demo, elf, board=board)
+        assert result.outcome == 4, result.message
+        assert result.state in (State.ANOTHER_BUNDLE, State.CUT_SHORT)
 
 
 def test_start_up(demo: Path, corstone_300: Path) -> None:

@@ -27,6 +27,7 @@ with atheris.instrument_imports(
         "bpte.run.evidence",
         "bpte.run.launcher",
         "bpte.run.protocol",
+        "bpte.run.records",
         "bpte.run.rejudge",
         "bpte.run.report",
         "bpte.run.results",
@@ -38,8 +39,8 @@ with atheris.instrument_imports(
 
 
 def one_input(data: bytes) -> None:
-    transcript = protocol.parse(data)
-    run = launcher.judge_log(Path("log"), data)
+    transcript = protocol.parse(data, recorded=True)
+    run = launcher.judge_log(Path("log"), [data])
     assert (run.outcome == 0) == (transcript.outcome == 0)
     assert run.outcome != 0 or transcript.complete
     assert "\x1b" not in report.table(run)
@@ -49,10 +50,15 @@ def one_input(data: bytes) -> None:
     assert again.outcome != 0 or run.outcome in (0, 1)
     report.table(again, width=20)
 
-    parser = protocol.Parser()
-    for start in range(0, len(data), 7):
-        parser.feed(data[start : start + 7])
-    assert repr(parser.finish()) == repr(transcript)  # as text: a NaN is not equal to itself
+    for recorded in (False, True):
+        parser = protocol.Parser(recorded=recorded)
+        for start in range(0, len(data), 7):
+            parser.feed(data[start : start + 7])
+        # As text: a NaN is not equal to itself.
+        whole = protocol.parse(data, recorded=recorded)
+        assert repr(parser.finish()) == repr(whole)
+        # What passes live has one run in it, and passes as a log as well.
+        assert whole.outcome != 0 or transcript.outcome == 0
 
     for line in data.split(b"\n"):
         with contextlib.suppress(protocol.ProtocolError):

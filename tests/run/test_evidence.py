@@ -229,5 +229,5 @@ def test_a_log_that_contradicts_itself_is_refused_as_such(
         assert cli.main(["--log", str(log), *more]) == 4
         out = capsys.readouterr().out
         assert "contradictory: a record contradicts itself: output 0: " in out
-    result = launcher.judge_log(log, log.read_bytes())
+    result = launcher.judge_log(log, [log.read_bytes()])
     assert result.state is State.CONTRADICTORY

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import sys
 import textwrap
 import threading
 import time
@@ -31,29 +30,15 @@ from bpte.run.protocol import Record
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    path = tmp_path / "any, name.bpte"
-    path.write_bytes(b"not looked at by a stand-in")
-    return path
-
-
-def stand_in(folder: Path, output: bytes, then: str = "sys.exit(0)") -> Path:
-    """A stand-in for the runner: an executable that prints `output`, then does something else."""
-    script = folder / "stand-in"
-    (folder / "output").write_bytes(output)
-    script.write_text(
-        f"#!{sys.executable}\n"
-        "import os, signal, sys, time\n"
-        f"sys.stdout.buffer.write(open({str(folder / 'output')!r}, 'rb').read())\n"
-        f"sys.stdout.flush()\n{then}\n"
-    )
-    script.chmod(0o755)
-    return script
+    """Of one case; `_run` makes one that fits what the stand-in says."""
+    return t.pack(tmp_path / "any, name.bpte", b"")
 
 
 def _run(
     bundle: Path, output: bytes, then: str = "sys.exit(0)", timeout: float = 30
 ) -> launcher.Run:
-    program = stand_in(bundle.parent, output, then)
+    output = t.about(output, t.pack(bundle, output))
+    program = t.stand_in(bundle.parent, output, then)
     return launcher.run(Request(bundle, program=program, timeout=timeout))
 
 
@@ -139,7 +124,7 @@ def test_children_are_ended_with_it(bundle: Path) -> None:
 
 
 def test_killed_from_outside(bundle: Path) -> None:
-    program = stand_in(bundle.parent, t.lines([t.begin(2), t.case(0)]), "time.sleep(60)")
+    program = t.stand_in(bundle.parent, t.lines([t.begin(2), t.case(0)]), "time.sleep(60)")
     pids: list[int] = []
 
     def kill(_: Record) -> None:
@@ -176,9 +161,9 @@ def test_what_it_said_when_it_died(bundle: Path, then: str, state: State) -> Non
 def test_records_stream(bundle: Path) -> None:
     """The first record arrives while the runner still waits for leave to go on."""
     gate = bundle.parent / "gate"
-    program = stand_in(
+    program = t.stand_in(
         bundle.parent,
-        t.whole("pass"),
+        t.about(t.whole("pass"), bundle),
         f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)",
     )
     arrived = threading.Event()
@@ -241,7 +226,7 @@ def test_files_that_are_none_are_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_the_planned_memory_reaches_the_runner(bundle: Path) -> None:
-    program = stand_in(bundle.parent, t.whole("pass"))
+    program = t.stand_in(bundle.parent, t.whole("pass"))
     result = launcher.run(Request(bundle, program=program, max_planned_memory=1 << 33))
     assert result.command[-2:] == ("--max-planned-memory", "8589934592")
     for wrong in ("-1", "x", "1.5", "4T", ""):
@@ -312,7 +297,7 @@ def test_the_table_names_everything_about_a_mismatch(bundle: Path) -> None:
     assert "off by 0.25" in text
     assert "max error 0.25 (relative 0.17)" in text
     assert "allowed atol 1e-05 + rtol 1.3e-06 * |expected| (float32's defaults)" in text
-    assert "2048 bytes in place at 0x71000400" in text
+    assert "17 bytes in place at 0x71000400" in text
     assert text.endswith("mismatch: 1 of 2 cases failed")
     assert "\033[31mfail" in report.table(result, colour=True)
 
@@ -539,10 +524,10 @@ def test_the_verb_takes_a_case_by_its_name(
     bpte.BundledProgram(b"none", suites).save(path, fit="skip", durable=False)
     words = tmp_path / "words"
     record = t.case(1, suite=1, method="other")
-    records = [t.begin(1), record]
-    program = stand_in(
+    records = [t.begin(1, method="other", case=1), record]
+    program = t.stand_in(
         tmp_path,
-        t.lines([*records, t.end(records)]),
+        t.about(t.lines([*records, t.end(records)]), path),
         f"open({str(words)!r}, 'w').write(' '.join(sys.argv[1:]))",
     )
     common = [str(path), "--elf", str(program)]
@@ -572,7 +557,7 @@ def test_the_verb_says_how_to_pack_a_program(
 
 
 def test_the_verb_writes_junit(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    program = stand_in(bundle.parent, t.whole("pass"))
+    program = t.stand_in(bundle.parent, t.about(t.whole("pass"), bundle))
     report_file = bundle.parent / "junit.xml"
     arguments = [str(bundle), "--elf", str(program), "--junit", str(report_file), "--json"]
     assert cli.main(arguments) == 0

@@ -152,7 +152,8 @@ _WRONG = {
     "crc no hex": (_changed(3, crc32="0x123456"), "hexadecimal"),
     "outcome lies": (_changed(3, outcome=1), "outcome 1, but"),
     "totals lie": (_changed(3, passed=3), "passed is 3"),
-    "protocol 2": (_changed(0, protocol=2), "speaks protocol 2"),
+    "protocol 3": (_changed(0, protocol=3), "speaks protocol 3"),
+    "no protocol": (_changed(0, protocol=None), "'protocol' is missing"),
     "verdict unknown": (_changed(1, verdict="good"), "'verdict' is not one of"),
     "verdict lies": (_changed(1, verdict="fail"), "contradicts its outputs"),
     "pass without outputs": (_changed(1, outputs=[]), "contradicts its outputs"),
@@ -190,6 +191,94 @@ def test_a_violation_is_named_and_never_a_pass(name: str) -> None:
 def test_a_long_line_that_is_no_record_is_skipped() -> None:
     noise = b"x" * (3 * protocol.MAX_LINE) + b"\n"
     assert parse(noise + t.whole("pass")).outcome is Outcome.PASSED
+
+
+# --- What a UART makes of it --------------------------------------------------------------------
+
+
+def _every_line(output: bytes, before: bytes) -> bytes:
+    return b"".join(before + line + b"\n" for line in output.rstrip(b"\n").split(b"\n"))
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"\x00\xff\xfe~~" + t.whole("pass"),  # noise, and no newline after it
+        b"bpte boot loader v1> " + t.whole("pass", newline="\r\n"),
+        _every_line(t.whole("pass"), b"[2026-11-24 12:00:01.250] "),
+        _every_line(t.whole("pass", newline="\r\r\n"), b"12:00:01.250 -> "),
+        t.whole("pass").replace(b"#bpte", b"\x1b[0m#bpte"),
+    ],
+)
+def test_what_stands_before_a_record_on_its_line(output: bytes) -> None:
+    for recorded in (False, True):
+        transcript = parse(output, recorded=recorded)
+        assert (transcript.outcome, transcript.violation) == (Outcome.PASSED, None)
+        assert parse(output[:-9], recorded=recorded).outcome is Outcome.INFRASTRUCTURE
+
+
+def test_a_prefix_within_a_text_begins_nothing() -> None:
+    records = [t.begin(1), t.case(0, name='x #bpte {"event": "begin"} #bpte {"')]
+    transcript = parse(t.lines([*records, t.end(records)]))
+    assert transcript.violation is None
+    assert transcript.cases[0].name == records[1]["name"]
+
+
+def _torn(*verdicts: str) -> bytes:
+    """A run that a reset breaks off in the middle of its last case, with no newline."""
+    whole = t.lines([t.begin(len(verdicts)), *(t.case(i, v) for i, v in enumerate(verdicts))])
+    return whole[:-50]
+
+
+_GREEN, _RED = t.whole("pass"), t.whole("fail")
+_CUT = t.lines([t.begin(1)])
+
+
+@pytest.mark.parametrize(
+    ("output", "outcome", "earlier"),
+    [
+        (_RED + _GREEN, 0, 1),
+        (_GREEN + _RED, 1, 1),
+        (_GREEN + _GREEN + _GREEN, 0, 2),
+        (_CUT + _GREEN, 0, 1),
+        (_torn("pass", "pass") + _GREEN, 0, 1),
+        (_torn("pass", "pass") + b"\r\nboot\r\n" + _GREEN, 0, 1),
+        (_GREEN[-300:] + _RED, 1, 0),  # the log was begun in the middle of a run
+        (_GREEN.replace(b"pass", b"sad!") + _GREEN, 0, 1),  # not the protocol at all
+        (b"bpte-fault: BusFault\n" + _CUT + b"bpte-fault: BusFault\n" + _GREEN, 0, 1),
+        # An old green does not stand in for a run that was begun after it.
+        (_GREEN + _CUT, 4, 1),
+        (_GREEN + _torn("pass"), 4, 1),
+        (_GREEN + t.whole("pass")[:-9], 4, 1),
+        (_GREEN + t.lines([t.case(0)]), 4, 0),  # its begin record was lost
+        (_GREEN + b'#bpte {"event": "be\xff\xff\n', 4, 0),  # or spoilt
+        (_GREEN + _CUT[:-9], 4, 0),
+    ],
+)
+def test_the_last_run_begun_counts_in_a_log(output: bytes, outcome: int, earlier: int) -> None:
+    transcript = parse(output, recorded=True)
+    assert (transcript.outcome, transcript.earlier_runs) == (outcome, earlier)
+    # In a live run any of them is a target that started again, or was left over.
+    assert parse(output).outcome is Outcome.INFRASTRUCTURE
+
+
+def test_a_fault_of_an_earlier_run_is_forgotten() -> None:
+    output = _CUT + b"bpte-fault: BusFault\n" + _GREEN + b"bpte-memory: static=1\n"
+    assert parse(output, recorded=True).other_lines == ("bpte-memory: static=1",)
+
+
+@settings(_PLAIN, max_examples=100)
+@given(st.data())
+def test_no_cut_or_change_of_the_last_run_brings_an_old_green_back(data: st.DataObject) -> None:
+    last = bytearray(_RED)
+    if data.draw(st.booleans()):
+        del last[data.draw(st.integers(1, len(last) - 1)) :]
+    else:
+        # Within the records: what is no record any more cannot be told from other output.
+        at = data.draw(st.integers(len("#bpte {"), len(last) - 1))
+        last[at] = data.draw(st.integers(0, 255))
+    if last.startswith(b"#bpte "):
+        assert parse(_GREEN + bytes(last), recorded=True).outcome is not Outcome.PASSED
 
 
 def test_an_error_record_explains_missing_cases() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 import xml.etree.ElementTree as ElementTree
 from importlib import import_module
 from pathlib import Path
@@ -29,19 +28,20 @@ def outer(
     return pytester
 
 
-def run(outer: pytest.Pytester, output: bytes, status: int, *arguments: str) -> pytest.RunResult:
-    """Runs pytest on bundles of which the runner prints `output`, then exits with `status`, or
-    hangs when it is negative. The words it is called with are kept in the file `calls`."""
-    runner = outer.path / "stand-in"
-    (outer.path / "output").write_bytes(output)
-    then = f"sys.exit({status})" if status >= 0 else "time.sleep(60)"
-    runner.write_text(
-        f"#!{sys.executable}\nimport sys, time\n"
-        f"open({str(outer.path / 'calls')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
-        f"sys.stdout.buffer.write(open({str(outer.path / 'output')!r}, 'rb').read())\n"
-        f"sys.stdout.flush()\n{then}\n"
-    )
-    runner.chmod(0o755)
+def run(
+    outer: pytest.Pytester, output: bytes, status: int, *arguments: str, about: str = "model.bpte"
+) -> pytest.RunResult:
+    """Runs pytest on bundles, `about` among them.
+
+    The runner prints `output`, then exits with `status`, or hangs when it is negative. The words it
+    is called with are kept in the file `calls`.
+    """
+    then = f"open({str(outer.path / 'calls')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+    then += f"sys.exit({status})" if status >= 0 else "time.sleep(60)"
+    bundle = outer.path / about
+    if bundle.stat().st_size:
+        output = t.about(output, bundle)
+    runner = t.stand_in(outer.path, output, then)
     return outer.runpytest_subprocess(
         "-p", "bpte.pytest_plugin", f"--bpte-elf={runner}", *arguments
     )
@@ -168,7 +168,8 @@ def named(folder: Path, name: str, *cases: str) -> None:
 
 def test_options_reach_the_runner(outer: pytest.Pytester) -> None:
     options = ("--bpte-rtol=0.5", "--bpte-atol=0.25", "--bpte-case=1", "--bpte-method=forward")
-    records = [t.begin(1), t.case(1)]
+    asked = t.begin(1, method="forward", case=1, rtol=0.5, atol=0.25)
+    records = [asked, t.case(1, outputs=[t.passing_output(rtol=0.5, atol=0.25)])]
     output = t.lines([*records, t.end(records)])
     run(outer, output, 0, *options, "model.bpte").assert_outcomes(passed=1)
     (words,) = (outer.path / "calls").read_text().splitlines()
@@ -180,10 +181,11 @@ def test_options_reach_the_runner(outer: pytest.Pytester) -> None:
 
 def test_a_case_is_selected_by_its_name(outer: pytest.Pytester) -> None:
     named(outer.path, "named.bpte", "cat", "dog")
-    records = [t.begin(1), t.case(1)]
+    records = [t.begin(1, method="forward", case=1), t.case(1)]
     output = t.lines([*records, t.end(records)])
     arguments = ("--bpte", "--bpte-case=dog", "--bpte-method=forward")
-    run(outer, output, 0, *arguments).assert_outcomes(passed=1)  # model.bpte has no names
+    result = run(outer, output, 0, *arguments, about="named.bpte")
+    result.assert_outcomes(passed=1)  # model.bpte has no names
     (words,) = (outer.path / "calls").read_text().splitlines()
     assert "--method forward --case 1" in words
     result = run(outer, output, 0, "--bpte", "--bpte-case=dog")

@@ -142,7 +142,7 @@ def test_any_record_is_judged_again_and_described(
         output["first"] = {"index": [0] * len(shape), "expected": first[0], "actual": first[1]}
     case = t.case(0, base["verdict"], outputs=[{k: v for k, v in output.items() if v is not None}])
     records = [t.begin(1), case]
-    run = launcher.judge_log(Path("log"), t.lines([*records, t.end(records)]))
+    run = launcher.judge_log(Path("log"), [t.lines([*records, t.end(records)])])
     for one in (run, launcher.judge_again(run, *tolerance), launcher.judge_again(run, None, 0.0)):
         report.table(one)
         report.as_json(one)
@@ -156,7 +156,7 @@ def test_judging_again_forgets_no_error() -> None:
         [t.begin(2), t.case(0, "fail"), t.error("read_failed", "read_failed", 4)],
         [t.begin(2), t.case(0, "fail"), t.error("checksum", "checksum", 3)],
     ):
-        run = launcher.judge_log(Path("log"), t.lines([*records, t.end(records)]))
+        run = launcher.judge_log(Path("log"), [t.lines([*records, t.end(records)])])
         assert run.outcome is Outcome.MISMATCH
         again = launcher.judge_again(run, None, 1.0)
         assert again.transcript.cases[0].verdict is Verdict.PASS
@@ -164,7 +164,7 @@ def test_judging_again_forgets_no_error() -> None:
 
 
 def test_an_undecided_pass_is_no_green() -> None:
-    run = launcher.judge_log(Path("log"), t.whole("pass", "pass"))
+    run = launcher.judge_log(Path("log"), [t.whole("pass", "pass")])
     again = launcher.judge_again(run, 9.5e-7, 1e-8)
     assert (again.state, again.outcome) == (State.NOT_RUN, Outcome.INFRASTRUCTURE)
     assert "not_decided" in again.message

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 PREFIX = "#bpte "
@@ -13,15 +16,20 @@ PREFIX = "#bpte "
 def begin(cases: int, **more: Any) -> dict[str, Any]:
     return {
         "event": "begin",
-        "protocol": 1,
+        "protocol": 2,
         "target": "board",
         "engine": "reference",
         "engine_version": "0.1.0",
         "format": "BP09",
         "file_size": 4096,
+        "metadata_crc32": "0123abcd",
+        "program_crc32": "89ef4567",
+        "verified": True,
         "program_offset": 1024,
         "program_size": 2048,
         "program_address": "0x71000400",
+        "suites": 1,
+        "bundle_cases": cases,
         "cases": cases,
         "unit": "cycles",
         **more,
@@ -80,7 +88,7 @@ def case(index: int, verdict: str = "pass", **more: Any) -> dict[str, Any]:
     elif verdict == "fail":
         record["outputs"] = [failing_output()]
     elif verdict == "unjudged":
-        record["outputs"] = []
+        record["outputs"] = [passing_output(verdict="not_compared")]
     else:
         record |= {"error": "missing_operator", "message": "missing_operator: aten::sin.out"}
     return record | more
@@ -125,3 +133,101 @@ def whole(*verdicts: str, newline: str = "\n") -> bytes:
     """A right protocol of one case for each verdict."""
     records = [begin(len(verdicts)), *(case(i, v) for i, v in enumerate(verdicts))]
     return lines([*records, end(records)], newline)
+
+
+# --- Protocols about a bundle ---------------------------------------------------------------------
+
+#: Where a stand-in puts the nonce that it was given.
+NONCE = "@nonce@"
+
+
+def edited(output: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
+    """An output with each of its whole records changed. A checksum that was right stays right."""
+    lines = output.splitlines(keepends=True)
+    crcs = [0, 0]  # before and after the change
+    for i, line in enumerate(lines):
+        text = line.removeprefix(PREFIX.encode()).rstrip(b"\r\n")
+        if not line.startswith(PREFIX.encode()) or not line.endswith(b"\n"):
+            continue
+        try:
+            record = json.loads(text)
+        except ValueError:
+            continue
+        if not isinstance(record, dict):
+            continue
+        if record.get("event") == "end" and record.get("crc32") == f"{crcs[0]:08x}":
+            record["crc32"] = f"{crcs[1]:08x}"
+        change(record)
+        new = json.dumps(record).encode()
+        crcs = [zlib.crc32(t + b"\n", crc) for t, crc in zip((text, new), crcs, strict=True)]
+        lines[i] = PREFIX.encode() + new + line[len(line.rstrip(b"\r\n")) :]
+    return b"".join(lines)
+
+
+def about(output: bytes, bundle: Path) -> bytes:
+    """A protocol whose begin record says that it is about this bundle, and gives back the nonce."""
+    from bpte.run import identity
+
+    found = identity.fingerprint(bundle)
+    assert isinstance(found, identity.Fingerprint), found
+    begin = {
+        "nonce": NONCE,
+        "format": found.format,
+        "file_size": found.file_size,
+        "metadata_crc32": f"{found.metadata_crc32:08x}",
+        "program_crc32": f"{found.program_crc32:08x}",
+        "program_offset": found.program_offset,
+        "program_size": found.program_size,
+        "suites": len(found.suites),
+        "bundle_cases": found.cases,
+    }
+
+    def change(record: dict[str, Any]) -> None:
+        if record.get("event") == "begin":
+            record.update(begin)
+
+    return edited(output, change)
+
+
+def pack(path: Path, output: bytes) -> Path:
+    """A bundle of as many cases as this protocol announces, each with one output."""
+    import numpy as np
+
+    import bpte
+
+    first = next((line for line in output.splitlines() if b'"begin"' in line), b"")
+    count = json.loads(first.removeprefix(PREFIX.encode()))["cases"] if first else 1
+    value = [np.zeros((2, 3), np.float32)]
+    cases = [bpte.MethodTestCase(value, value) for _ in range(count)]
+    suite = bpte.MethodTestSuite("forward", cases)
+    bpte.BundledProgram(b"no program at all", [suite]).save(path, fit="skip", durable=False)
+    return path
+
+
+def answer(output: bytes, arguments: list[str]) -> bytes:
+    """What a stand-in for a runner prints that was started with these arguments."""
+    nonce = arguments[arguments.index("--nonce") + 1] if "--nonce" in arguments else ""
+
+    def change(record: dict[str, Any]) -> None:
+        if record.get("nonce") == NONCE:
+            record["nonce"] = nonce
+
+    return edited(output, change)
+
+
+def stand_in(folder: Path, output: bytes, then: str = "sys.exit(0)") -> Path:
+    """A stand-in for the runner: an executable that prints `output` with the nonce that it is
+    given, then does something else."""
+    script = folder / "stand-in"
+    (folder / "output").write_bytes(output)
+    script.write_text(
+        f"#!{sys.executable}\n"
+        "import os, signal, sys, time\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from transcripts import answer\n"
+        f"output = open({str(folder / 'output')!r}, 'rb').read()\n"
+        "sys.stdout.buffer.write(answer(output, sys.argv))\n"
+        f"sys.stdout.flush()\n{then}\n"
+    )
+    script.chmod(0o755)
+    return script

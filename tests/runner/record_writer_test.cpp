@@ -38,11 +38,11 @@ void test_values() {
   Buffer out;
   bpte::RecordWriter writer(out);
   writer.begin_record("case");
-  writer.key("a");
+  writer.key(bpte::Key{"a"});
   writer.integer(std::numeric_limits<uint64_t>::max());
-  writer.key("b");
+  writer.key(bpte::Key{"b"});
   writer.integer(std::numeric_limits<int64_t>::min());
-  writer.key("c");
+  writer.key(bpte::Key{"c"});
   writer.begin_array();
   writer.integer(uint64_t{1});
   writer.real(0.5);
@@ -51,13 +51,13 @@ void test_values() {
   writer.real32(-std::numeric_limits<float>::infinity());
   writer.boolean(true);
   writer.begin_object();
-  writer.key("d");
+  writer.key(bpte::Key{"d"});
   writer.text("e");
   writer.end_object();
   writer.begin_array();
   writer.end_array();
   writer.end_array();
-  writer.key("f");
+  writer.key(bpte::Key{"f"});
   writer.hex(0x71000400, 8, "0x");
   writer.end_record();
   CHECK(
@@ -69,7 +69,7 @@ void check_text(const char* data, size_t size, const char* json) {
   Buffer out;
   bpte::RecordWriter writer(out);
   writer.begin_record("x");
-  writer.key("t");
+  writer.key(bpte::Key{"t"});
   writer.text(text(data, size));
   writer.end_record();
   char expected[256];
@@ -100,7 +100,7 @@ void test_checksum() {
   writer.begin_record("begin");
   writer.end_record();
   writer.begin_record("case");
-  writer.key("broken");
+  writer.key(bpte::Key{"broken"});
   writer.abandon_record();  // counts for nothing
   writer.begin_record("case");
   writer.end_record();

@@ -7,6 +7,7 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,12 +25,14 @@ examples:
   bpte run model.bpte --case "a cat"
   bpte run model.bpte --board corstone-300 --simulator qemu --timeout 60
   bpte run model.bpte --board corstone-300 --elf firmware.elf --junit results.xml
+  bpte run model.bpte --board corstone-300 --elf firmware.elf --linked
+  bpte run model.bpte --log uart.txt         (judges a recorded output of that bundle)
   bpte run --log uart.txt --rtol 1e-3        (judges a recorded output again)
 
 exit codes:
   0 passed   1 a case failed   2 usage   3 malformed bundle
   4 it could not be run: not started, hung, died, faulted, protocol cut short, nothing judged,
-    contradictory records
+    contradictory records, another bundle
   70 a mistake in bpte
 """
 
@@ -80,6 +83,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a firmware reads the bundle case by case (semihosting) instead of in memory",
     )
     parser.add_argument(
+        "--linked",
+        action="store_true",
+        help="the firmware has the bundle linked in; FILE is what it must be",
+    )
+    parser.add_argument(
+        "--trust-target",
+        action="store_true",
+        help="accept a target that cannot read its arguments or checks no checksums",
+    )
+    parser.add_argument(
         "--load-address", type=_arguments.address, metavar="A", help="in place of the board's"
     )
     parser.add_argument(
@@ -89,7 +102,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what a program's memory plan may take, such as 8G; default: 4G",
     )
     parser.add_argument(
-        "--log", type=Path, metavar="TXT", help="judge this recorded output; nothing is run"
+        "--log",
+        type=Path,
+        metavar="TXT",
+        help="judge this recorded output (-: standard input); nothing is run. With FILE: only if "
+        "it is about that bundle",
     )
     parser.add_argument("--junit", type=Path, metavar="XML", help="write a JUnit report, too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
@@ -130,40 +147,62 @@ def _announce_files(arguments: argparse.Namespace) -> ReportFile | None:
     return None if arguments.junit is None else ReportFile(arguments.junit)
 
 
+def _request(arguments: argparse.Namespace) -> launcher.Request:
+    return launcher.Request(
+        bundle=arguments.file,
+        board=arguments.board,
+        simulator=arguments.simulator,
+        program=arguments.elf,
+        engine=arguments.engine,
+        method=arguments.method,
+        case=arguments.case,
+        rtol=arguments.rtol,
+        atol=arguments.atol,
+        timeout=arguments.timeout,
+        from_file=arguments.from_file,
+        linked=arguments.linked,
+        load_address=arguments.load_address,
+        trust_target=arguments.trust_target,
+        max_planned_memory=arguments.max_planned_memory,
+        operators_from=tuple(arguments.operators_from),
+    )
+
+
+def _judge_log(arguments: argparse.Namespace) -> launcher.Run:
+    """Raises OSError."""
+    request = _request(arguments) if arguments.file is not None else None
+    if str(arguments.log) == "-":
+        result = launcher.judge_log(Path("standard input"), _pieces(sys.stdin.buffer), request)
+    else:
+        with _open_log(arguments.log) as file:
+            result = launcher.judge_log(arguments.log, _pieces(file), request)
+    if arguments.rtol is not None or arguments.atol is not None:
+        result = launcher.judge_again(result, arguments.rtol, arguments.atol)
+    return result
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    """A log may be larger than memory."""
+    while piece := file.read(1 << 16):
+        yield piece
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb; returns the exit code."""
-    if (arguments.file is None) == (arguments.log is None):
-        return _usage("give either a FILE or --log")
+    if arguments.file is None and arguments.log is None:
+        return _usage("give a FILE, or --log, or both")
     try:
         junit = _announce_files(arguments)
     except OSError as error:
         return _usage(f"{error.filename}: {error.strerror}")
     if arguments.log is not None:
         try:
-            with _open_log(arguments.log) as file:
-                result = launcher.judge_log(arguments.log, file.read())
+            result = _judge_log(arguments)
         except OSError as error:
             return _usage(f"{arguments.log}: {error.strerror}")
-        if arguments.rtol is not None or arguments.atol is not None:
-            result = launcher.judge_again(result, arguments.rtol, arguments.atol)
     else:
         result = launcher.run(
-            launcher.Request(
-                bundle=arguments.file,
-                board=arguments.board,
-                simulator=arguments.simulator,
-                program=arguments.elf,
-                engine=arguments.engine,
-                method=arguments.method,
-                case=arguments.case,
-                rtol=arguments.rtol,
-                atol=arguments.atol,
-                timeout=arguments.timeout,
-                from_file=arguments.from_file,
-                load_address=arguments.load_address,
-                max_planned_memory=arguments.max_planned_memory,
-                operators_from=tuple(arguments.operators_from),
-            ),
+            _request(arguments),
             on_text=_show_text if arguments.verbose else None,
             on_note=_show_note,
         )

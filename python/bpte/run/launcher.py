@@ -16,13 +16,13 @@ import signal
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bpte.bundle import open_bundle
 from bpte.format.rules import BundleError
-from bpte.run import build, process
+from bpte.run import build, identity, process
 from bpte.run.board import Board, BoardError, Simulator, find_board
 from bpte.run.outcome import Outcome, State, Verdict, run_outcome
 from bpte.run.protocol import Parser, Record, Transcript
@@ -52,9 +52,10 @@ class Request:
 
     `bundle` is the file; `program` a ready-built runner or firmware (else it is built).
     `from_file` lets a firmware read the bundle case by case through semihosting instead of finding
-    it in memory. `case` is the index of a case in each suite, or the name of one case. `rtol` and
-    `atol` replace what the bundle states. `timeout` is in seconds; None:
-    the board's.
+    it in memory; `linked` says that the firmware has it linked in. `trust_target` accepts a target
+    that cannot prove which bundle it ran (docs/result-protocol.md). `case` is the index of a case
+    in each suite, or the name of one case. `rtol` and `atol` replace what the bundle states.
+    `timeout` is in seconds; None: the board's.
     """
 
     bundle: Path
@@ -68,9 +69,11 @@ class Request:
     atol: float | None = None
     timeout: float | None = None
     from_file: bool = False
+    linked: bool = False
     load_address: int | None = None
     #: What a program's memory plan may take, in bytes; None: the runner's limit.
     max_planned_memory: int | None = None
+    trust_target: bool = False
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
 
@@ -93,6 +96,8 @@ class Run:
     seconds: float = 0.0
     transcript: Transcript = _NOTHING
     stderr: str = ""
+    #: What could not be told and was let pass; part of the message.
+    notes: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -142,12 +147,13 @@ def run(
         simulator, executable = _pick_simulator(board, request.simulator)
         simulator_name = simulator.name
         program = _program(board, request, on_note)
-        from_file = request.from_file
         load_address = (
             request.load_address if request.load_address is not None else board.load_address
         )
-        if board.kind == "firmware" and not from_file:
+        _check_way(board, request)
+        if _preloads(board, request):
             _check_preload(board, request.bundle, load_address)
+        bundle = identity.fingerprint(request.bundle)
     except BoardError as error:
         return Run(State.USAGE, str(error), request.bundle, request.board, simulator_name)
     except build.BuildError as error:
@@ -161,7 +167,8 @@ def run(
         # A name without characters that a simulator's option syntax gives a meaning to.
         (folder / "bundle.bpte").symlink_to(request.bundle.resolve())
         (folder / "program").symlink_to(program.resolve())
-        command = _command(board, simulator, executable, request, load_address, timeout)
+        nonce = identity.new_nonce()
+        command = _command(board, simulator, executable, request, load_address, timeout, nonce)
         try:
             ended = _execute(command, scratch, timeout, simulator, on_record, on_start, on_text)
         except OSError as error:
@@ -169,10 +176,14 @@ def run(
             return Run(
                 State.NOT_STARTED, message, request.bundle, board.name, simulator.name, command
             )
+    asked = _asked(request, nonce)
     state, message = _judge(ended, simulator, timeout, command[0])
+    notes: tuple[str, ...] = ()
+    if ended.transcript.complete:
+        state, message, notes = _held_against(ended.transcript, bundle, asked, state, message)
     return Run(
         state,
-        printable(message),
+        _noted(message, notes),
         request.bundle,
         board.name,
         simulator.name,
@@ -181,6 +192,7 @@ def run(
         ended.seconds,
         ended.transcript,
         ended.stderr,
+        notes,
     )
 
 
@@ -261,9 +273,27 @@ def _with_index(request: Request) -> Request:
     return replace(request, method=selection.method, case=selection.case)
 
 
+def _check_way(board: Board, request: Request) -> None:
+    """Whether the ways that are asked for to hand over the bundle go together."""
+    if request.linked and board.kind != "firmware":
+        raise _Refusal(State.USAGE, f"--linked is for firmware; {board.name} reads the file")
+    if request.linked and (request.from_file or request.load_address is not None):
+        other = "--from-file" if request.from_file else "--load-address"
+        raise _Refusal(State.USAGE, f"--linked and {other} exclude each other")
+
+
+def _preloads(board: Board, request: Request) -> bool:
+    """Whether the bundle is put into the target's memory before the start."""
+    return board.kind == "firmware" and not request.from_file and not request.linked
+
+
 def _check_preload(board: Board, bundle: Path, load_address: int | None) -> None:
     if load_address is None or board.load_size is None:
-        raise _Refusal(State.USAGE, f"{board.name} has no memory to preload; use --from-file")
+        raise _Refusal(
+            State.USAGE,
+            f"{board.name} has no memory to preload; use --from-file, or --linked for a firmware "
+            "that has the bundle linked in",
+        )
     size = bundle.stat().st_size
     if size == 0:
         # There would be nothing to preload, and the target would read what lay there before.
@@ -325,11 +355,13 @@ def _encode(word: str) -> str:
     )
 
 
-def _arguments(board: Board, request: Request, load_address: int | None) -> list[str]:
-    words: list[str] = []
+def _arguments(board: Board, request: Request, load_address: int | None, nonce: str) -> list[str]:
+    words = ["--nonce", nonce]
     if board.kind == "firmware":
         if request.from_file:
             words += ["--file", "bundle.bpte"]
+        elif request.linked:
+            words += ["--linked", "1"]
         else:
             size = request.bundle.stat().st_size
             words += ["--at", f"{load_address:#x}", "--size", str(size)]
@@ -358,8 +390,9 @@ def _command(
     request: Request,
     load_address: int | None,
     timeout: float,
+    nonce: str,
 ) -> tuple[str, ...]:
-    arguments = _arguments(board, request, load_address)
+    arguments = _arguments(board, request, load_address, nonce)
     values = {
         "program": "./program",
         "bundle": "./bundle.bpte",
@@ -373,7 +406,7 @@ def _command(
             if word == "{arguments...}":
                 yield from arguments
             elif word == "{preload...}":
-                if not request.from_file:
+                if _preloads(board, request):
                     yield from expand(simulator.preload)
             else:
                 yield word.format(**values)
@@ -499,6 +532,36 @@ def _judge(
     return _complete(transcript, end.outcome)
 
 
+def _asked(request: Request, nonce: str | None) -> identity.Asked:
+    """`request.case` is an index by now."""
+    return identity.Asked(
+        method=request.method,
+        case=None if request.case is None else int(request.case),
+        rtol=request.rtol,
+        atol=request.atol,
+        nonce=nonce,
+        trust_target=request.trust_target,
+    )
+
+
+def _held_against(
+    transcript: Transcript,
+    bundle: identity.Fingerprint | identity.Unreadable,
+    asked: identity.Asked,
+    state: State,
+    message: str,
+) -> tuple[State, str, tuple[str, ...]]:
+    """State, message and notes of a complete transcript, which may be about something else."""
+    finding = identity.check(transcript, bundle, asked)
+    if finding.difference is not None and state is not State.FAULTED:
+        return State.ANOTHER_BUNDLE, finding.difference, ()
+    return state, message, finding.notes
+
+
+def _noted(message: str, notes: tuple[str, ...]) -> str:
+    return printable("; ".join((message, *notes)))
+
+
 def _complete(transcript: Transcript, outcome: Outcome) -> tuple[State, str]:
     """A complete transcript, in one line."""
     cases = transcript.cases
@@ -540,16 +603,51 @@ def judge_again(result: Run, rtol: float | None, atol: float | None) -> Run:
     state, message = _complete(transcript, outcome)
     if judged.undecided:
         message += f"; {len(judged.undecided)} could not be judged again from the evidence alone"
+    message = _noted(message, result.notes)
     return replace(result, state=state, message=message, transcript=transcript)
 
 
-def judge_log(path: Path, data: bytes) -> Run:
-    """A recorded output instead of a run."""
-    parser = Parser()
-    parser.feed(data)
+def judge_log(path: Path, pieces: Iterable[bytes], request: Request | None = None) -> Run:
+    """A recorded output, in pieces of any size, instead of a run.
+
+    The last run that was begun in it counts. It is held against the bundle and the selection of
+    `request`, if there is one; a tolerance that the request gives is for judging again
+    (`judge_again`).
+    """
+    parser = Parser(recorded=True)
+    for piece in pieces:
+        parser.feed(piece)
     transcript = parser.finish()
     process = _Process(transcript, None, False, "", 0.0)
     recorded = Simulator(name="log", command=(str(path),), exit_status=False)
     state, message = _judge(process, recorded, 0.0, str(path))
-    target = transcript.begin.target if transcript.begin else ""
-    return Run(state, printable(message), path, target, "log", transcript=transcript)
+    begin = transcript.begin
+    notes: tuple[str, ...] = ()
+    if transcript.complete and begin is not None:
+        if request is not None:
+            try:
+                request = _with_index(request)
+            except _Refusal as error:
+                return Run(error.state, str(error), request.bundle, begin.target, "log")
+            # What is asked for now is judged from the evidence; only without it does the target's
+            # own tolerance have to be the bundle's.
+            asked = replace(
+                _asked(request, None),
+                rtol=begin.rtol if request.rtol is not None else None,
+                atol=begin.atol if request.atol is not None else None,
+            )
+            bundle = identity.fingerprint(request.bundle)
+            state, message, notes = _held_against(transcript, bundle, asked, state, message)
+        elif begin.protocol == 1:
+            notes = ("protocol 1: it does not say which bundle was run",)
+    if transcript.earlier_runs:
+        notes += (f"the last of {transcript.earlier_runs + 1} runs in this log",)
+    return Run(
+        state,
+        _noted(message, notes),
+        request.bundle if request is not None else path,
+        begin.target if begin else "",
+        "log",
+        transcript=transcript,
+        notes=notes,
+    )

@@ -50,6 +50,8 @@ class State(str, Enum):
     DIED = "died"
     FAULTED = "faulted"
     CUT_SHORT = "cut_short"
+    #: The target ran another bundle than the file, another selection, or not in this run.
+    ANOTHER_BUNDLE = "another_bundle"
     #: The numbers of a record cannot all be true.
     CONTRADICTORY = "contradictory"
 

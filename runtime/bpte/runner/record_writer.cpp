@@ -17,7 +17,7 @@ constexpr uint32_t kReplacement = 0xFFFD;
 
 void RecordWriter::put(const char* data, size_t size) {
   if (size == 0) return;
-  crc_ = crc32({reinterpret_cast<const uint8_t*>(data), size}, crc_);
+  crc_ = bpte::crc32({reinterpret_cast<const uint8_t*>(data), size}, crc_);
   output_.write(data, size);
 }
 
@@ -47,8 +47,7 @@ void RecordWriter::begin_record(const char* event) {
   in_record_ = true;
   needs_comma_ = false;
   begin_object();
-  key("event");
-  text(event);
+  field(key::kEvent, event);
 }
 
 void RecordWriter::end_record() {
@@ -58,8 +57,8 @@ void RecordWriter::end_record() {
 }
 
 void RecordWriter::end_last_record() {
-  key("crc32");
-  hex(crc_before_, 8, "");
+  key(key::kCrc32);
+  crc32(crc_before_);
   end_record();
 }
 
@@ -70,8 +69,8 @@ void RecordWriter::abandon_record() {
   in_record_ = false;
 }
 
-void RecordWriter::key(const char* name) {
-  text(name);
+void RecordWriter::key(Key member) {
+  text(member.name);
   put(":");
   needs_comma_ = false;
 }

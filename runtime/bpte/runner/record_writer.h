@@ -2,10 +2,13 @@
 #pragma once
 
 #include <bpte/core/bundle.h>
+#include <bpte/runner/protocol_keys.h>
 #include <bpte/runner/runner.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 namespace bpte {
 
@@ -25,7 +28,28 @@ class RecordWriter {
   /// find the record broken.
   void abandon_record();
 
-  void key(const char* name);
+  /// A member whose value is written next: an object, an array, or one of the values below.
+  void key(Key member);
+  /// A member and its value: text, a boolean, a floating-point number or an integer.
+  void field(Key member, const char* value) { field(member, Text{value, std::strlen(value)}); }
+  void field(Key member, Text value) {
+    key(member);
+    text(value);
+  }
+  template <typename T, typename = std::enable_if_t<std::is_arithmetic_v<T>>>
+  void field(Key member, T value) {
+    key(member);
+    if constexpr (std::is_same_v<T, bool>) {
+      boolean(value);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      real(value);
+    } else if constexpr (std::is_signed_v<T>) {
+      integer(int64_t{value});
+    } else {
+      integer(uint64_t{value});
+    }
+  }
+
   void begin_object() { open('{'); }
   void end_object() { close('}'); }
   void begin_array() { open('['); }
@@ -41,7 +65,9 @@ class RecordWriter {
   void real(double value);
   /// As many as it takes to read it back as a float.
   void real32(float value);
+  /// A string: `prefix` and lower-case hexadecimal digits, at least `min_digits` of them.
   void hex(uint64_t value, size_t min_digits, const char* prefix);
+  void crc32(uint32_t value) { hex(value, 8, ""); }
 
  private:
   void open(char bracket);

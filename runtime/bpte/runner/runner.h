@@ -45,16 +45,19 @@ struct RunOptions {
   /// Overrides whatever the bundle states, where not NaN.
   double rtol = std::numeric_limits<double>::quiet_NaN();
   double atol = std::numeric_limits<double>::quiet_NaN();
+  Text nonce;  ///< the launcher's word for this run, given back in `begin`; empty: none
   bool verify_checksums =
       true;  ///< each case's segment before its use, and the program's before loading
-  Span<uint8_t> case_buffer;    ///< where a data source's cases are read to; unused in place
-  Span<uint8_t> scratch;        ///< for checksums through a data source
-  const char* target = "host";  ///< for the report: the board's name
+  bool verified_at_opening = false;  ///< Bundle::open() has verified all checksums already
+  Span<uint8_t> case_buffer;         ///< where a data source's cases are read to; unused in place
+  Span<uint8_t> scratch;             ///< for checksums through a data source
+  const char* target = "host";       ///< for the report: the board's name
 };
 
-/// Every suite, every case: runs, judges and writes the result protocol to `output`. No heap; what
-/// memory the program needs is the engine's. A run in which nothing was judged is kInfrastructure,
-/// never kPassed. One run at a time.
+/// Every suite, every case: runs, judges and writes the result protocol to `output`. First of all
+/// it tries the machine's arithmetic, without which no verdict can be trusted (arithmetic.h). No
+/// heap; what memory the program needs is the engine's. A run in which nothing was judged is
+/// kInfrastructure, never kPassed. One run at a time.
 Outcome run_bundle(const Bundle& bundle, Engine& engine, Output& output, Clock& clock,
                    const RunOptions& options);
 

@@ -15,7 +15,7 @@ void say(const char* text) {
 }
 
 constexpr char kBegin[] =
-    "#bpte {\"event\": \"begin\", \"protocol\": 1, \"target\": \"wrong\", \"cases\": 2}\n";
+    "#bpte {\"event\": \"begin\", \"protocol\": 2, \"target\": \"wrong\", \"cases\": 2}\n";
 
 #ifdef BPTE_WRONG_FAULT_STACK
 volatile bool endless = true;

@@ -71,6 +71,8 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
       arguments.file = value;
     } else if (is("--method")) {
       arguments.run.method = {value, std::strlen(value)};
+    } else if (is("--nonce")) {
+      arguments.run.nonce = {value, std::strlen(value)};
     } else if (is("--console")) {
       arguments.semihosting_console = std::strcmp(value, "semihosting") == 0;
       if (!arguments.semihosting_console && std::strcmp(value, "uart") != 0)
@@ -80,6 +82,8 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
       std::memcpy(is("--rtol-bits") ? &arguments.run.rtol : &arguments.run.atol, &n, sizeof(n));
     } else if (!number(value, n, UINT32_MAX)) {
       return "a value that is no number below 2^32";
+    } else if (is("--linked")) {
+      arguments.linked = n == 1;
     } else if (is("--at")) {
       arguments.has_address = true;
       arguments.address = static_cast<uint32_t>(n);

@@ -13,6 +13,8 @@ namespace bpte_board {
 ///   --at ADDRESS        the bundle lies there, in hexadecimal
 ///   --size BYTES        and is that long; else its header says so
 ///   --file PATH         read it from the host instead, case by case
+///   --linked 1          it is linked into the firmware
+///   --nonce WORD        given back in the record `begin`
 ///   --method M  --case N
 ///   --rtol-bits X  --atol-bits X   tolerances, a double's 64 bits in hexadecimal: exact, and
 ///                       nothing to parse
@@ -23,6 +25,7 @@ struct Arguments {
   bool has_size = false;
   uint32_t size = 0;
   const char* file = nullptr;
+  bool linked = false;
   bool semihosting_console = false;
   bpte::RunOptions run;
 };

@@ -2,11 +2,12 @@
 //
 // Runs whatever bundle it is given, every suite and case, and reports by the result protocol. The
 // bundle is read from the host (--file), lies where --at says, is linked in (bpte_add_bundle), or
-// lies at the board's load address, in this order.
+// lies at the board's load address, in this order; --linked wants it linked in.
 
 #include <bpte/core/bundle.h>
 #include <bpte/core/internal/aligned.h>
 #include <bpte/runner/runner.h>
+#include <bpte/runner/selection.h>
 
 #include <cstdint>
 #include <cstring>
@@ -35,9 +36,9 @@ constexpr size_t kBufferAlignment = 16;  // what the core asks of its buffers
 
 using Bytes = bpte::Span<uint8_t>;
 
-int usage(const char* why, const char* what = "") {
+int usage(const char* why) {
   Text text;
-  text.put("bpte: usage: ").put(why).put(what).put("\n");
+  text.put("bpte: usage: ").put(why).put("\n");
   console().write(text.data(), text.size());
   return kUsage;
 }
@@ -54,7 +55,7 @@ Bytes take(Bytes& from, size_t size) {
 
 /// The bytes of a bundle in memory: as many as are known to be there.
 bpte::Span<const uint8_t> bytes_at(const Arguments& arguments) {
-  if (!arguments.has_address && bpte_bundle != nullptr) {
+  if (arguments.linked || (!arguments.has_address && bpte_bundle != nullptr)) {
     return {bpte_bundle, static_cast<size_t>(bpte_bundle_end - bpte_bundle)};
   }
   const uint32_t address = arguments.has_address ? arguments.address : BPTE_BOARD_LOAD_ADDRESS;
@@ -70,45 +71,6 @@ bpte::Span<const uint8_t> bytes_at(const Arguments& arguments) {
   const bpte::Result<bpte::Header> header = bpte::Header::parse({start, probe});
   if (!header.ok()) return {start, probe};  // opening it says what is wrong
   return {start, header->file_size < room ? static_cast<size_t>(header->file_size) : room};
-}
-
-/// The largest payload of any case.
-size_t largest_payload(const bpte::Bundle& bundle) {
-  uint64_t largest = 0;
-  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
-    const bpte::Result<bpte::TestSuite> suite = bundle.suite(i);
-    for (uint32_t k = 0; suite.ok() && k < suite->case_count(); ++k) {
-      const bpte::Result<bpte::TestCase> test_case = suite->test_case(k);
-      if (test_case.ok() && test_case->payload().size > largest) {
-        largest = test_case->payload().size;
-      }
-    }
-  }
-  return largest < SIZE_MAX ? static_cast<size_t>(largest) : SIZE_MAX;
-}
-
-/// Whether what the command line asks for exists at all.
-bool asked_for_exists(const bpte::Bundle& bundle, const bpte::RunOptions& options) {
-  bool method_found = false;
-  bool case_found = false;
-  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
-    const bpte::Result<bpte::TestSuite> suite = bundle.suite(i);
-    if (!suite.ok()) continue;
-    if (options.method.size != 0 && !(suite->method_name() == options.method)) continue;
-    method_found = true;
-    if (options.test_case == bpte::kNoIndex || options.test_case < suite->case_count()) {
-      case_found = true;
-    }
-  }
-  if (options.method.size != 0 && !method_found) {
-    usage("the bundle has no suite for method ", options.method.data);
-    return false;
-  }
-  if (options.test_case != bpte::kNoIndex && !case_found) {
-    usage("no suite has a case of this index");
-    return false;
-  }
-  return true;
 }
 
 /// How much of the stack was ever used: reset filled it with a pattern.
@@ -142,7 +104,8 @@ Bytes between(uint8_t* start, uint8_t* end) {
 int run(const bpte::Result<bpte::Bundle>& bundle, const bpte::RunOptions& options,
         Bytes program = {}, size_t buffers = 0) {
   if (!bundle.ok()) return static_cast<int>(report_fault(bundle.fault(), console(), options));
-  if (!asked_for_exists(*bundle, options)) return kUsage;
+  bpte::Message why;
+  if (!bpte::anything_selected(*bundle, options, why)) return usage(why.c_str());
   EngineSpans spans;
   spans.planned = between(__arena_start, __arena_end);
   spans.other = between(__ram_free_start, __ram_free_end);
@@ -174,7 +137,7 @@ int run_from_file(Arguments& arguments) {
     const uint64_t metadata =
         header.format == bpte::Format::kBP09 ? header.metadata_size : bundle_file.size();
     take(room, static_cast<size_t>(metadata));
-    options.case_buffer = take(room, largest_payload(*bundle));
+    options.case_buffer = take(room, bpte::largest_payload(*bundle));
     options.scratch = take(room, kScratchSize);
   }
   return run(bundle, options, room, before - room.size());
@@ -193,5 +156,6 @@ int main() {
     if (arguments.semihosting_console) use_semihosting_console();
     if (wrong != nullptr) return usage(wrong);
   }
+  if (arguments.linked && bpte_bundle == nullptr) return usage("no bundle is linked in");
   return arguments.file != nullptr ? run_from_file(arguments) : run_from_memory(arguments);
 }

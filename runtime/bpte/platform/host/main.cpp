@@ -6,6 +6,7 @@
 #include <bpte/core/format_number.h>
 #include <bpte/core/version.h>
 #include <bpte/runner/runner.h>
+#include <bpte/runner/selection.h>
 
 #include "mapped_file.h"
 #include "reserved_arena.h"
@@ -49,6 +50,7 @@ Runs every test case of a .bpte file and writes the result protocol (docs/result
   --max-planned-memory BYTES
                      what a program's memory plan may take (4 GiB); it takes memory where it is used
   --target NAME      what the report calls this machine (host)
+  --nonce WORD       given back in the report, to tell this run's from another's
   --help, --version
 
 exit code: 0 all passed, 1 a mismatch, 2 usage, 3 malformed bundle or program, 4 it could not be run
@@ -119,6 +121,7 @@ struct Arguments {
   const char* engine = BPTE_HAVE_EXECUTORCH ? "executorch" : "reference";
   const char* target = "host";
   size_t max_planned_memory = kDefaultPlannedMemory;
+  bpte::Text nonce;
 };
 
 [[noreturn]] void usage_error(const char* what, const char* which) {
@@ -188,6 +191,9 @@ Arguments parse(int argc, char** argv) {
       arguments.max_planned_memory = parse_size(value());
     } else if (is("--target")) {
       arguments.target = value();
+    } else if (is("--nonce")) {
+      const char* const word = value();
+      arguments.nonce = {word, std::strlen(word)};
     } else if (argument[0] == '-' && argument[1] != '\0') {
       usage_error("unknown option ", argument);
     } else if (arguments.file != nullptr) {
@@ -200,33 +206,9 @@ Arguments parse(int argc, char** argv) {
   return arguments;
 }
 
-// Whether there is anything to run for --method and --case.
-void check_selection(const bpte::Bundle& bundle, const Arguments& arguments) {
-  bool found = false;
-  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
-    const bpte::Result<bpte::TestSuite> suite = bundle.suite(i);
-    if (arguments.method.size != 0 && !(suite->method_name() == arguments.method)) continue;
-    found =
-        found || arguments.test_case == bpte::kNoIndex || arguments.test_case < suite->case_count();
-  }
-  if (found || (arguments.method.size == 0 && arguments.test_case == bpte::kNoIndex)) return;
-  if (arguments.method.size != 0 && !bundle.suite_for(arguments.method).ok()) {
-    usage_error("the bundle has no suite for method ", arguments.method.data);
-  }
-  usage_error("the bundle has no such case", "");
-}
-
-// The largest case, for a bundle that is read piece by piece.
-size_t largest_case(const bpte::Bundle& bundle) {
-  uint64_t largest = 0;
-  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
-    const bpte::Result<bpte::TestSuite> suite = bundle.suite(i);
-    for (uint32_t j = 0; j < suite->case_count(); ++j) {
-      const uint64_t size = suite->test_case(j)->payload().size;
-      if (size > largest) largest = size;
-    }
-  }
-  return static_cast<size_t>(largest);
+void check_selection(const bpte::Bundle& bundle, const bpte::RunOptions& options) {
+  bpte::Message why;
+  if (!bpte::anything_selected(bundle, options, why)) usage_error(why.c_str(), "");
 }
 
 constexpr char kPlannedAdvice[] = "; --max-planned-memory allows more";
@@ -339,8 +321,9 @@ int run_mapped(bpte::host::File& file, const Arguments& arguments, bpte::RunOpti
   open_options.verify_checksums = arguments.verify;
   const bpte::Result<bpte::Bundle> bundle = bpte::Bundle::open(bytes, open_options);
   if (!bundle.ok()) return finish(bpte::report_fault(bundle.fault(), output, options));
-  options.verify_checksums = false;  // all of them were, at opening
-  check_selection(*bundle, arguments);
+  options.verified_at_opening = arguments.verify;
+  options.verify_checksums = false;
+  check_selection(*bundle, options);
   return run(*bundle, arguments, options, output);
 }
 
@@ -353,8 +336,8 @@ int run_from_source(bpte::host::File& file, const Arguments& arguments, bpte::Ru
     bundle = bpte::Bundle::open(file, metadata.span());
   }
   if (!bundle.ok()) return finish(bpte::report_fault(bundle.fault(), output, options));
-  check_selection(*bundle, arguments);
-  const Buffer cases(largest_case(*bundle));
+  check_selection(*bundle, options);
+  const Buffer cases(bpte::largest_payload(*bundle));
   const Buffer scratch(64 * 1024);
   options.case_buffer = cases.span();
   options.scratch = scratch.span();
@@ -377,6 +360,7 @@ int main(int argc, char** argv) {
   options.atol = arguments.atol;
   options.verify_checksums = arguments.verify;
   options.target = arguments.target;
+  options.nonce = arguments.nonce;
   Stdout output;
   return arguments.source ? run_from_source(file, arguments, options, output)
                           : run_mapped(file, arguments, options, output);

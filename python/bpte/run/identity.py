@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whether what a target reports is about the bundle and the request at hand: the one place for it.
+
+A target may run a bundle that was linked in, or one that was left in its memory, another selection
+of cases, or nothing at all while an earlier run's output still arrives. `begin` says what is run
+(docs/result-protocol.md, "Which bundle was run"); here it is held against the file.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bpte.bundle import Bundle, open_bundle
+from bpte.files import transfer
+from bpte.files.checksum import crc32
+from bpte.format.rules import BundleError
+from bpte.run.outcome import Verdict
+from bpte.run.protocol import Transcript
+from bpte.run.records import Begin, Case
+
+#: Of differences, as many are named.
+_NAMED = 4
+
+
+def new_nonce() -> str:
+    """A word that no other run has."""
+    return secrets.token_hex(8)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A method, and how many outputs each of its cases expects."""
+
+    method: str
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What `begin` must say of a bundle."""
+
+    format: str
+    file_size: int
+    metadata_crc32: int
+    program_crc32: int
+    program_offset: int
+    program_size: int
+    suites: tuple[Suite, ...]
+
+    @property
+    def cases(self) -> int:
+        return sum(len(suite.outputs) for suite in self.suites)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Instead of a fingerprint: why the file is no bundle."""
+
+    reason: str
+
+
+def fingerprint(path: Path) -> Fingerprint | Unreadable:
+    """Of the bundle in this file. Reads its metadata; of a BP08, which states no checksums, all."""
+    try:
+        with open_bundle(path) as bundle:
+            return _fingerprint(bundle)
+    except BundleError as error:
+        return Unreadable(str(error))
+    except OSError as error:
+        return Unreadable(f"{path}: {error.strerror or error}")
+
+
+def _fingerprint(bundle: Bundle) -> Fingerprint:
+    program = bundle.program_extent
+    if bundle.program_segment is not None:
+        size = bundle.header.file_size
+        metadata_crc32 = bundle.header.metadata_crc32
+        program_crc32 = bundle.segments[bundle.program_segment].crc32
+    else:
+        descriptor = os.open(bundle.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            metadata_crc32 = transfer.crc_of_file(descriptor, 0, size)
+        finally:
+            os.close(descriptor)
+        program_crc32 = crc32(bundle.program)
+    return Fingerprint(
+        format=bundle.format.upper(),
+        file_size=size,
+        metadata_crc32=metadata_crc32,
+        program_crc32=program_crc32,
+        program_offset=program.offset,
+        program_size=program.size,
+        suites=tuple(
+            Suite(
+                suite.method_name,
+                tuple(len(case.info.expected_outputs) for case in suite.test_cases),
+            )
+            for suite in bundle.suites
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the target was asked for. None: everything, and the bundle's tolerances.
+
+    `nonce` is None for a recorded run, which was not asked by us. With `trust_target` neither a
+    missing nonce nor checksums that the target does not check are held against it.
+    """
+
+    method: str | None = None
+    case: int | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    nonce: str | None = None
+    trust_target: bool = False
+
+    def selects(self, method: str, case: int) -> bool:
+        return self.method in (None, method) and self.case in (None, case)
+
+    def count(self, bundle: Fingerprint) -> int:
+        """How many cases of this bundle."""
+        return sum(
+            self.selects(suite.method, case)
+            for suite in bundle.suites
+            for case in range(len(suite.outputs))
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`difference`: in words, what shows that something else was run, or None. `notes`: what could
+    not be told, and was let pass."""
+
+    difference: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def check(transcript: Transcript, bundle: Fingerprint | Unreadable, asked: Asked) -> Finding:
+    """Holds a complete transcript against the bundle in the file and what was asked."""
+    begin = transcript.begin
+    if begin is None:
+        return Finding("the target said nothing of what it ran")
+    found = [*_of_the_run(begin, asked), *(request := [*_of_the_request(begin, asked)])]
+    if isinstance(bundle, Unreadable):
+        if transcript.error is None or transcript.cases:
+            found.append(f"the target ran a bundle, but this one cannot be read: {bundle.reason}")
+    elif begin.file_size is not None or transcript.error is None or transcript.cases:
+        found += _of_the_bundle(begin, bundle, asked)
+        if not request:
+            found += _of_the_cases(transcript, begin, bundle, asked)
+    if found:
+        more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        return Finding("; ".join(found[:_NAMED]) + more)
+    return Finding(None, tuple(_notes(begin, asked)))
+
+
+def _of_the_run(begin: Begin, asked: Asked) -> Iterator[str]:
+    if asked.nonce is None:
+        return
+    if begin.protocol == 1:
+        yield (
+            "the target speaks protocol 1, which does not say which bundle it runs: "
+            "build it anew from this version's sources"
+        )
+    elif begin.nonce is None:
+        if not asked.trust_target:
+            yield (
+                "the target does not give back this run's nonce, so its output may be another's "
+                "(--trust-target, if it cannot read its arguments)"
+            )
+    elif begin.nonce != asked.nonce:
+        yield f"it is the output of another run: nonce {begin.nonce}, this run's is {asked.nonce}"
+
+
+def _of_the_request(begin: Begin, asked: Asked) -> Iterator[str]:
+    if begin.protocol == 1:
+        return
+    for name, wanted, reported in (
+        ("--method", asked.method, begin.method),
+        ("--case", asked.case, begin.case),
+        ("--rtol", asked.rtol, begin.rtol),
+        ("--atol", asked.atol, begin.atol),
+    ):
+        if wanted != reported:
+            yield f"asked for {name} {_word(wanted)}, the target reports {_word(reported)}"
+
+
+def _word(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+def _of_the_bundle(begin: Begin, bundle: Fingerprint, asked: Asked) -> Iterator[str]:
+    members: list[tuple[str, Any, Any]] = [
+        ("format", begin.format, bundle.format),
+        ("file_size", begin.file_size, bundle.file_size),
+    ]
+    if begin.protocol > 1:
+        members += [
+            ("suites", begin.suites, len(bundle.suites)),
+            ("bundle_cases", begin.bundle_cases, bundle.cases),
+            ("metadata_crc32", begin.metadata_crc32, bundle.metadata_crc32),
+            ("program_crc32", begin.program_crc32, bundle.program_crc32),
+        ]
+    members += [
+        ("program_size", begin.program_size, bundle.program_size),
+        ("program_offset", begin.program_offset, bundle.program_offset),
+    ]
+    for name, reported, actual in members:
+        if reported == actual:
+            continue
+        if name.endswith("crc32"):
+            # A target that may leave its checksums unchecked may leave them out.
+            if reported is None and asked.trust_target and not begin.verified:
+                continue
+            actual = f"{actual:08x}"
+            reported = None if reported is None else f"{reported:08x}"
+        if not (begin.protocol == 1 and reported in (None, "")):
+            yield f"{name} {_word(reported)}, but the file's is {actual}"
+    if begin.protocol > 1 and not begin.verified and not asked.trust_target:
+        yield (
+            "the target checks no checksums, so what it says of its bundle proves nothing "
+            "(--trust-target, if it cannot)"
+        )
+
+
+def _of_the_cases(
+    transcript: Transcript, begin: Begin, bundle: Fingerprint, asked: Asked
+) -> Iterator[str]:
+    # What protocol 1 does not say: whether a part was asked for.
+    if begin.protocol > 1 and begin.cases != (wanted := asked.count(bundle)):
+        yield f"cases {begin.cases}, but the file has {wanted} of what was asked for"
+    if begin.protocol == 1 and begin.cases > bundle.cases:
+        yield f"cases {begin.cases}, but the file has {bundle.cases}"
+    for case in transcript.cases:
+        if stray := _stray(case, bundle, asked, begin.protocol):
+            yield stray
+
+
+def _stray(case: Case, bundle: Fingerprint, asked: Asked, protocol: int) -> str | None:
+    """What is wrong with a case that is not one of those asked for."""
+    where = f"suite {case.suite}, case {case.case}"
+    if case.suite >= len(bundle.suites):
+        return f"{where}: the file has {len(bundle.suites)} suites"
+    suite = bundle.suites[case.suite]
+    if case.method != suite.method:
+        return f"{where}: method {case.method}, but the file's is {suite.method}"
+    if case.case >= len(suite.outputs):
+        return f"{where}: the file's suite has {len(suite.outputs)} cases"
+    if protocol > 1 and not asked.selects(case.method, case.case):
+        return f"{where} was not asked for"
+    if case.verdict is Verdict.ERROR:
+        return None
+    if len(case.outputs) != suite.outputs[case.case]:
+        return f"{where}: {len(case.outputs)} outputs, the file's has {suite.outputs[case.case]}"
+    for output in case.outputs:
+        for name, wanted, used in (
+            ("rtol", asked.rtol, output.rtol),
+            ("atol", asked.atol, output.atol),
+        ):
+            if None not in (wanted, used) and wanted != used and not math.isnan(used or 0):
+                return f"{where}: judged with {name} {used}, asked for was {wanted}"
+    return None
+
+
+def _notes(begin: Begin, asked: Asked) -> Iterator[str]:
+    if begin.protocol == 1:
+        yield "protocol 1: nothing in it ties it to this very bundle"
+    elif begin.file_size is not None and not begin.verified:
+        yield "the target checked no checksums (--trust-target)"
+    if asked.nonce is not None and begin.nonce is None and begin.protocol > 1:
+        yield "the target gave back no nonce (--trust-target)"

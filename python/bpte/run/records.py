@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The records of the result protocol, each read from its JSON text by the table of its keys.
+
+What arrives is trusted in nothing: every member's type is checked, and a record that breaks the
+protocol is a ProtocolError that says which rule. Which records may follow which is
+`bpte.run.protocol`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from bpte.format.metadata import MAX_RANK
+from bpte.run.evidence import contradiction
+from bpte.run.outcome import Outcome, Verdict, case_verdict
+from bpte.run.protocol_keys import KEYS, PROTOCOL, Key
+
+#: Versions that are read: 1 says nothing of the bundle that was run.
+READ_PROTOCOLS = (1, PROTOCOL)
+
+#: More cases than any bundle has reason to hold; refused so that no counter can fill the host's
+#: memory.
+MAX_CASES = 10_000_000
+
+Number: TypeAlias = int | float | bool
+
+
+class ProtocolError(ValueError):
+    """A record that breaks the protocol; the message says which rule."""
+
+
+class ContradictionError(ProtocolError):
+    """A record whose numbers cannot all be true (`bpte.run.evidence`)."""
+
+
+@dataclass(frozen=True)
+class Begin:
+    cases: int
+    protocol: int = PROTOCOL
+    nonce: str | None = None
+    target: str = ""
+    engine: str = ""
+    engine_version: str = ""
+    format: str = ""
+    file_size: int | None = None
+    metadata_crc32: int | None = None
+    program_crc32: int | None = None
+    verified: bool | None = None
+    program_offset: int | None = None
+    program_size: int | None = None
+    program_address: int | None = None
+    suites: int | None = None
+    bundle_cases: int | None = None
+    #: What was asked for; None: everything, and the bundle's tolerances.
+    method: str | None = None
+    case: int | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class FirstMismatch:
+    """The first element outside the tolerance, in row-major order."""
+
+    expected: Number
+    actual: Number
+    index: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Output:
+    verdict: Verdict
+    reason: str | None = None
+    kind: str | None = None
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+    actual_kind: str | None = None
+    actual_dtype: str | None = None
+    actual_shape: tuple[int, ...] | None = None
+    numel: int | None = None
+    mismatches: int | None = None
+    nonfinite: int | None = None
+    first: FirstMismatch | None = None
+    max_abs: float | None = None
+    mean_abs: float | None = None
+    max_rel: float | None = None
+    mean_rel: float | None = None
+    sqnr_db: float | None = None
+    cosine: float | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    max_outlier_share: float | None = None
+    min_sqnr_db: float | None = None
+    min_cosine: float | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    suite: int
+    method: str
+    case: int
+    verdict: Verdict
+    name: str | None = None
+    time: int | None = None
+    outputs: tuple[Output, ...] = ()
+    error: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class RunError:
+    """The record `error`: the run could not go on."""
+
+    error: str
+    outcome: Outcome
+    message: str = ""
+    where: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class End:
+    passed: int
+    failed: int
+    errors: int
+    unjudged: int
+    outcome: Outcome
+    crc32: int
+
+
+Record: TypeAlias = Begin | Case | RunError | End
+
+
+# --- Members by type ------------------------------------------------------------------------------
+
+_SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,16}\Z")
+_CRC = re.compile(r"[0-9a-fA-F]{8}\Z")
+_U64 = 1 << 64
+_NO_INDEX = (1 << 32) - 1
+_MAX_OUTPUTS = 65536
+
+
+class _Refused(Exception):
+    """A member's value is not what its key wants, which the message says."""
+
+
+def _integer(value: object, below: int = _U64) -> int:
+    if type(value) is not int or not 0 <= value < below:
+        raise _Refused(f"an integer from 0 to {below - 1}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Refused("a string")
+    # Lone surrogates can be written in JSON but not printed.
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _Refused("true or false")
+    return value
+
+
+def _hexadecimal(value: object, form: re.Pattern[str], wanted: str) -> int:
+    if not isinstance(value, str) or not form.match(value):
+        raise _Refused(wanted)
+    return int(value, 16)
+
+
+def _number(value: object) -> Number:
+    if isinstance(value, str) and value in _SPECIAL:
+        return _SPECIAL[value]
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and -(1 << 63) <= value < _U64:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise _Refused("a number")
+
+
+def _real(value: object) -> float:
+    number = _number(value)
+    if isinstance(number, bool):
+        raise _Refused("a number")
+    return float(number)
+
+
+def _sizes(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > MAX_RANK:
+        raise _Refused(f"an array of at most {MAX_RANK} integers")
+    for item in value:
+        if type(item) is not int or not 0 <= item < _U64:
+            raise _Refused("an array of integers")
+    return tuple(value)
+
+
+def _outputs(value: object) -> tuple[Output, ...]:
+    if not isinstance(value, list) or len(value) > _MAX_OUTPUTS:
+        raise _Refused(f"an array of at most {_MAX_OUTPUTS}")
+    return tuple(_output(item) for item in value)
+
+
+def _first(value: object) -> FirstMismatch:
+    if not isinstance(value, dict):
+        raise _Refused("an object")
+    return FirstMismatch(**_members(value, "first"))
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "integer": _integer,
+    "index": lambda value: _integer(value, _NO_INDEX),
+    "count": lambda value: _integer(value, MAX_CASES),
+    "text": _text,
+    "boolean": _boolean,
+    "address": lambda value: _hexadecimal(value, _HEX, "a hexadecimal number such as 0x71000000"),
+    "crc32": lambda value: _hexadecimal(value, _CRC, "8 hexadecimal digits"),
+    "number": _number,
+    "real": _real,
+    "sizes": _sizes,
+    "outputs": _outputs,
+    "first": _first,
+}
+
+
+def _read(value: object, key: Key) -> Any:
+    if not key.of:
+        return _READERS[key.type](value)
+    if (type(value) is int or isinstance(value, str)) and value in key.of:
+        return Verdict(value) if key.type == "verdict" else Outcome(int(value))
+    raise _Refused("one of " + ", ".join(map(str, key.of)))
+
+
+def _members(members: dict[str, Any], of: str) -> dict[str, Any]:
+    """What the table knows of an object's members; null is as good as absent."""
+    result = {}
+    for name, key in KEYS[of].items():
+        value = members.get(name)
+        if value is None:
+            if key.required:
+                raise ProtocolError(f"{of}: {name!r} is missing")
+            continue
+        try:
+            result[name] = _read(value, key)
+        except _Refused as refused:
+            raise ProtocolError(f"{of}: {name!r} is not {refused}: {str(value)[:60]!r}") from None
+    return result
+
+
+# --- Records --------------------------------------------------------------------------------------
+
+
+def _begin(members: dict[str, Any]) -> Begin:
+    # What follows depends on it.
+    version = members.get("protocol")
+    if type(version) is int and version not in READ_PROTOCOLS:
+        raise ProtocolError(f"the target speaks protocol {version}, this reader {PROTOCOL}")
+    return Begin(**_members(members, "begin"))
+
+
+def _output(members: object) -> Output:
+    if not isinstance(members, dict):
+        raise ProtocolError("outputs: an element is no object")
+    return Output(**_members(members, "output"))
+
+
+def _case(members: dict[str, Any]) -> Case:
+    case = Case(**_members(members, "case"))
+    if case.verdict is Verdict.ERROR:
+        if case.error is None:
+            raise ProtocolError("case: 'error' is missing")
+        return replace(case, outputs=())
+    implied = case_verdict(output.verdict for output in case.outputs)
+    if case.verdict is not implied:
+        raise ContradictionError(
+            f"case: verdict {case.verdict.value!r} contradicts its outputs ({implied.value!r})"
+        )
+    for index, output in enumerate(case.outputs):
+        if found := contradiction(output):
+            raise ContradictionError(f"output {index}: {found}")
+    return replace(case, error=None)
+
+
+def _error(members: dict[str, Any]) -> RunError:
+    known = _members(members, "error")
+    stated = {name: known.pop(name) for name in ("error", "message", "outcome") if name in known}
+    return RunError(**stated, where=known)
+
+
+def _end(members: dict[str, Any]) -> End:
+    return End(**_members(members, "end"))
+
+
+_EVENTS: dict[str, Callable[[dict[str, Any]], Record]] = {
+    "begin": _begin,
+    "case": _case,
+    "error": _error,
+    "end": _end,
+}
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ProtocolError("a key occurs twice in one object")
+    return result
+
+
+def _no_constants(name: str) -> float:
+    raise ProtocolError(f"{name} is no JSON")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+    except ProtocolError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ProtocolError("no JSON object")
+    return value
+
+
+def parse_record(text: str) -> Record:
+    """One record from its JSON text. Raises ProtocolError, and nothing else, when it is none."""
+    if not text.isascii():
+        raise ProtocolError("a byte that is not ASCII")
+    members = _object(text)
+    event = members.get("event")
+    read = _EVENTS.get(event) if isinstance(event, str) else None
+    if read is None:
+        raise ProtocolError(f"unknown event {str(event)[:60]!r}")
+    return read(members)

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/runner/records.h>
+#include <bpte/runner/selection.h>
+
+#include <cmath>
+
+namespace bpte {
+
+namespace {
+
+// What was asked for, which the launcher holds against what it asked.
+void write_request(RecordWriter& writer, const RunOptions& options) {
+  if (options.nonce.size > 0) writer.field(key::kNonce, options.nonce);
+  writer.field(key::kTarget, options.target);
+  if (options.method.size > 0) writer.field(key::kMethod, options.method);
+  if (options.test_case != kNoIndex) writer.field(key::kCase, options.test_case);
+  if (!std::isnan(options.rtol)) writer.field(key::kRtol, options.rtol);
+  if (!std::isnan(options.atol)) writer.field(key::kAtol, options.atol);
+}
+
+}  // namespace
+
+// What a run has come to. The order of these questions is docs/result-protocol.md's.
+Outcome outcome_of(const Tally& tally, bool stopped, Outcome reason) {
+  if (tally.failed > 0) return Outcome::kMismatch;
+  if (stopped) return reason;
+  if (tally.errors > 0 || tally.passed == 0) return Outcome::kInfrastructure;
+  return Outcome::kPassed;
+}
+
+Outcome outcome_of(Error error) {
+  return static_cast<Outcome>(exit_code(error));
+}
+
+Outcome outcome_of(EngineError error) {
+  return error == EngineError::kInvalidProgram ? Outcome::kMalformed : Outcome::kInfrastructure;
+}
+
+void write_error(RecordWriter& writer, const Stop& stop) {
+  writer.begin_record(event::kError);
+  writer.field(key::kError, stop.error);
+  writer.field(key::kMessage, stop.message);
+  writer.field(key::kOutcome, static_cast<uint8_t>(stop.outcome));
+  const Fault& where = stop.where;
+  const struct {
+    Key key;
+    uint32_t index;
+  } places[] = {{key::kSuite, where.suite},
+                {key::kCase, where.test_case},
+                {key::kInput, where.input},
+                {key::kOutput, where.output},
+                {key::kSegment, where.segment}};
+  for (const auto& place : places) {
+    if (place.index != kNoIndex) writer.field(place.key, place.index);
+  }
+  const struct {
+    Key key;
+    uint64_t value;
+  } values[] = {
+      {key::kOffset, where.offset}, {key::kValue, where.value}, {key::kExpected, where.expected}};
+  for (const auto& value : values) {
+    if (value.value != 0) writer.field(value.key, value.value);
+  }
+  writer.end_record();
+}
+
+Outcome write_fault(RecordWriter& writer, const Fault& fault) {
+  char message[256];
+  format_fault(fault, Span<char>(message));
+  Stop stop;
+  stop.error = to_string(fault.error);
+  stop.message = message;
+  stop.outcome = outcome_of(fault.error);
+  stop.where = fault;
+  write_error(writer, stop);
+  return stop.outcome;
+}
+
+void write_end(RecordWriter& writer, const Tally& tally, Outcome outcome) {
+  writer.begin_record(event::kEnd);
+  writer.field(key::kPassed, tally.passed);
+  writer.field(key::kFailed, tally.failed);
+  writer.field(key::kErrors, tally.errors);
+  writer.field(key::kUnjudged, tally.unjudged);
+  writer.field(key::kOutcome, static_cast<uint8_t>(outcome));
+  writer.end_last_record();
+}
+
+void begin_protocol(RecordWriter& writer, const RunOptions& options) {
+  writer.begin_record(event::kBegin);
+  writer.field(key::kProtocol, kProtocolVersion);
+  write_request(writer, options);
+}
+
+void write_bundle(RecordWriter& writer, const Bundle& bundle, const Identity* identity,
+                  bool verified) {
+  const Header& header = bundle.header();
+  const SegmentInfo program = bundle.program_info();
+  writer.field(key::kFormat, header.format == Format::kBP08 ? "BP08" : "BP09");
+  writer.field(key::kFileSize, header.file_size);
+  if (identity != nullptr) {
+    writer.key(key::kMetadataCrc32);
+    writer.crc32(identity->metadata_crc32);
+    writer.key(key::kProgramCrc32);
+    writer.crc32(identity->program_crc32);
+  }
+  writer.field(key::kVerified, verified);
+  writer.field(key::kProgramOffset, program.file_offset);
+  writer.field(key::kProgramSize, program.size);
+  if (!bundle.program().empty()) {
+    writer.key(key::kProgramAddress);
+    writer.hex(reinterpret_cast<uintptr_t>(bundle.program().data()), 8, "0x");
+  }
+  writer.field(key::kSuites, bundle.suite_count());
+  writer.field(key::kBundleCases, count_selected(bundle, RunOptions()));
+}
+
+}  // namespace bpte

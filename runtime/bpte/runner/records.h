@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// The records `begin`, `error` and `end` (docs/result-protocol.md); a case's are the runner's.
+
+#include <bpte/core/bundle.h>
+#include <bpte/engine/engine.h>
+#include <bpte/runner/identity.h>
+#include <bpte/runner/record_writer.h>
+
+#include <cstdint>
+
+namespace bpte {
+
+/// How many cases came to which verdict.
+struct Tally {
+  uint64_t passed = 0;
+  uint64_t failed = 0;
+  uint64_t errors = 0;
+  uint64_t unjudged = 0;
+};
+
+/// What a run has come to; `reason` counts where it was stopped.
+Outcome outcome_of(const Tally& tally, bool stopped, Outcome reason);
+/// Whose fault it is: the bundle's (kMalformed) or not (kInfrastructure).
+Outcome outcome_of(Error error);
+Outcome outcome_of(EngineError error);
+
+/// All that the record `error` says.
+struct Stop {
+  const char* error = "";
+  const char* message = "";
+  Outcome outcome = Outcome::kInfrastructure;
+  Fault where;  ///< its places and values
+};
+
+void write_error(RecordWriter& writer, const Stop& stop);
+/// The record `error` for a broken rule. Returns its outcome.
+Outcome write_fault(RecordWriter& writer, const Fault& fault);
+void write_end(RecordWriter& writer, const Tally& tally, Outcome outcome);
+
+/// Begins the record `begin`: the protocol's version and what was asked for.
+void begin_protocol(RecordWriter& writer, const RunOptions& options);
+/// Which bundle is run, in the record `begin`. Without an `identity` its checksums are left out.
+void write_bundle(RecordWriter& writer, const Bundle& bundle, const Identity* identity,
+                  bool verified);
+
+}  // namespace bpte

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""schema/protocol.toml is what the runner writes, what the reader reads and what the page says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bpte
+import transcripts as t
+from bpte.run import records
+from bpte.run.protocol_keys import KEYS
+from breakers import BREAKERS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_what_is_generated_is_current() -> None:
+    command = [sys.executable, ROOT / "tools" / "protocol_keys.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("begin", records.Begin),
+        ("case", records.Case),
+        ("output", records.Output),
+        ("first", records.FirstMismatch),
+        ("end", records.End),
+    ],
+)
+def test_the_reader_keeps_every_key(name: str, record: type) -> None:
+    assert {field.name for field in dataclasses.fields(record)} == set(KEYS[name])
+
+
+_SAMPLES = {
+    "begin": t.begin(1),
+    "case": t.case(0, "error"),
+    "error": t.error("e", "m", 4),
+    "end": t.end([]),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [(name, key) for name in (*_SAMPLES, "output", "first") for key in KEYS[name]],
+)
+def test_the_reader_reads_every_key(name: str, key: str) -> None:
+    """A value of a type that no key has is refused, and the refusal names record and key."""
+    wrong: Any = [{"of": "no type"}]
+    if name == "output":
+        record = t.case(0, "fail", outputs=[t.failing_output() | {key: wrong}])
+    elif name == "first":
+        record = t.case(0, "fail", outputs=[t.failing_output()])
+        record["outputs"][0]["first"] = record["outputs"][0]["first"] | {key: wrong}
+    else:
+        record = _SAMPLES[name] | {key: wrong}
+    inside = "output" if key == "outputs" else name
+    with pytest.raises(records.ProtocolError, match=rf"^{inside}: '?"):
+        records.parse_record(json.dumps(record))
+
+
+def _collect(seen: dict[str, set[str]], output: bytes) -> None:
+    for line in output.splitlines():
+        if not line.startswith(b"#bpte "):
+            continue
+        record = json.loads(line.removeprefix(b"#bpte "))
+        seen[record.pop("event")].update(record)
+        for value in record.get("outputs", ()):
+            seen["output"].update(value)
+            seen["first"].update(value.get("first", ()))
+
+
+def _run(*command: str | Path) -> bytes:
+    return subprocess.run(command, capture_output=True, check=False, timeout=60).stdout
+
+
+def _every_kind(folder: Path) -> Path:
+    """A bundle for the echoing engine: a mismatch, and of the others each another kind, dtype and
+    shape than expected."""
+    values: list[Any] = [np.ones((2, 3), np.float32), np.array([1], np.int8), np.array(2.5)]
+    values += [7, 1.5, True]
+    wanted = [values[0] + 1, np.array([[1]], np.int16), 2, 8, 1.0, np.array([True])]
+    floors = bpte.Tolerance(min_sqnr_db=3.0, min_cosine=0.5)
+    case = bpte.MethodTestCase(values, wanted, name="named", tolerances=floors)
+    suite = bpte.MethodTestSuite("echo", [case])
+    path = folder / "echo.bpte"
+    bpte.BundledProgram(b"no program", [suite]).save(path, fit="skip", durable=False)
+    return path
+
+
+def test_the_runner_writes_every_key_and_no_other(
+    cpp_tool: Callable[[str], Path], bpte_runner: Path, tmp_path: Path, demo_bundle: Path
+) -> None:
+    seen: dict[str, set[str]] = {name: set() for name in KEYS}
+    options = ("--method", "forward", "--case", "1", "--nonce", "n", "--rtol", "0", "--atol", "0")
+    _collect(seen, _run(bpte_runner, demo_bundle, *options))
+    tool = cpp_tool("runner_tool")
+    echo = _every_kind(tmp_path)
+    _collect(seen, _run(tool, echo, "none"))
+    _collect(seen, _run(tool, echo, "execute", "out_of_memory"))
+    path = tmp_path / "broken.bpte"
+    for breaker in BREAKERS:
+        if seen["error"] == set(KEYS["error"]):
+            break
+        path.write_bytes(breaker.make())
+        _collect(seen, _run(tool, path, "none"))
+    assert seen == {name: set(keys) for name, keys in KEYS.items()}

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writes what runner, reader and page have of schema/protocol.toml.
+
+python tools/protocol_keys.py           writes
+python tools/protocol_keys.py --check   exit code 1 when something is not current
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "schema" / "protocol.toml"
+HEADER = ROOT / "runtime" / "bpte" / "runner" / "protocol_keys.h"
+MODULE = ROOT / "python" / "bpte" / "run" / "protocol_keys.py"
+PAGE = ROOT / "docs" / "result-protocol.md"
+PAGE_START = "<!-- generated from schema/protocol.toml: start -->\n"
+PAGE_END = "<!-- generated from schema/protocol.toml: end -->\n"
+
+Record = dict[str, Any]
+
+
+def read() -> tuple[int, dict[str, Record]]:
+    """The protocol's version, and its records and objects by name."""
+    table = tomllib.loads(TABLE.read_text())
+    return table.pop("version"), table
+
+
+def keys(record: Record) -> dict[str, Any]:
+    """What a record holds, by key, in order."""
+    return {name: key for name, key in record.items() if isinstance(key, dict)}
+
+
+def camel(name: str) -> str:
+    """file_size: FileSize."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def header(version: int, records: dict[str, Record]) -> str:
+    """The C++ header."""
+    names = sorted({"event"} | {name for record in records.values() for name in keys(record)})
+    events = [name for name, record in records.items() if not record.get("object")]
+    lines = [
+        "// SPDX-License-Identifier: BSD-3-Clause",
+        "//",
+        "// Generated from schema/protocol.toml by tools/protocol_keys.py; do not edit.",
+        "#pragma once",
+        "",
+        "#include <cstdint>",
+        "",
+        "namespace bpte {",
+        "",
+        "inline constexpr uint64_t kProtocolVersion = " + f"{version};",
+        "",
+        "/// A key of the result protocol. A type of its own: no other text passes for one.",
+        "struct Key {",
+        "  const char* name;",
+        "};",
+        "",
+        "// Not inline, here and below: position-independent code would look for them in a global",
+        "// offset table, which a linker script may have forgotten.",
+        "namespace key {",
+        *(f'constexpr Key k{camel(name)}{{"{name}"}};' for name in names),
+        "}  // namespace key",
+        "",
+        "/// The names of the records.",
+        "namespace event {",
+        *(f'constexpr char k{camel(name)}[] = "{name}";' for name in events),
+        "}  // namespace event",
+        "",
+        "}  // namespace bpte",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def module(version: int, records: dict[str, Record]) -> str:
+    """The Python module."""
+    lines = [
+        "# SPDX-License-Identifier: BSD-3-Clause",
+        '"""The result protocol\'s keys. Generated from schema/protocol.toml by',
+        'tools/protocol_keys.py; do not edit."""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "from typing import NamedTuple",
+        "",
+        "",
+        "class Key(NamedTuple):",
+        '    """What a key holds; `of`: the values that its type allows here."""',
+        "",
+        "    type: str",
+        "    required: bool = True",
+        "    of: tuple[str | int, ...] = ()",
+        "",
+        "",
+        f"PROTOCOL = {version}",
+        "",
+        "#: Records and the objects in them.",
+        "KEYS: dict[str, dict[str, Key]] = {",
+    ]
+    for record_name, record in records.items():
+        lines.append(f'    "{record_name}": {{')
+        for name, key in keys(record).items():
+            arguments = f'"{key["type"]}"'
+            if "absent" in key:
+                arguments += ", required=False"
+            if "of" in key:
+                values = (f'"{v}"' if isinstance(v, str) else str(v) for v in key["of"])
+                arguments += f", of=({', '.join(values)})"
+            lines.append(f'        "{name}": Key({arguments}),')
+        lines.append("    },")
+    return "\n".join([*lines, "}", ""])
+
+
+def page(version: int, records: dict[str, Record]) -> str:
+    """The page, its tables replaced."""
+    text = PAGE.read_text()
+    before, _, rest = text.partition(PAGE_START)
+    _, end, after = rest.partition(PAGE_END)
+    if not end:
+        raise SystemExit(f"{PAGE}: the lines that frame the generated tables are missing")
+    lines: list[str] = [f"\nProtocol {version}.\n"]
+    for record in records.values():
+        lines += [f"### {record['title']}", "", "| key | type | meaning | absent |"]
+        lines.append("|---|---|---|---|")
+        for name, key in keys(record).items():
+            lines.append(f"| `{name}` | {key['type']} | {key['text']} | {key.get('absent', '')} |")
+        lines.append("")
+    return before + PAGE_START + "\n".join(lines) + "\n" + PAGE_END + after
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args().check
+    version, records = read()
+    stale = 0
+    for path, make in ((HEADER, header), (MODULE, module), (PAGE, page)):
+        text = make(version, records)
+        if path.is_file() and path.read_text() == text:
+            continue
+        stale += 1
+        if check:
+            print(f"{path.relative_to(ROOT)} is not current: python tools/protocol_keys.py")
+        else:
+            path.write_text(text)
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
