@@ -175,10 +175,14 @@ def _member(path: Path, member: str) -> Any:
     import numpy as np
 
     with os.fdopen(_open(path), "rb") as file:
+        magic = file.read(len(_NPY_MAGIC))
+        if magic == _NPY_MAGIC:
+            raise PackError(f"{path} is one array, without members: name it without :{member}")
+        if magic[:2] != b"PK":
+            raise PackError(f"{path} is no .npz file: save arrays with numpy.savez")
+        file.seek(0)
         try:
             members = np.load(file, allow_pickle=False)
-            if isinstance(members, np.ndarray):
-                raise ValueError("it is one array, without members")
             if member in members:
                 array = members[member]
                 if not isinstance(array, np.ndarray):
