@@ -331,6 +331,16 @@ def test_a_reader_that_has_had_enough_is_no_error(folder: Path) -> None:
     process.stderr.close()
 
 
+def test_columns_are_as_wide_as_their_widest_text() -> None:
+    rows = [(1, "a", "x"), (1000, "日本", "y"), (22, "b", "z")]
+    assert _output.table(("count", "name", ""), rows, "rl").splitlines() == [
+        "  count  name",
+        "      1  a     x",
+        "   1000  日本  y",
+        "     22  b     z",
+    ]
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

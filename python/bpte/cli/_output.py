@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bpte.cli._terminal import trusted
+from bpte.run.table import GAP, Column, fit
 from bpte.text import printable
 
 
@@ -36,15 +37,10 @@ def size(count: float) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:
     """Columns, those named in ``right`` (by first letters of 'l' and 'r') set to the right."""
+    columns = [Column(text, right=right[i : i + 1] == "r") for i, text in enumerate(head)]
     cells = [[printable(str(cell)) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    sides = right.ljust(len(widths))
-    line = "  " + "  ".join(
-        f"{{:{'>' if side == 'r' else '<'}{width}}}"
-        for side, width in zip(sides, widths, strict=True)
-    )
-    lines = [line.format(*row).rstrip() for row in (head, *cells)]
-    return "\n".join([f"  {bold(lines[0][2:])}", *lines[1:]])
+    first, *others = (GAP.join(row).rstrip() for row in fit(columns, cells, sys.maxsize))
+    return "\n".join([GAP + bold(first), *(GAP + line for line in others)])
 
 
 def progress(what: str) -> Callable[[int], Callable[[int], None]] | None:

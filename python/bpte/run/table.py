@@ -43,11 +43,13 @@ def cut(text: str, width: int) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """`cut`: may be cut, the higher first; 0: never. `drop`: may be left out, the higher first."""
+    """`cut`: may be cut, the higher first; 0: never. `drop`: may be left out, the higher first.
+    `right`: set to the right, as numbers are."""
 
     head: str
     cut: int = 0
     drop: int = 0
+    right: bool = False
 
 
 def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
@@ -66,14 +68,23 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) ->
     for i in sorted((i for i in kept if columns[i].drop), key=lambda i: -columns[i].drop):
         if too_wide() > 0:
             kept.remove(i)
-    return [
-        [_padded(cut(row[i], widths[i]), widths[i]) for i in kept]
-        for row in [[column.head for column in columns], *rows]
+    cells = [
+        _padded([columns[i].head, *(row[i] for row in rows)], widths[i], columns[i].right)
+        for i in kept
     ]
+    return [[column[line] for column in cells] for line in range(len(rows) + 1)]
 
 
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - text_width(text))
+def _padded(texts: Sequence[str], width: int, right: bool) -> list[str]:
+    if "".join(texts).isascii():  # a text's width is its length: there may be many of them
+        pad = str.rjust if right else str.ljust
+        return [pad(text if len(text) <= width else cut(text, width), width) for text in texts]
+    padded = []
+    for text in texts:
+        text = cut(text, width)
+        space = " " * (width - text_width(text))
+        padded.append(space + text if right else text + space)
+    return padded
 
 
 def paragraph(head: str, parts: Sequence[str], width: int) -> str:
