@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Builds the fuzz targets and runs each for a chosen time; reports executions and coverage.
+"""Builds the fuzz targets and runs each for a chosen time; reports executions, in all
+and for each second of a core, and coverage.
 
     python tests/fuzz/run.py --seconds 60
     python tests/fuzz/run.py --seconds 1200 --bits 32 fuzz_open fuzz_source
@@ -30,6 +31,8 @@ class Outcome:
     target: str
     ok: bool
     executions: int
+    seconds: float
+    """Of one core, all told: on a busy machine a target runs for less than it was given."""
     edges: int
     all_edges: int
     features: int
@@ -64,18 +67,21 @@ def fuzz(folder: Path, target: str, seconds: int) -> Outcome:
     corpus.mkdir(parents=True, exist_ok=True)
     findings.mkdir(parents=True, exist_ok=True)
     seeds = HERE / "corpus" / target
-    done = subprocess.run(
+    process = subprocess.Popen(
         [
             *(folder / "tests" / "fuzz" / target, corpus, *([seeds] if seeds.is_dir() else [])),
             *(f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", "-timeout=10"),
             *("-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={findings}/"),
         ],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        check=False,
     )
-    output = done.stdout + done.stderr
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
 
     def last(pattern: str) -> int:
         found = re.findall(pattern, output)
@@ -83,8 +89,9 @@ def fuzz(folder: Path, target: str, seconds: int) -> Outcome:
 
     return Outcome(
         target,
-        done.returncode == 0,
+        process.returncode == 0,
         last(r"number_of_executed_units: (\d+)") or last(r"#(\d+)\s+\w+\s+cov:"),
+        usage.ru_utime + usage.ru_stime,
         last(r" cov: (\d+)"),
         last(r"(\d+) inline 8-bit counters"),
         last(r" ft: (\d+)"),
@@ -109,14 +116,17 @@ def main() -> int:
     folder = build(options.bits, names)
     with ThreadPoolExecutor(options.jobs) as pool:
         outcomes = list(pool.map(lambda name: fuzz(folder, name, options.seconds), names))
-    print(f"{'target':16} {'executions':>12} {'edges':>6} {'of':>6} {'features':>9}")
+    print(
+        f"{'target':16} {'executions':>12} {'a second':>9} {'edges':>6} {'of':>6} {'features':>9}"
+    )
     failed = False
     for outcome in outcomes:
         # A target that executed nothing has not passed.
         ok = outcome.ok and outcome.executions > 0
         failed |= not ok
         print(
-            f"{outcome.target:16} {outcome.executions:12,} {outcome.edges:6} "
+            f"{outcome.target:16} {outcome.executions:12,} "
+            f"{outcome.executions / outcome.seconds:9,.0f} {outcome.edges:6} "
             f"{outcome.all_edges:6} {outcome.features:9}  {'ok' if ok else 'FINDING'}"
         )
     for outcome in outcomes:

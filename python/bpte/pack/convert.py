@@ -10,7 +10,7 @@ from bpte.bundle import Bundle
 from bpte.files import access
 from bpte.files.transfer import Progress
 from bpte.format import layout
-from bpte.format.header import BP09
+from bpte.format.header import BP08, BP09
 from bpte.format.metadata import Tensor
 from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
 from bpte.pack.program_source import FileRun
@@ -68,7 +68,7 @@ def convert(
             format=format,
             alignment=alignment,
             payload_alignment=payload_alignment,
-            fit="outputs" if format == "bp08" else "skip",
+            fit="outputs" if format == BP08 else "skip",
             drop=drop,
             durable=durable,
             progress=progress,
