@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/error.h>
+#include <bpte/core/format_number.h>
 #include <bpte/core/internal/rule_texts.h>
 #include <bpte/core/internal/strings.h>
 
@@ -85,22 +86,11 @@ class Writer {
   }
 
   void put(uint64_t value, uint32_t base) {
-    char digits[20];
-    unsigned count = 0;
-    do {
-      // Long division by base in 32-bit steps: 64-bit division is a library call on small targets.
-      uint32_t remainder = 0;
-      uint64_t quotient = 0;
-      for (int shift = 48; shift >= 0; shift -= 16) {
-        const uint32_t part = remainder << 16 | static_cast<uint32_t>(value >> shift & 0xFFFF);
-        quotient = quotient << 16 | part / base;
-        remainder = part % base;
-      }
-      digits[count++] = "0123456789abcdef"[remainder];
-      value = quotient;
-    } while (value != 0);
-    while (count > 0) {
-      put(digits[--count]);
+    char digits[kMaxNumberLength];
+    const size_t count = base == 16 ? format_hex(value, 1, Span<char>(digits))
+                                    : format_uint(value, Span<char>(digits));
+    for (size_t i = 0; i < count; ++i) {
+      put(digits[i]);
     }
   }
 

@@ -197,8 +197,16 @@ size_t format_uint(uint64_t value, Span<char> buffer) {
   char reversed[20];
   size_t count = 0;
   do {
-    reversed[count++] = static_cast<char>('0' + value % 10);
-    value /= 10;
+    // Long division in steps of 32 bits: one of 64 bits is a call of the library on small targets.
+    uint64_t quotient = 0;
+    uint32_t remainder = 0;
+    for (int shift = 48; shift >= 0; shift -= 16) {
+      const uint32_t part = remainder << 16 | static_cast<uint32_t>(value >> shift & 0xFFFF);
+      quotient = quotient << 16 | part / 10;
+      remainder = part % 10;
+    }
+    reversed[count++] = static_cast<char>('0' + remainder);
+    value = quotient;
   } while (value != 0);
   Writer out(buffer);
   while (count > 0) out.put(reversed[--count]);
