@@ -33,9 +33,18 @@ from operator import ne
 from typing import Any, NamedTuple
 
 from bpte.program import _values
+from bpte.program._chunks import (
+    ZEROS,
+    File,
+    Write,
+    after,
+    aligned_bytes,
+    vector,
+    write_bytes,
+    write_text,
+)
 from bpte.program._schema import (
     SCALAR,
-    SHARED_BYTES,
     SIZES,
     STRING,
     TABLE,
@@ -51,12 +60,9 @@ Head = Callable[[int, int, int], bytes]
 the end, and the alignment that the file's length must have."""
 
 _MANY = 96  # chunks are joined when there are more: each costs more than its bytes
-_BORROWED = 16384  # bytes from this size on stay where they are until the file is put together
 _MAX_PLANS = 256  # for each table; odd objects could ask for any number
 
-_LENGTH = struct.Struct("<I").pack
 _OFFSET = struct.Struct("<i").pack
-_ZEROS = bytes(8)
 
 
 def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) -> bytes:
@@ -65,7 +71,7 @@ def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) 
     ``alignments`` are those of ``Binding.alignments``. Raises whatever a wrong object happens to
     provoke; ``_check.check`` then says what it was.
     """
-    writers: list[_Write] = binding.made.get("writers") or []
+    writers: list[Write] = binding.made.get("writers") or []
     if not writers:
         for table in binding.tables:
             if table.leaf:
@@ -75,7 +81,7 @@ def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) 
             else:
                 writers.append(_table_writer(table, binding.tables, writers))
         binding.made["writers"] = writers
-    file = _File(alignments)
+    file = File(alignments)
     distance = writers[-1](file, root)
     file.join()
     file.blocks.append(head(file.distance, distance, file.alignment))
@@ -83,63 +89,10 @@ def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) 
     return b"".join(file.blocks)
 
 
-class _File:
-    """What was written so far: ``blocks``, then ``chunks``, both from the end of the file."""
-
-    __slots__ = (
-        *("alignment", "alignments", "blocks", "chunks", "distance"),
-        *("holders", "leaves", "numbers", "texts", "vectors", "vtables", "wide_vectors"),
-    )
-
-    def __init__(self, alignments: dict[str, int]) -> None:
-        self.alignments = alignments
-        self.alignment = 4  # the largest in use
-        self.distance = 0  # of the last chunk
-        self.blocks: list[Any] = []
-        self.chunks: list[bytes] = []
-        # Distances of what is there for all its equals.
-        self.texts: dict[str, int] = {}
-        self.vectors: dict[bytes, int] = {}
-        self.wide_vectors: dict[bytes, int] = {}  # of 8-byte elements
-        self.leaves: dict[tuple[bytes, bytes], int] = {}  # by vtable and content
-        self.numbers: dict[tuple[Any, ...], int] = {}  # some of the leaves, see _leaf_writer
-        self.holders: dict[tuple[int, int, int], int] = {}  # by table, member's type and place
-        self.vtables: dict[bytes, int] = {}
-
-    def join(self) -> None:
-        self.chunks.reverse()
-        self.blocks.append(b"".join(self.chunks))
-        self.chunks.clear()
-
-    def align_8(self, distance: int) -> int:
-        """Pads so that what comes next at this distance is 8-byte aligned; gives the padding."""
-        if self.alignment < 8:
-            self.alignment = 8
-        padding = distance & 4
-        if padding:
-            self.chunks.append(_ZEROS[:4])
-            self.distance += 4
-        return padding
-
-    def place(self, layout: _Layout) -> int:
-        """The distance of a table that is written next."""
-        place = self.distance + layout.size
-        # The fields follow the vtable's offset.
-        return place + self.align_8(place - 4) if layout.eight else place
-
-    def add_vtable(self, vtable: bytes, place: int) -> None:
-        """Writes a vtable before the table at ``place``, which was written last."""
-        self.distance = self.vtables[vtable] = place + len(vtable)
-        self.chunks.append(vtable)
-
-
-_Write = Callable[[_File, Any], int]
-"""Writes an object, if it is not there for all its equals; gives its distance."""
-
 _Convert = Callable[[Any], Any]
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
     """Of one table with one set of fields."""
 
     size: int  # bytes
@@ -153,12 +106,12 @@ class _PositiveZero:
     """The default 0.0: the one value that a float can have and still be left out."""
 
     def __ne__(self, other: object) -> bool:
-        return struct.pack("<d", other) != _ZEROS
+        return struct.pack("<d", other) != ZEROS
 
 
 def _layout(
     scalars: list[Field], given: tuple[bool, ...], children: list[Field]
-) -> tuple[_Layout, list[int]]:
+) -> tuple[Layout, list[int]]:
     """Of a table with those scalars that are given and with all of the children; the second
     result is where in the table each child's offset is."""
     # Slot, code, and place in (the vtable's offset, types of unions, scalars, offsets).
@@ -179,7 +132,7 @@ def _layout(
         end += SIZES[code]
     vtable = struct.pack(f"<{2 + len(entries)}H", 4 + 2 * len(entries), end, *entries)
     form = "".join(code for _, code, _ in parts)
-    layout = _Layout(
+    layout = Layout(
         end + (-end & 3),
         any(SIZES[code] == 8 for code in form),
         vtable + bytes(-len(vtable) & 3),
@@ -189,17 +142,17 @@ def _layout(
     return layout, [entries[field.slot] for field in children]
 
 
-def _leaf_writer(table: Table) -> _Write:
+def _leaf_writer(table: Table) -> Write:
     """Writes tables of nothing but scalars."""
     cls, index, fields = table.cls, table.index, list(table.fields)
     values_of = _getter([field.name for field in fields])
     defaults = [_default(field) for field in fields]
     conversions: dict[tuple[type, ...], list[_Convert | None]] = {}
-    layouts: dict[tuple[bool, ...], _Layout] = {}
+    layouts: dict[tuple[bool, ...], Layout] = {}
     # Single integers repeat, and equal ones need not be packed to be found.
     number = len(fields) == 1 and fields[0].code not in "fd" and fields[0].enum is None
 
-    def write(file: _File, value: Any) -> int:
+    def write(file: File, value: Any) -> int:
         if value.__class__ is not cls:
             raise _unexpected(value)
         scalars = values_of(value)
@@ -237,7 +190,7 @@ def _leaf_writer(table: Table) -> _Write:
     return write
 
 
-def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[_Write]) -> _Write:
+def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]) -> Write:
     """Writes tables whose only field is a union."""
     cls, index, (field,) = table.cls, table.index, table.fields
     member_of = operator.attrgetter(field.name)
@@ -248,7 +201,7 @@ def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[_Write
     (full, _), (empty, _) = _layout([], (), [field]), _layout([], (), [])
     pack, pack_empty = full.pack, empty.pack
 
-    def write(file: _File, value: Any) -> int:
+    def write(file: File, value: Any) -> int:
         if value.__class__ is not cls:
             raise _unexpected(value)
         member = member_of(value)
@@ -287,7 +240,7 @@ class _Child(NamedTuple):
     """What a table refers to, where it is not None."""
 
     place: int  # among the values
-    write: _Write
+    write: Write
     field: Field
 
 
@@ -301,10 +254,10 @@ class _Plan(NamedTuple):
     convert: list[_Convert | None]  # see _conversions
     choices: list[int]  # the types of the unions that are there
     children: list[_Child]
-    layouts: dict[tuple[bool, ...], tuple[_Layout, list[tuple[int, _Write, int]]]]
+    layouts: dict[tuple[bool, ...], tuple[Layout, list[tuple[int, Write, int]]]]
 
 
-def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[_Write]) -> _Write:
+def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]) -> Write:
     """Writes tables of any kind."""
     cls = table.cls
     references = [field for field in reversed(table.fields) if field.kind != SCALAR]
@@ -339,7 +292,7 @@ def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[_Write]
         made = plan.layouts[given] = layout, children
         return made
 
-    def write(file: _File, value: Any) -> int:
+    def write(file: File, value: Any) -> int:
         if value.__class__ is not cls:
             raise _unexpected(value)
         values = values_of(value)
@@ -370,23 +323,23 @@ def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[_Write]
     return write
 
 
-def _child_writer(field: Field, kind: type, writers: list[_Write]) -> _Write:
+def _child_writer(field: Field, kind: type, writers: list[Write]) -> Write:
     """What writes a field's value of this type."""
     if field.kind == TABLE:
         return writers[field.refs[0]]
     if field.kind == STRING:
-        return _text if kind is str else _after(_values.text, _text)
+        return write_text if kind is str else after(_values.text, write_text)
     if field.holds == "bytes":
-        write = _aligned_bytes(field) if field.align else _short_bytes
-        return write if kind is bytes else _after(_values.blob, write)
-    write = _list(writers[field.refs[0]]) if field.kind == TABLES else _vector(field.code)
-    return write if kind is list else _after(_values.items, write)
+        write = aligned_bytes(field) if field.align else write_bytes
+        return write if kind is bytes else after(_values.blob, write)
+    write = _list(writers[field.refs[0]]) if field.kind == TABLES else vector(field.code)
+    return write if kind is list else after(_values.items, write)
 
 
-def _list(write_item: _Write) -> _Write:
+def _list(write_item: Write) -> Write:
     """Writes vectors of tables."""
 
-    def write(file: _File, values: Any) -> int:
+    def write(file: File, values: Any) -> int:
         places = []
         chunks = file.chunks
         for value in reversed(values):
@@ -461,87 +414,3 @@ def _conversion(field: Field, kind: type) -> _Convert | None:
         return _values.double_or_text if field.holds == "text" else _values.double
     # struct refuses whatever is not an integer in range, but it never sees a default.
     return None if kind is int else _values.integer
-
-
-def _after(convert: Callable[[Any], Any], write: _Write) -> _Write:
-    return lambda file, value: write(file, convert(value))
-
-
-def _text(file: _File, value: str) -> int:
-    known = file.texts.get(value)
-    if known is not None:
-        return known
-    data = value.encode()
-    count = len(data)
-    file.chunks.append(_LENGTH(count) + data + _ZEROS[: 4 - (count & 3)])
-    file.distance = file.texts[value] = file.distance + 8 + (count & -4)
-    return file.distance
-
-
-def _short_bytes(file: _File, value: bytes | memoryview) -> int:
-    count = len(value)
-    data = _LENGTH(count) + bytes(value) + _ZEROS[: -count & 3]
-    return file.vectors.get(data) or _add_vector(file, data, wide=False)
-
-
-def _aligned_bytes(field: Field) -> _Write:
-    option, align = field.option, field.align
-
-    def write(file: _File, value: bytes | memoryview) -> int:
-        count = len(value)
-        alignment = max(4, file.alignments[option] if option else align)
-        file.alignment = max(file.alignment, alignment)
-        padding = -(file.distance + count) & (alignment - 1)
-        file.chunks.append(bytes(padding))
-        if count < _BORROWED:
-            file.chunks.append(bytes(value))
-        else:
-            file.join()
-            file.blocks.append(value)
-        file.chunks.append(_LENGTH(count))
-        file.distance += padding + count + 4
-        return file.distance
-
-    return write
-
-
-_VECTORS: dict[str, _Write] = {}
-
-
-def _vector(code: str) -> _Write:
-    """Writes lists of scalars of this code."""
-    if code in _VECTORS:
-        return _VECTORS[code]
-    width = SIZES[code]
-    wide = width == 8
-    packers: dict[int, Callable[..., bytes]] = {}
-    convert = {"?": _values.boolean, "f": _values.double, "d": _values.double}.get(code)
-
-    def write(file: _File, values: Any) -> int:
-        count = len(values)
-        pack = packers.get(count)
-        if pack is None:
-            pack = struct.Struct(f"<I{count}{code}{-count * width & 3}x").pack
-            if count < 32:
-                packers[count] = pack
-        if convert is not None:
-            values = map(convert, values)
-        data = pack(count, *values)
-        known = file.wide_vectors if wide else file.vectors
-        return known.get(data) or _add_vector(file, data, wide)
-
-    _VECTORS[code] = write
-    return write
-
-
-def _add_vector(file: _File, data: bytes, wide: bool) -> int:
-    """Writes a vector, its length first. ``wide``: of 8-byte elements."""
-    if wide and len(data) > 4:
-        # The elements, not the length before them, are aligned.
-        file.align_8(file.distance)
-    file.chunks.append(data)
-    file.distance += len(data)
-    if len(data) <= SHARED_BYTES:
-        known = file.wide_vectors if wide else file.vectors
-        known[data] = file.distance
-    return file.distance
