@@ -272,9 +272,8 @@ def executorch() -> Binding:
     identifier: bytes = _tables.IDENTIFIER
     rows: Rows = _tables.ROWS
     if fingerprint(Path(str(schema.__file__)).parents[1]) != _tables.FINGERPRINT:
-        from bpte.program import _reflect
-
-        identifier, rows, _ = _reflect.installed()
+        # Loaded by name, as it works on this module: only an unknown executorch needs it.
+        identifier, rows, _ = importlib.import_module("bpte.program._reflect").installed()
     return to_dataclasses(identifier, rows, lambda name: getattr(schema, name))
 
 
