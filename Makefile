@@ -57,6 +57,7 @@ clean:
 host-packages demo-packages test-packages: %-packages:
 	sh tools/packages.sh $*
 
+# An editable install is not compiled by pip, and importing it then takes ten times as long.
 # The environments grow: .run is enough to bundle and run, .test brings torch and the checkers.
 $(VENV)/.base: | host-packages
 	$(PYTHON) -m venv $(VENV)
@@ -64,6 +65,7 @@ $(VENV)/.base: | host-packages
 
 $(VENV)/.run: $(VENV)/.base pyproject.toml setup.py
 	$(PIP) $(BUILD_TOOLS) --editable .
+	$(BIN)/python -m compileall -q python/bpte
 	test -d $(VENV)/lib/python3*/site-packages/executorch || $(PIP) --no-deps $(EXECUTORCH)
 	touch $@
 

@@ -4,6 +4,7 @@
     python benchmarks/program.py                    the programs of the table
     python benchmarks/program.py --corpus DIR       files of tests/program/corpus.py as well
     python benchmarks/program.py --large 1G         a whole file with that much constant data
+    python benchmarks/program.py --cold             first calls, each in a process of its own
 
 All of one row is measured in one process, in turns; times are CPU time (all of it is
 single-threaded; flatc's process counts with the JSON path), the best of the turns, in
@@ -36,10 +37,9 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests" / "program")]
 
 from bpte.program import (  # noqa: E402
-    _accelerator,
-    _bind,
     _codec,
     _header,
+    _schema,
     deserialize_pte,
     serialize_pte,
 )
@@ -115,11 +115,11 @@ def load(path: Path) -> tuple[Any, Any, bytes]:
 def tasks_for(program: Any, pte: Any) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
     """What writes, what reads, and both FlatBuffers."""
     direct = upstream("_flatbuffer_program")
-    binding = _bind.executorch()
+    binding = _schema.executorch()
     alignments = binding.alignments(None, None)
     theirs = direct._program_to_flatbuffer(program).data
     ours = _codec.encode(binding, program, alignments)
-    paths = {"pure": False, **({"native": True} if _accelerator.available() else {})}
+    paths = {"pure": False, **({"native": True} if _codec.native_available() else {})}
     write: dict[str, Any] = {"direct": lambda: direct._program_to_flatbuffer(program)}
     read: dict[str, Any] = {"direct": lambda: direct._flatbuffer_to_program(theirs)}
     for name, path in paths.items():
@@ -264,10 +264,17 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--large", metavar="BYTES", help="for example 256M or 1G")
     parser.add_argument("--no-table", action="store_true")
+    parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--processes", type=int, default=3, help="for each figure of --cold")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    if not _accelerator.available():
+    if not _codec.native_available():
         print("the native accelerator is not built: pure Python only")
+    if arguments.cold:
+        import program_cold
+
+        program_cold.main(arguments.programs, arguments.processes)
+        return 0
     if not arguments.no_table:
         import object_api
 

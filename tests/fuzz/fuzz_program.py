@@ -69,11 +69,11 @@ class Reading:
     """One round per seed: a damaged file to all readers."""
 
     def __init__(self) -> None:
-        from bpte.program import _accelerator, _bind, _codec
+        from bpte.program import _codec, _schema
 
         self.codec = _codec
-        self.records = _bind.records()
-        self.paths = [False, True] if _accelerator.available() else [False]
+        self.records = _schema.records()
+        self.paths = [False, True] if _codec.native_available() else [False]
         self.files = [path.read_bytes() for path in sorted(FIXTURES.glob("*.pte"))]
 
     def round(self, seed: int) -> str:
@@ -116,12 +116,12 @@ class Writing:
     """One round per seed: a program with odd parts to both writers."""
 
     def __init__(self) -> None:
-        from bpte.program import _accelerator, _bind, _codec
+        from bpte.program import _codec, _schema
 
         self.codec = _codec
-        self.binding = _bind.executorch()
+        self.binding = _schema.executorch()
         self.alignments = self.binding.alignments(None, None)
-        self.paths = [False, True] if _accelerator.available() else [False]
+        self.paths = [False, True] if _codec.native_available() else [False]
 
     def odd(self, pick: random.Random) -> Any:
         cycle: list[Any] = []

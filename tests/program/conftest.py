@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bpte.program import _accelerator, _bind
+from bpte.program import _codec, _schema
 
 
 @pytest.fixture(scope="session")
@@ -16,12 +16,12 @@ def executorch() -> Any:
     """The binding to the installed executorch."""
     if importlib.util.find_spec("executorch") is None or importlib.util.find_spec("torch") is None:
         pytest.skip("executorch and torch are not installed")
-    return _bind.executorch()
+    return _schema.executorch()
 
 
 @pytest.fixture(params=["pure", "native"])
 def native(request: pytest.FixtureRequest) -> bool:
     """Both paths, one after the other."""
-    if request.param == "native" and not _accelerator.available():
+    if request.param == "native" and not _codec.native_available():
         pytest.skip("the native accelerator is not built")
     return bool(request.param == "native")

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bpte.program import (
-    _accelerator,
-    _bind,
     _codec,
+    _schema,
     deserialize_pte,
     inspect,
     serialize_pte,
@@ -50,13 +49,13 @@ def check(data: bytes) -> Outcome:
     """
     upstream = importlib.import_module("executorch.exir._serialize._program")
     direct = importlib.import_module("executorch.exir._serialize._flatbuffer_program")
-    binding = _bind.executorch()
+    binding = _schema.executorch()
     theirs = upstream.deserialize_pte_binary(data)
     assert same(deserialize_pte(data), theirs), "the readers differ"
     inspect(data)
 
     outcome = Outcome()
-    paths = [False, True] if _accelerator.available() else [False]
+    paths = [False, True] if _codec.native_available() else [False]
     alignments = binding.alignments(None, None)
     flatbuffers = [
         _codec.encode(binding, theirs.program, alignments, native=path) for path in paths

@@ -9,8 +9,8 @@ import random
 import struct
 from typing import Any
 
-from bpte.program._bind import Binding, BoundField, BoundTable, integer_range
-from bpte.program._schema import Kind
+from bpte.program._schema import SCALAR, STRING, TABLE, TABLES, UNION, Binding, Field, Table
+from bpte.program._values import integer_range
 
 _DOUBLES = [0.0, -0.0, 1.0, -1.5, 1e-300, -1e300, 5e-324, math.inf, -math.inf, math.nan]
 _TEXTS = ["", "out", "aten::add", "Tensor", "ä", "日本語", "a\0b", "x" * 37, "🙂"]
@@ -26,34 +26,32 @@ class RandomPrograms:
     def program(self) -> Any:
         return self._table(self._binding.tables[-1])
 
-    def _table(self, table: BoundTable) -> Any:
-        return table.cls(**{bound.field.name: self._value(bound) for bound in table.fields})
+    def _table(self, table: Table) -> Any:
+        return table.cls(**{field.name: self._value(field) for field in table.fields})
 
-    def _value(self, bound: BoundField) -> Any:
-        kind, pick = bound.field.kind, self._random
-        if kind is Kind.SCALAR:
-            return self._scalar(bound)
+    def _value(self, field: Field) -> Any:
+        kind, pick = field.kind, self._random
+        if kind == SCALAR:
+            return self._scalar(field)
         if pick.random() < 0.1:
             return None
-        if kind is Kind.STRING:
+        if kind == STRING:
             return pick.choice(_TEXTS)
-        if kind is Kind.TABLE:
-            return self._table(self._binding.tables[bound.table])
-        if kind is Kind.UNION:
-            return self._table(self._binding.tables[pick.choice(bound.union)])
+        if kind in (TABLE, UNION):
+            return self._table(self._binding.tables[pick.choice(field.refs)])
         count = pick.choice((0, 1, 1, 2, 3, 4, 5, 8))
-        if kind is Kind.TABLES:
-            return [self._table(self._binding.tables[bound.table]) for _ in range(count)]
+        if kind == TABLES:
+            return [self._table(self._binding.tables[field.refs[0]]) for _ in range(count)]
         if pick.random() < 0.05:
             count = pick.choice((31, 32, 33, 70))
-        if bound.as_bytes:
+        if field.holds == "bytes":
             return bytes(pick.choice((0, 0, 1, 255)) for _ in range(count))
-        return [self._scalar(bound) for _ in range(count)]
+        return [self._scalar(field) for _ in range(count)]
 
-    def _scalar(self, bound: BoundField) -> Any:
-        code, pick = bound.field.code, self._random
-        if bound.enum is not None:
-            return pick.choice(list(bound.enum.values()))
+    def _scalar(self, field: Field) -> Any:
+        code, pick = field.code, self._random
+        if field.enum is not None:
+            return pick.choice(list(field.enum.values()))
         if code == "?":
             return pick.random() < 0.5
         if code in "fd":

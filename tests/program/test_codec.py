@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from bpte.program import ProgramError, _accelerator, _codec, deserialize, serialize
-from bpte.program._bind import Binding
+from bpte.program import ProgramError, _codec, deserialize, serialize
+from bpte.program._schema import Binding
 from random_programs import RandomPrograms, same
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "program"
@@ -21,6 +21,10 @@ FIXTURES = Path(__file__).parents[1] / "fixtures" / "program"
 
 def upstream(name: str) -> Any:
     return getattr(importlib.import_module("executorch.exir._serialize._flatbuffer_program"), name)
+
+
+def table_class(binding: Binding, name: str) -> Any:
+    return next(table.cls for table in binding.tables if table.name == name)
 
 
 def programs(binding: Binding, count: int) -> list[Any]:
@@ -35,7 +39,7 @@ def test_random_programs(executorch: Binding) -> None:
     """
     ours, others = 0, 0
     alignments = executorch.alignments(None, None)
-    paths = [False, True] if _accelerator.available() else [False]
+    paths = [False, True] if _codec.native_available() else [False]
     for seed, program in enumerate(programs(executorch, 80)):
         files = [_codec.encode(executorch, program, alignments, native=path) for path in paths]
         assert len(set(files)) == 1, seed
@@ -59,8 +63,8 @@ def test_alignment(
     executorch: Binding, native: bool, constant: int | None, delegate: int | None
 ) -> None:
     program = deserialize(serialize(RandomPrograms(executorch, 3).program()))
-    buffer = type(executorch.tables[executorch.index["Buffer"]].cls(b""))
-    inline = executorch.tables[executorch.index["BackendDelegateInlineData"]].cls
+    buffer = table_class(executorch, "Buffer")
+    inline = table_class(executorch, "BackendDelegateInlineData")
     constants = [bytes([i]) * (40 + i) for i in range(1, 6)]
     delegates = [bytes([i]) * (50 + i) for i in range(6, 11)]
     program.constant_buffer = [buffer(data) for data in constants]
@@ -87,7 +91,7 @@ def test_large_inline_data_is_not_copied_twice(executorch: Binding, native: bool
     import tracemalloc
 
     program = deserialize(serialize(RandomPrograms(executorch, 3).program()))
-    buffer = executorch.tables[executorch.index["Buffer"]].cls
+    buffer = table_class(executorch, "Buffer")
     size = 1 << 23
     program.constant_buffer = [buffer(bytearray(size)), buffer(memoryview(bytes(size)))]
     alignments = executorch.alignments(None, None)
@@ -204,7 +208,7 @@ def test_numpy_and_tuples_are_welcome(executorch: Binding, native: bool) -> None
 @pytest.mark.parametrize("name", ["mlp.pte", "dynamic.pte", "methods.pte"])
 def test_readers_agree_on_damage(executorch: Binding, name: str) -> None:
     """Both readers refuse the same files and read the same from the others."""
-    if not _accelerator.available():
+    if not _codec.native_available():
         pytest.skip("the native accelerator is not built")
     data = (FIXTURES / name).read_bytes()
     size = int.from_bytes(data[16:24], "little")

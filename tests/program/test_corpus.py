@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bpte.program import _accelerator
-from bpte.program._bind import Binding
+from bpte.program import _codec
+from bpte.program._schema import Binding
 
 
 def test_smoke(executorch: Binding, tmp_path: Path) -> None:
@@ -48,5 +48,5 @@ def test_smoke(executorch: Binding, tmp_path: Path) -> None:
 
 def test_the_accelerator_is_there() -> None:
     """Where there is a compiler the tests of the native path must not be skipped unseen."""
-    if not _accelerator.available():
+    if not _codec.native_available():
         pytest.skip("the native accelerator is not built: its tests were skipped")

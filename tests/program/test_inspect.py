@@ -156,8 +156,8 @@ def test_tables_of_different_sizes_may_share_a_vtable(name: str) -> None:
 
 def test_the_accelerator_can_be_switched_off() -> None:
     code = (
-        "from bpte.program import _accelerator, inspect;"
-        "assert not _accelerator.available();"
+        "from bpte.program import _codec, inspect;"
+        "assert not _codec.native_available();"
         f"print(inspect({str(FIXTURES / 'mlp.pte')!r}))"
     )
     done = subprocess.run(

@@ -4,125 +4,84 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import re
-import subprocess
+import enum
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bpte.program import SchemaError, _bind, _codec, _schema
-from bpte.program._bind import Binding
-from bpte.program._schema import Kind
+from bpte.program import ProgramError, SchemaError, _codec, _reflect, _schema, _tables
+from bpte.program._schema import Binding
+
+pytestmark = pytest.mark.usefixtures("executorch")  # flatc comes with it
 
 
-def test_packaged_is_installed(executorch: Binding) -> None:
-    """If this fails after an upgrade: ``python -m bpte.program._schema``, and read the change."""
-    assert _schema.render(_schema.packaged()) == _schema.render(_schema.installed())
+def test_tables_are_current() -> None:
+    """If this fails after an upgrade: ``python -m bpte.program._reflect``, and read the change."""
+    assert Path(_tables.__file__).read_text() == _reflect.render()
 
 
-def test_render_round_trip() -> None:
-    schema = _schema.packaged()
-    assert _schema.parse(_schema.render(schema)) == schema
+def test_the_tables_are_used_without_flatc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reflect, "installed", lambda: pytest.fail("the schema was compiled"))
+    assert _schema.executorch.__wrapped__().rows is _tables.ROWS
 
 
-def test_parser_agrees_with_flatc(executorch: Binding, tmp_path: Path) -> None:
-    """flatc's own reflection data of the installed schema says the same, read by our reader.
-
-    It leaves force_align out, which the tests of alignments cover.
-    """
-    flatc = importlib.import_module("executorch.exir._serialize._flatbuffer")._get_flatc_path()
-    folder = Path(importlib.import_module("executorch.exir._serialize").__file__).parent
-    subprocess.run(
-        [flatc, "-b", "--schema", "-o", tmp_path, folder / "program.fbs"],
-        check=True,
-    )
-    data = (tmp_path / "program.bfbs").read_bytes()
-    # The part of flatbuffers' reflection.fbs that is compared.
-    reflection = _bind.to_records(
-        _schema.parse(
-            """
-            file_identifier "BFBS"; root_type Schema;
-            enum BaseType : byte { None, UType, Bool, Byte, UByte, Short, UShort, Int, UInt, Long,
-              ULong, Float, Double, String, Vector, Obj, Union, Array }
-            table Type { base_type: BaseType; element: BaseType; index: int = -1;
-              fixed_length: ushort; base_size: uint = 4; element_size: uint; }
-            table EnumVal { name: string; value: long; object: int; union_type: Type; }
-            table Enum { name: string; values: [EnumVal]; is_union: bool; underlying_type: Type; }
-            table Field { name: string; type: Type; id: ushort; offset: ushort;
-              default_integer: long; default_real: double; deprecated: bool; required: bool;
-              key: bool; }
-            table Object { name: string; fields: [Field]; }
-            table Schema { objects: [Object]; enums: [Enum]; file_ident: string; }
-            """
-        )
-    )
-    theirs, _ = _codec.decode(reflection, memoryview(data), allow_unknown=True)
-    schema = _schema.installed()
-    assert theirs.file_ident.encode() == schema.identifier
-
-    def bare(name: str) -> str:
-        return name.rpartition(".")[2]
-
-    enums = {bare(enum.name): enum for enum in theirs.enums}
-    for name, (_, members) in schema.enums.items():
-        assert sorted(members) == sorted((v.name, v.value) for v in enums[name].values)
-    for name, union in schema.unions.items():
-        assert ["NONE", *union] == [value.name for value in enums[name].values]
-    assert set(enums) == set(schema.enums) | set(schema.unions)
-
-    codes = dict(zip("?bBhHiIqQfd", range(2, 13), strict=True))  # BaseType
-    tables = {bare(table.name): table for table in theirs.objects}
-    assert set(tables) == set(schema.tables)
-    for name, fields in schema.tables.items():
-        slots = {field.id: field for field in tables[name].fields}
-        ours = {field.slot: field for field in fields}
-        unions = {field.slot - 1 for field in fields if field.kind is Kind.UNION}
-        assert set(slots) == set(ours) | unions
-        for slot, field in ours.items():
-            other = slots[slot]
-            assert other.name == field.name
-            base = {Kind.STRING: 13, Kind.TABLE: 15, Kind.UNION: 16}.get(field.kind)
-            if field.kind in (Kind.SCALARS, Kind.TABLES):
-                base = 14
-                assert other.type.element == (codes[field.code] if field.code else 15)
-            assert other.type.base_type == (base or codes[field.code])
-            if field.kind is Kind.SCALAR:
-                assert other.default_integer == field.default
-            if field.kind in (Kind.TABLE, Kind.TABLES):
-                assert bare(theirs.objects[other.type.index].name) == field.ref
+def test_an_unknown_schema_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are not those of the release are understood anew, not taken for its."""
+    monkeypatch.setattr(_schema, "fingerprint", lambda package: "")
+    binding = _schema.executorch.__wrapped__()
+    assert binding.rows is not _tables.ROWS
+    assert binding.rows == _tables.ROWS
 
 
-HEAD = 'file_identifier "TEST"; root_type A; '
+def test_the_fingerprint_sees_every_file(tmp_path: Path) -> None:
+    for source in _schema.SOURCES:
+        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / source).write_text("text")
+    seen = {_schema.fingerprint(tmp_path)}
+    for source in _schema.SOURCES:
+        (tmp_path / source).write_text("other text")
+        seen.add(_schema.fingerprint(tmp_path))
+    assert len(seen) == len(_schema.SOURCES) + 1
+    (tmp_path / source).unlink()
+    assert _schema.fingerprint(tmp_path) == ""
+
+
+def records(text: str) -> Binding:
+    identifier, rows, _ = _reflect.compile_text(HEAD + text + TAIL)
+    return _schema.to_records(identifier, rows)
+
+
+def bound(text: str, **classes: type) -> Binding:
+    identifier, rows, enums = _reflect.compile_text(HEAD + text + TAIL)
+    rows = _reflect.rows_for(rows, enums, classes.__getitem__)
+    return _schema.to_dataclasses(identifier, rows, classes.__getitem__)
+
+
+HEAD, TAIL = 'file_identifier "TEST"; ', " root_type A;"
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("struct S { x: int; } table A { }", "struct"),
-        ("table A { x: [string]; }", r"cannot carry the type \[string\]"),
-        ("table A { x: int (deprecated); }", "attribute 'deprecated'"),
+        ("struct S { x: int; } table A { s: S; }", "S: cannot carry a struct"),
+        ("table A { x: [string]; }", r"A\.x: cannot carry the type"),
+        ("table A { x: int (deprecated); }", r"A\.x: cannot carry the attribute 'deprecated'"),
+        ("table A { x: string (required); }", "attribute 'required'"),
+        ("table A { y: int (id: 1); x: int (id: 0); }", "attribute 'id'"),
         ("table A { x: int = null; }", "default null"),
-        ("table A { x: [int: 3]; }", "expected ']'"),
-        ("table A { x: B; }", "cannot carry the type B"),
-        ("table A { x: int", "expected ';'"),
+        ("struct S { x: [int: 3]; } table A { s: [S]; }", "S: cannot carry a struct"),
         ("table A { x: [int] (force_align: 16); }", "force_align"),
+        ("union U { A } table B { u: [U]; } table A { b: B; }", "cannot carry the type"),
+        ("table A { a: A; }", "recursive"),
+        ("table B { a: A; } table A { b: [B]; }", "recursive"),
+        ("table A { x: B; }", "flatc: .*"),
         ("table A { x: [ubyte] (force_align: 3); }", "power of two"),
-        ("union U { B } table A { u: U; }", "not a table"),
-        ("rpc_service R { }", "rpc_service"),
-        ("table A { x: int; } table A { }", "twice"),
-        ("table A { § }", "unexpected character"),
+        ("table A { x: int", "flatc: .*"),
     ],
 )
 def test_unknown_constructs_are_refused(text: str, message: str) -> None:
     with pytest.raises(SchemaError, match=message):
-        _schema.parse(HEAD + text)
-
-
-def test_recursive_tables_are_refused() -> None:
-    with pytest.raises(SchemaError, match="recursive"):
-        _bind.to_records(_schema.parse(HEAD + "table A { a: A; }"))
+        _reflect.compile_text(HEAD + text + TAIL)
 
 
 @dataclasses.dataclass
@@ -131,58 +90,68 @@ class A:
     y: str
 
 
-def find(cls: type) -> Any:
-    return lambda name: {"A": cls}[name]
+class Kind(enum.IntEnum):
+    LARGE = 1000
 
 
-def test_a_new_field_is_refused_or_carried() -> None:
-    """A field on one side alone is refused by name; on both sides it is carried."""
-    with pytest.raises(SchemaError, match=r"A\.z: a field of the schema that the class lacks"):
-        _bind.to_dataclasses(
-            _schema.parse(HEAD + "table A { x: int; y: string; z: int; }"), find(A)
-        )
-    with pytest.raises(SchemaError, match=r"A\.y: a field of the class that the schema lacks"):
-        _bind.to_dataclasses(_schema.parse(HEAD + "table A { x: int; }"), find(A))
-    with pytest.raises(SchemaError, match=r"A\.y: a scalar is declared <class 'str'>"):
-        _bind.to_dataclasses(_schema.parse(HEAD + "table A { x: int; y: int; }"), find(A))
-    with pytest.raises(SchemaError, match="no class"):
-        _bind.to_dataclasses(
-            _schema.parse(HEAD + "table A { x: int; y: string; b: B; } table B { }"), find(A)
-        )
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("table A { x: int; y: string; z: int; }", r"A\.z: a field of the schema that the class"),
+        ("table A { x: int; }", r"A\.y: a field of the class that the schema lacks"),
+        ("table A { x: int; y: int; }", r"A\.y: a scalar is declared <class 'str'>"),
+        ("table A { x: int; y: [string]; }", "cannot carry the type"),
+        ("table A { x: double; y: string; }", r"A\.x: a scalar is declared <class 'int'>"),
+        ("table A { x: bool; y: string; }", r"A\.x: a scalar is declared <class 'int'>"),
+        ("table A { x: [int]; y: string; }", r"A\.x: a vector of scalars is declared"),
+        ("table A { x: int; y: string; b: B; } table B { }", "no class"),
+    ],
+)
+def test_what_one_side_lacks_is_refused(text: str, message: str) -> None:
+    with pytest.raises(SchemaError, match=message):
+        bound(text, A=A)
 
+
+def test_an_enum_that_does_not_fit_is_refused() -> None:
+    holder = dataclasses.make_dataclass("A", [("x", Kind)])
+    text = "enum Kind: {} {{ LARGE = 100 }} table A {{ x: Kind = LARGE; }}"
+    bound(text.format("short"), A=holder, Kind=Kind)
+    with pytest.raises(SchemaError, match=r"A\.x: a scalar is declared <enum 'Kind'>"):
+        bound(text.format("byte"), A=holder, Kind=Kind)
+
+
+def test_a_new_field_is_carried(native: bool) -> None:
     wider = dataclasses.make_dataclass("A", [("x", int), ("y", str), ("z", list[float])])
-    binding = _bind.to_dataclasses(
-        _schema.parse(HEAD + "table A { x: int = 7; y: string; z: [double]; }"), find(wider)
-    )
+    binding = bound("table A { x: int = 7; y: string; z: [double]; }", A=wider)
     value = wider(7, "text", [0.5, -0.0])
-    data = _codec.encode(binding, value, binding.alignments(None, None))
-    assert _codec.decode(binding, memoryview(data)) == (value, False)
+    data = _codec.encode(binding, value, binding.alignments(None, None), native=native)
+    assert _codec.decode(binding, memoryview(data), native=native) == (value, False)
 
 
 def test_a_file_of_a_newer_schema(native: bool) -> None:
     """Fields that the reader does not know are refused, or skipped and reported."""
-    newer = _bind.to_records(_schema.parse(HEAD + "table A { x: int; y: int; }"))
-    older = _bind.to_records(_schema.parse(HEAD + "table A { x: int; }"))
-    value = newer.tables[-1].cls(1, 2)
+    newer = records("table A { x: int; y: int; }")
+    older = records("table A { x: int; }")
+    value = newer.classes[-1](1, 2)
     data = memoryview(_codec.encode(newer, value, newer.alignments(None, None)))
-    with pytest.raises(_schema.SchemaError.__mro__[1], match="does not know"):
+    with pytest.raises(ProgramError, match="does not know"):
         _codec.decode(older, data, native=native)
     back, unknown = _codec.decode(older, data, allow_unknown=True, native=native)
     assert (back.x, unknown) == (1, True)
     # The other way round, what is absent has its default.
     back, unknown = _codec.decode(
-        newer, memoryview(_codec.encode(older, older.tables[-1].cls(3), {"": 1})), native=native
+        newer, memoryview(_codec.encode(older, older.classes[-1](3), {"": 1})), native=native
     )
     assert (back.x, back.y, unknown) == (3, 0, False)
 
 
 def test_every_width_and_default(native: bool) -> None:
     codes = "bool byte ubyte short ushort int uint long ulong float double"
-    text = HEAD + "table A {"
+    text = "table A {"
     for code in codes.split():
         text += f" {code}_0: {code}; {code}_1: {code} = 1; {code}_n: [{code}];"
-    binding = _bind.to_records(_schema.parse(text + "}"))
-    names = [field.field.name for field in binding.tables[-1].fields]
+    binding = records(text + "}")
+    names = [field.name for field in binding.tables[-1].fields]
     for value in (0, 1):
         items = [[value] * 3 if name.endswith("_n") else value for name in names]
         items[names.index("ubyte_n")] = bytes([value] * 3)
@@ -190,15 +159,3 @@ def test_every_width_and_default(native: bool) -> None:
         back, _ = _codec.decode(binding, memoryview(data), native=native)
         for name, item in zip(names, items, strict=True):
             assert getattr(back, name) == item, name
-
-
-def test_module_is_generated(executorch: Binding) -> None:
-    """The committed module is what the generator prints."""
-    import sys
-
-    done = subprocess.run(
-        [sys.executable, "-m", "bpte.program._schema"], capture_output=True, text=True, check=True
-    )
-    committed = Path(_schema.__file__).with_name("_schema_text.py").read_text()
-    assert done.stdout == committed
-    assert re.search("do not edit", committed)

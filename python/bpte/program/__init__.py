@@ -2,22 +2,43 @@
 """ExecuTorch programs: what is in a ``.pte`` file, and ``Program`` objects to files and back.
 
 ``inspect`` needs neither torch nor executorch; the rest needs executorch, which is imported when
-it is first called.
+it is first called. ``to_executorch()`` is called once in a process, so that the import counts: the
+package loads what writing needs, and everything else when it is first asked for.
+
+Lives here: the codec of programs (``_schema`` and ``_tables``: what is known of their tables;
+``_writer``, ``_reader`` and ``_native``: the bytes; ``_pte`` and ``_restore``: whole files), the
+inspector, and the drop-in for ExecuTorch's own functions. May import ``bpte.files`` and
+``bpte.format``.
 """
 
-from bpte.program._dropin import Patch, UnsupportedExecuTorchError, patch_executorch
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from bpte.program._errors import ProgramError, SchemaError
-from bpte.program._header import ExtendedHeader
-from bpte.program._inspect import (
-    DelegateInfo,
-    MethodInfo,
-    ProgramInfo,
-    SegmentInfo,
-    ValueInfo,
-    inspect,
-)
-from bpte.program._pte import PteData, deserialize_pte, serialize_pte
-from bpte.program._serialize import deserialize, serialize
+from bpte.program._pte import PteData, serialize, serialize_pte
+
+if TYPE_CHECKING:
+    from bpte.program._dropin import Patch, UnsupportedExecuTorchError, patch_executorch
+    from bpte.program._header import ExtendedHeader
+    from bpte.program._inspect import (
+        DelegateInfo,
+        MethodInfo,
+        ProgramInfo,
+        SegmentInfo,
+        ValueInfo,
+        inspect,
+    )
+    from bpte.program._restore import deserialize, deserialize_pte
+
+_HOME = {
+    **dict.fromkeys(("Patch", "UnsupportedExecuTorchError", "patch_executorch"), "_dropin"),
+    **dict.fromkeys(("DelegateInfo", "MethodInfo", "ProgramInfo", "SegmentInfo"), "_inspect"),
+    **dict.fromkeys(("ValueInfo", "inspect"), "_inspect"),
+    **dict.fromkeys(("deserialize", "deserialize_pte"), "_restore"),
+    "ExtendedHeader": "_header",
+}
 
 __all__ = [
     "DelegateInfo",
@@ -38,3 +59,16 @@ __all__ = [
     "serialize",
     "serialize_pte",
 ]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

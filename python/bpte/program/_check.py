@@ -11,10 +11,18 @@ import struct
 from typing import Any
 
 from bpte.program import _values
-from bpte.program._bind import Binding, BoundField, BoundTable
 from bpte.program._errors import ProgramError
-from bpte.program._limits import MAX_PROGRAM_BYTES
-from bpte.program._schema import Kind
+from bpte.program._schema import (
+    MAX_PROGRAM_BYTES,
+    SCALAR,
+    STRING,
+    TABLE,
+    TABLES,
+    UNION,
+    Binding,
+    Field,
+    Table,
+)
 
 
 def check(binding: Binding, program: Any) -> None:
@@ -29,63 +37,65 @@ def check(binding: Binding, program: Any) -> None:
         raise ProgramError("the objects are nested too deeply") from None
 
 
-def _table(binding: Binding, table: BoundTable, value: Any, place: str) -> None:
+def _table(binding: Binding, table: Table, value: Any, place: str) -> None:
     if type(value) is not table.cls:
         raise ProgramError(f"expected a {table.name}, found {_values.show(value)}", place)
-    for bound in table.fields:
-        name = bound.field.name
-        at = f"{place}.{name}" if place else name
+    for field in table.fields:
+        at = f"{place}.{field.name}" if place else field.name
         try:
-            item = getattr(value, name)
+            item = getattr(value, field.name)
         except AttributeError:
             raise ProgramError("the attribute is missing", at) from None
-        if item is not None or bound.field.kind is Kind.SCALAR:
-            _field(binding, bound, item, at)
+        if item is not None or field.kind == SCALAR:
+            _field(binding, field, item, at)
 
 
-def _field(binding: Binding, bound: BoundField, value: Any, place: str) -> None:
-    field = bound.field
-    if field.kind is Kind.TABLE:
-        _table(binding, binding.tables[bound.table], value, place)
-    elif field.kind is Kind.UNION:
-        for index in bound.union:
-            if type(value) is binding.tables[index].cls:
-                return _table(binding, binding.tables[index], value, place)
-        raise ProgramError(
-            f"expected one of {', '.join(binding.tables[index].name for index in bound.union)}; "
-            f"found {_values.show(value)}",
-            place,
-        )
-    elif field.kind is Kind.TABLES:
+def _field(binding: Binding, field: Field, value: Any, place: str) -> None:
+    if field.kind == TABLE:
+        _table(binding, binding.tables[field.refs[0]], value, place)
+    elif field.kind == UNION:
+        _union(binding, field, value, place)
+    elif field.kind == TABLES:
         for i, item in enumerate(_try(_values.items, value, place)):
-            _table(binding, binding.tables[bound.table], item, f"{place}[{i}]")
-    elif field.kind is Kind.STRING:
+            _table(binding, binding.tables[field.refs[0]], item, f"{place}[{i}]")
+    elif field.kind == STRING:
         try:
             _try(_values.text, value, place).encode()
         except UnicodeEncodeError as error:
             raise ProgramError(f"the text is not Unicode: {error.reason}", place) from None
-    elif field.kind is Kind.SCALAR:
-        _try(lambda item: _scalar(bound, item), value, place)
-    elif bound.as_bytes:
+    elif field.kind == SCALAR:
+        _try(lambda item: _scalar(field, item), value, place)
+    elif field.holds == "bytes":
         size = len(_try(_values.blob, value, place))
         if size > MAX_PROGRAM_BYTES:
             raise ProgramError(f"{size} bytes are more than a FlatBuffer can hold", place)
     else:
         for i, item in enumerate(_try(_values.items, value, place)):
-            _try(lambda item: _scalar(bound, item), item, f"{place}[{i}]")
+            _try(lambda item: _scalar(field, item), item, f"{place}[{i}]")
 
 
-def _scalar(bound: BoundField, value: Any) -> None:
-    code = bound.field.code
-    if code in "fd":
-        number = (_values.double_or_text if bound.as_text else _values.double)(value)
-        struct.pack(code, number)
-    elif code == "?":
+def _union(binding: Binding, field: Field, value: Any, place: str) -> None:
+    members = [binding.tables[index] for index in field.refs]
+    for table in members:
+        if type(value) is table.cls:
+            return _table(binding, table, value, place)
+    raise ProgramError(
+        f"expected one of {', '.join(table.name for table in members)}; "
+        f"found {_values.show(value)}",
+        place,
+    )
+
+
+def _scalar(field: Field, value: Any) -> None:
+    if field.code in "fd":
+        convert = _values.double_or_text if field.holds == "text" else _values.double
+        struct.pack(field.code, convert(value))
+    elif field.code == "?":
         _values.boolean(value)
-    elif bound.enum is not None:
-        _values.enum_member(bound)(value)
+    elif field.enum is not None:
+        _values.enum_member(value, field.holds, field.enum)
     else:
-        _values.in_range(_values.integer(value), code)
+        _values.in_range(_values.integer(value), field.code)
 
 
 def _try(convert: Any, value: Any, place: str) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import ModuleType, TracebackType
 from typing import Any
 
-from bpte.program import _bind, _pte, _schema, _serialize
+from bpte.program import _pte, _restore, _schema, _tables
 
 TESTED = ("1.5.1",)
 """The versions of executorch that this was tested with, and will touch."""
@@ -86,11 +86,11 @@ def _check_version() -> None:
             f"{', '.join(TESTED)}); call bpte.program.serialize_pte yourself, or install one of "
             "these"
         )
-    if _schema.installed() != _schema.packaged():
+    binding = _schema.executorch()  # Refuses dataclasses that do not fit the schema.
+    if (binding.identifier, binding.rows) != (_tables.IDENTIFIER, _tables.ROWS):
         raise UnsupportedExecuTorchError(
             f"the program.fbs of the installed executorch {version} is not that of the release"
         )
-    _bind.executorch()  # Refuses dataclasses that do not fit the schema.
 
 
 def _apply() -> None:
@@ -157,7 +157,7 @@ def _serialize_pte_binary(
 
 
 def _deserialize_pte_binary(program_data: bytes) -> Any:
-    return _pte.deserialize_pte(program_data)
+    return _restore.deserialize_pte(program_data)
 
 
 def _program_to_flatbuffer(
@@ -166,8 +166,8 @@ def _program_to_flatbuffer(
     constant_tensor_alignment: int | None = None,
     delegate_alignment: int | None = None,
 ) -> Any:
-    alignments = _bind.executorch().alignments(constant_tensor_alignment, delegate_alignment)
-    data = _serialize.serialize(
+    alignments = _schema.executorch().alignments(constant_tensor_alignment, delegate_alignment)
+    data = _pte.serialize(
         program,
         constant_tensor_alignment=constant_tensor_alignment,
         delegate_alignment=delegate_alignment,
@@ -177,4 +177,4 @@ def _program_to_flatbuffer(
 
 
 def _flatbuffer_to_program(program_data: bytes) -> Any:
-    return _serialize.deserialize(program_data)
+    return _restore.deserialize(program_data)

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bpte.program import _codec, _header
-from bpte.program._bind import Binding
+from bpte.program import _codec
+from bpte.program._schema import Binding
 
 
 class FallbackError(Exception):
@@ -26,8 +26,7 @@ class FallbackError(Exception):
 def encode(
     binding: Binding,
     program: Any,
-    constant_tensor_alignment: int | None,
-    delegate_alignment: int | None,
+    alignments: dict[str, int],
     header_bytes: int,
     header: Callable[[int], bytes] | None,
 ) -> bytes:
@@ -39,7 +38,9 @@ def encode(
     json_ = importlib.import_module("executorch.exir._serialize._program")
     flatc = importlib.import_module("executorch.exir._serialize._flatbuffer")
     with tempfile.TemporaryDirectory(prefix="bpte-") as folder:
-        schema = flatc._prepare_schema(folder, constant_tensor_alignment, delegate_alignment)
+        schema = flatc._prepare_schema(
+            folder, alignments.get("constant_tensor"), alignments.get("delegate")
+        )
         try:
             text = json_._program_to_json(program).encode()
         except Exception as error:
@@ -67,9 +68,9 @@ def encode(
     return b"".join(
         (
             struct.pack("<I", root + header_bytes),
-            data[4 : _header.OFFSET],
+            data[4 : _codec.HEADER_OFFSET],
             start,
             bytes(header_bytes - len(start)),
-            memoryview(data)[_header.OFFSET :],
+            memoryview(data)[_codec.HEADER_OFFSET :],
         )
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The extended header of a ``.pte`` file (executorch/schema/extended_header.h).
+"""Reading the extended header of a ``.pte`` file (executorch/schema/extended_header.h).
 
 It stands between the FlatBuffer's file identifier and its first object, is absent from files
-without segments, and tells where the FlatBuffer ends and where the segments begin.
+without segments, and says where the FlatBuffer ends and where the segments begin.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from bpte.program._codec import HEADER_LENGTH as LENGTH
+from bpte.program._codec import HEADER_MAGIC as MAGIC
+from bpte.program._codec import HEADER_OFFSET as OFFSET
 from bpte.program._errors import ProgramError
 
-OFFSET = 8
-"""Byte of the file at which the header starts: behind the root offset and the identifier."""
-_MAGIC = b"eh00"
-_LAYOUT = struct.Struct("<4sIQQQ")
-LENGTH = _LAYOUT.size
 _MINIMUM = LENGTH - 8  # The first version had no segment_data_size.
 
 
@@ -26,23 +24,18 @@ class ExtendedHeader:
 
     ``program_size`` counts from the start of the file and includes this header;
     ``segment_base_offset`` is from the start of the file, 0 without segments;
-    ``segment_data_size`` is 0 where the file does not tell.
+    ``segment_data_size`` is 0 where the file does not say it.
     """
 
     program_size: int
     segment_base_offset: int
     segment_data_size: int
 
-    def to_bytes(self) -> bytes:
-        return _LAYOUT.pack(
-            _MAGIC, LENGTH, self.program_size, self.segment_base_offset, self.segment_data_size
-        )
-
 
 def parse(view: bytes | memoryview) -> tuple[int, ExtendedHeader] | None:
     """The header's own length and its fields, as they stand in a file's first bytes; None where
     there is no header. Nothing is checked."""
-    if len(view) < OFFSET + _MINIMUM or view[OFFSET : OFFSET + 4] != _MAGIC:
+    if len(view) < OFFSET + _MINIMUM or view[OFFSET : OFFSET + 4] != MAGIC:
         return None
     (length,) = struct.unpack_from("<I", view, OFFSET + 4)
     program, base = struct.unpack_from("<QQ", view, OFFSET + 8)

@@ -7,17 +7,13 @@ copied, so a file of 10 GB costs what its graph costs.
 
 from __future__ import annotations
 
-import contextlib
-import mmap
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from bpte.program import _bind, _codec, _header, _rules
-from bpte.program._errors import ProgramError
+from bpte.program import _codec, _header, _rules, _schema, _tables
 from bpte.program._header import ExtendedHeader
+from bpte.program._restore import Source, view_of
 
 _KINDS = {
     "Null": "none",
@@ -33,6 +29,8 @@ _KINDS = {
     "OptionalTensorList": "optional_tensor_list",
 }
 _DYNAMISM = {0: "static", 1: "dynamic_bound", 2: "dynamic_unbound"}
+
+_SCALAR_TYPES = {number: name for name, number in _tables.ENUMS["ScalarType"].items()}
 
 # Bytes per element (executorch/runtime/core/portable_type/scalar_type.h).
 _ELEMENT_BYTES = {
@@ -146,11 +144,7 @@ class ProgramInfo:
         raise KeyError(f"no method {name!r}; there are {[m.name for m in self.methods]}")
 
 
-def inspect(
-    source: str | os.PathLike[str] | bytes | bytearray | memoryview | mmap.mmap,
-    *,
-    file_size: int | None = None,
-) -> ProgramInfo:
+def inspect(source: Source, *, file_size: int | None = None) -> ProgramInfo:
     """Describes the program in a file, given its path, or in bytes.
 
     The bytes are those of a whole ``.pte`` file or, with ``file_size``, those of its beginning, as
@@ -158,28 +152,16 @@ def inspect(
     result refers to the source. Raises ProgramError, naming the place, for anything that is not a
     well-formed program, and OSError for a path that cannot be read.
     """
-    if isinstance(source, (str, os.PathLike)):
-        with Path(source).open("rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise ProgramError("the file is empty")
-            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        try:
-            return _inspect(memoryview(mapping))
-        finally:
-            # An exception on its way still holds views of the mapping; it then ends with them.
-            with contextlib.suppress(BufferError):
-                mapping.close()
-    return _inspect(memoryview(source), file_size)
+    with view_of(source) as view:
+        return _inspect(view, len(view) if file_size is None else file_size)
 
 
-def _inspect(view: memoryview, file_size: int | None = None) -> ProgramInfo:
-    view = view.cast("B")
-    size = len(view) if file_size is None else file_size
+def _inspect(view: memoryview, size: int) -> ProgramInfo:
     header = _header.read(view, size)
     program_size = header.program_size if header else size
     base = header.segment_base_offset if header else 0
     program, unknown = _codec.decode(
-        _bind.records(), view[:program_size], views=True, allow_unknown=True
+        _schema.records(), view[:program_size], views=True, allow_unknown=True
     )
     _rules.check(program, size - base if base else 0)
     uses = _segment_uses(program)
@@ -287,7 +269,7 @@ def _value(value: Any) -> ValueInfo:
     return ValueInfo(
         kind,
         scalar_type=value.scalar_type,
-        scalar_type_name=_scalar_type_names().get(value.scalar_type, str(value.scalar_type)),
+        scalar_type_name=_SCALAR_TYPES.get(value.scalar_type, str(value.scalar_type)),
         sizes=sizes,
         dim_order=tuple(value.dim_order or ()),
         dynamism=_DYNAMISM.get(value.shape_dynamism, str(value.shape_dynamism)),
@@ -302,8 +284,3 @@ def _value(value: Any) -> ValueInfo:
             allocation.memory_offset_low | allocation.memory_offset_high << 32,
         ),
     )
-
-
-def _scalar_type_names() -> dict[int, str]:
-    _, members = _bind.records().schema.enums["ScalarType"]
-    return {value: name for name, value in members}

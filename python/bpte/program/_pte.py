@@ -1,42 +1,75 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whole ``.pte`` files: the FlatBuffer, and behind it the segments with the large data.
+"""ExecuTorch's objects to ``.pte`` files: the FlatBuffer, and after it the segments.
 
-Nothing large is copied to make a file, and once to read it: a ``PteData`` is a list of
-references to the constants where they are, and is written piece by piece.
+Nothing large is copied to make a file: a ``PteData`` is a list of references to the constants
+where they are, and is written piece by piece.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import importlib
-import itertools
+import logging
 import math
-import mmap
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from bpte.files.atomic import AtomicFile
-from bpte.program import _bind, _check, _codec, _header, _serialize, _values
+from bpte.program import _codec, _schema
 from bpte.program._errors import ProgramError
-from bpte.program._header import ExtendedHeader
+
+if TYPE_CHECKING:
+    from bpte.program._values import FileBacked
+
+    Chunk = bytes | memoryview | FileBacked
 
 _SEGMENT_ALIGNMENT = 128
 _CONSTANT_ALIGNMENT = 16  # executorch.exir.tensor.ALIGNMENT
-_INLINE, _SEGMENT = 0, 1  # DataLocation
+_INLINE = 0  # of DataLocation
 
 
-class FileBacked(Protocol):
-    """Data that stays in a file until it is written (executorch's ``FileBackedData``)."""
+def serialize(
+    program: Any,
+    *,
+    constant_tensor_alignment: int | None = None,
+    delegate_alignment: int | None = None,
+) -> bytes:
+    """The FlatBuffer of an ``executorch.exir.schema.Program``, without extended header.
 
-    def __len__(self) -> int: ...
-    def to_bytes(self) -> bytes: ...
-    def write_to_file(self, outfile: Any) -> None: ...
+    The alignments, powers of two in bytes, are those of constants and of delegate data that the
+    program holds inline; None keeps the schema's. If the program cannot be written directly, the
+    reason is logged with its place and the JSON path is tried; ProgramError names the place and
+    both reasons if that fails as well.
+    """
+    alignments = _schema.executorch().alignments(constant_tensor_alignment, delegate_alignment)
+    return _flatbuffer(program, alignments, 0, None)
 
 
-Chunk = bytes | memoryview | FileBacked
+def _flatbuffer(
+    program: Any,
+    alignments: dict[str, int],
+    header_bytes: int,
+    header: Callable[[int], bytes] | None,
+) -> bytes:
+    """See ``serialize``; the header is that of ``_codec.encode``."""
+    binding = _schema.executorch()
+    try:
+        return _codec.encode(binding, program, alignments, header_bytes=header_bytes, header=header)
+    except ProgramError as error:
+        if type(program) is not binding.classes[-1]:
+            raise  # JSON can make nothing of it, whatever it is.
+        direct = error
+    from bpte.program import _fallback
+
+    log = logging.getLogger("bpte.program")
+    log.warning("cannot serialize directly: %s; falling back to JSON and flatc", direct)
+    try:
+        return _fallback.encode(binding, program, alignments, header_bytes, header)
+    except _fallback.FallbackError as error:
+        log.error("cannot serialize through JSON either: %s", error)
+        raise ProgramError(
+            f"{direct.rule} (the JSON path failed as well: {error})", direct.place
+        ) from error
 
 
 class PteData:
@@ -85,6 +118,8 @@ class PteData:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the file at ``path``; it appears complete, or not at all."""
+        from bpte.files.atomic import AtomicFile
+
         with AtomicFile(path) as target:
             with os.fdopen(target.fd, "wb", closefd=False) as file:
                 self.write_to_file(file)
@@ -113,7 +148,7 @@ def serialize_pte(
         constant_tensor_alignment = _CONSTANT_ALIGNMENT
     if not isinstance(segment_alignment, int) or segment_alignment <= 0:
         raise ValueError(f"segment_alignment is {segment_alignment!r}, not a positive int")
-    binding = _bind.executorch()
+    binding = _schema.executorch()
     alignments = binding.alignments(constant_tensor_alignment, delegate_alignment)
     whole = hasattr(pte, "program")  # A PTEFile, or only its program.
     original = pte.program if whole else pte
@@ -126,6 +161,8 @@ def serialize_pte(
             constant_tensor_alignment,
         )
     except (AttributeError, TypeError, IndexError):
+        from bpte.program import _check
+
         _check.check(binding, original)
         raise
 
@@ -140,18 +177,14 @@ def serialize_pte(
     header = None
     if len(data):
         largest = max(alignments.values())
-        header_bytes = -(-_header.LENGTH // largest) * largest
+        header_bytes = -(-_codec.HEADER_LENGTH // largest) * largest
 
         def header(program_size: int) -> bytes:
             base = -(-program_size // segment_alignment) * segment_alignment
-            return ExtendedHeader(program_size, base, len(data)).to_bytes()
+            return _codec.pack_header(program_size, base, len(data))
 
     result = PteData()
-    result.append(
-        _serialize.flatbuffer(
-            program, constant_tensor_alignment, delegate_alignment, header_bytes, header
-        )
-    )
+    result.append(_flatbuffer(program, alignments, header_bytes, header))
     if len(data):
         result.pad_to(segment_alignment)
         result.extend(data)
@@ -220,8 +253,13 @@ def _lay_out(buffers: Sequence[Any], alignment: int, place: str) -> tuple[PteDat
 
 
 def _blob(value: Any, place: str) -> Chunk:
+    if isinstance(value, bytes):
+        return value
     if hasattr(value, "write_to_file"):
-        return cast(FileBacked, value)
+        backed: FileBacked = value
+        return backed
+    from bpte.program import _values
+
     try:
         return _values.blob(value)
     except (TypeError, ValueError) as error:
@@ -298,139 +336,3 @@ def _extract_named(classes: Any, program: Any, segments: _Segments, store: Any) 
             index = segment_of[entry.buffer_index] = segments.add(content, entry.alignment or 1)
         named.append(classes.NamedData(key, index))
     program.named_data = named
-
-
-def deserialize_pte(
-    source: str | os.PathLike[str] | bytes | bytearray | memoryview | mmap.mmap,
-) -> Any:
-    """The ``PTEFile`` of executorch in a ``.pte`` file, given its path, or in bytes.
-
-    Equal to what executorch's own reader gives: delegate data is inline again, constants are in
-    ``program.constant_buffer``, mutable and named data beside the program. Each piece of data is
-    copied once, from the source to its place. Raises ProgramError, naming the place, for a file
-    that is not well formed.
-    """
-    if isinstance(source, (str, os.PathLike)):
-        with Path(source).open("rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise ProgramError("the file is empty")
-            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        try:
-            return _restore(memoryview(mapping))
-        finally:
-            with contextlib.suppress(BufferError):
-                mapping.close()
-    return _restore(memoryview(source).cast("B"))
-
-
-def _restore(view: memoryview) -> Any:
-    header = _header.read(view)
-    size = header.program_size if header else len(view)
-    program, _ = _codec.decode(_bind.executorch(), view[:size])
-    upstream = importlib.import_module("executorch.exir._serialize._program")
-    if header is None or header.segment_base_offset == 0:
-        return upstream.PTEFile(program=program, mutable_data=None, named_data=None)
-    restored = _Segmented(view[header.segment_base_offset :], program)
-    restored.delegates()
-    restored.constants()
-    return upstream.PTEFile(
-        program=program, mutable_data=restored.mutable_data(), named_data=restored.named_data()
-    )
-
-
-class _Segmented:
-    """Puts the data of the segments back to where the exporter had it."""
-
-    def __init__(self, data: memoryview, program: Any) -> None:
-        self._classes = importlib.import_module("executorch.exir.schema")
-        self._program = program
-        self._views: list[memoryview] = []
-        self._copies: dict[int, bytes] = {}
-        for i, segment in enumerate(program.segments or ()):
-            if segment.offset + segment.size > len(data):
-                raise ProgramError(
-                    f"{segment.size} bytes from {segment.offset} on overflow the {len(data)} "
-                    "bytes of segment data",
-                    f"segments[{i}]",
-                )
-            self._views.append(data[segment.offset : segment.offset + segment.size])
-        program.segments = []
-
-    def _view(self, index: int, place: str) -> memoryview:
-        if index >= len(self._views):
-            raise ProgramError(
-                f"index {index} is outside of the {len(self._views)} segments", place
-            )
-        return self._views[index]
-
-    def _copy(self, index: int, place: str) -> bytes:
-        data = self._copies.get(index)
-        if data is None:
-            data = self._copies[index] = bytes(self._view(index, place))
-        return data
-
-    def delegates(self) -> None:
-        program = self._program
-        for p, plan in enumerate(program.execution_plan or ()):
-            for d, delegate in enumerate(plan.delegates or ()):
-                place = f"execution_plan[{p}].delegates[{d}].processed"
-                if delegate.processed is None:
-                    raise ProgramError("the delegate has no data", place)
-                if delegate.processed.location == _INLINE:
-                    continue
-                data = self._copy(delegate.processed.index, f"{place}.index")
-                if program.backend_delegate_data is None:
-                    program.backend_delegate_data = []
-                inline = program.backend_delegate_data
-                inline.append(self._classes.BackendDelegateInlineData(data=data))
-                delegate.processed = self._classes.BackendDelegateDataReference(
-                    self._classes.DataLocation.INLINE, len(inline) - 1
-                )
-
-    def constants(self) -> None:
-        segment = self._program.constant_segment
-        if segment is not None and segment.offsets:
-            self._program.constant_buffer = self._buffers(segment, "constant_segment")
-            segment.segment_index = 0
-            segment.offsets = []
-
-    def mutable_data(self) -> Any:
-        entries = self._program.mutable_data_segments
-        if not entries:
-            return None
-        if len(entries) > 1:
-            raise ProgramError(
-                f"{len(entries)} segments of mutable data, more than 1", "mutable_data_segments"
-            )
-        self._program.mutable_data_segments = None
-        return self._buffers(entries[0], "mutable_data_segments[0]")
-
-    def named_data(self) -> Any:
-        named = self._program.named_data
-        self._program.named_data = []
-        if not named:
-            return None
-        stores = importlib.import_module("executorch.exir._serialize._named_data_store")
-        store = stores.NamedDataStore()
-        for i, entry in enumerate(named):
-            place = f"named_data[{i}]"
-            data = self._copy(entry.segment_index, f"{place}.segment_index")
-            try:
-                store.add_named_data(entry.key, data, alignment=1)
-            except ValueError as error:
-                raise ProgramError(str(error), place) from None
-        return store.get_named_data_store_output()
-
-    def _buffers(self, entry: Any, place: str) -> list[Any]:
-        """The subsegments; padding behind one counts as part of it, as for executorch."""
-        view = self._view(entry.segment_index, f"{place}.segment_index")
-        offsets = [*(entry.offsets or ()), len(view)]
-        buffers: list[Any] = []
-        for i, (start, end) in enumerate(itertools.pairwise(offsets)):
-            if not start <= end <= len(view):
-                raise ProgramError(
-                    f"offset {start} is behind the next one, {end}, or the end",
-                    f"{place}.offsets[{i}]",
-                )
-            buffers.append(self._classes.Buffer(storage=bytes(view[start:end])))
-        return buffers

@@ -11,12 +11,21 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
-from weakref import WeakKeyDictionary
 
-from bpte.program._bind import Binding, BoundField, BoundTable, python_scalar
 from bpte.program._errors import ProgramError
-from bpte.program._limits import element_budget, table_budget
-from bpte.program._schema import SIZES, Kind
+from bpte.program._schema import (
+    SCALAR,
+    SIZES,
+    STRING,
+    TABLE,
+    TABLES,
+    UNION,
+    Binding,
+    Field,
+    Table,
+    element_budget,
+    table_budget,
+)
 
 _U32 = struct.Struct("<I").unpack_from
 _I32 = struct.Struct("<i").unpack_from
@@ -47,8 +56,8 @@ class _Layout(NamedTuple):
     unpack: Callable[[memoryview, int], tuple[Any, ...]]
     scalars: list[tuple[int, int]]  # index, position
     enums: list[tuple[int, int, dict[int, Any], str]]  # ..., members, name
-    children: list[tuple[int, int, BoundField, int]]  # ..., field, offset in the table
-    unions: list[tuple[int, int, int, BoundField, int]]  # the type's index first
+    children: list[tuple[int, int, Field, int]]  # ..., field, offset in the table
+    unions: list[tuple[int, int, int, Field, int]]  # the type's index first
     defaults: list[Any]
     unknown: bool  # it has fields that the schema does not know
 
@@ -66,9 +75,7 @@ class _Plan(NamedTuple):
     defaults: list[Any]
 
 
-# Layouts by binding, then by table and vtable. Bounded, as hostile files bring odd vtables.
-_LAYOUTS: WeakKeyDictionary[Binding, dict[tuple[int, bytes], _Layout]] = WeakKeyDictionary()
-_MAX_LAYOUTS = 1024
+_MAX_LAYOUTS = 1024  # kept for a binding; hostile files bring odd vtables
 
 
 def decode(
@@ -104,17 +111,16 @@ class _Decoder:
         self.texts: dict[int, str] = {}
         self.blobs: dict[int, Any] = {}
         self.readers: list[_Read] = []
-        self.layouts = _LAYOUTS.setdefault(binding, {})
+        # Layouts by table and vtable.
+        self.layouts: dict[tuple[int, bytes], _Layout] = binding.made.setdefault("layouts", {})
 
     def run(self) -> tuple[Any, bool]:
         view = self.view
         if self.size < 8:
             raise _Fault(f"{self.size} bytes are too few for a program")
         identifier = bytes(view[4:8])
-        if identifier != self.binding.schema.identifier:
-            raise _Fault(
-                f"the file identifier is {identifier!r}, not {self.binding.schema.identifier!r}"
-            )
+        if identifier != self.binding.identifier:
+            raise _Fault(f"the file identifier is {identifier!r}, not {self.binding.identifier!r}")
         for index in range(len(self.binding.tables)):
             self.readers.append(self._table(index))
         (root,) = _U32(view, 0)
@@ -192,35 +198,24 @@ class _Decoder:
             self.unknown = True
             if not self.allow_unknown:
                 raise _Fault(f"its vtable at byte {at} has a field that the schema does not know")
-        return _Plan(
-            *layout[:5],
-            children=[
-                (source, target, self._child(bound), offset, bound.field.name)
-                for source, target, bound, offset in layout.children
-            ],
-            unions=[
-                (
-                    kind,
-                    source,
-                    target,
-                    tuple([self.readers[i] for i in bound.union]),
-                    offset,
-                    bound.field.name,
-                )
-                for kind, source, target, bound, offset in layout.unions
-            ],
-            defaults=layout.defaults,
-        )
+        children = [
+            (source, target, self._child(field), offset, field.name)
+            for source, target, field, offset in layout.children
+        ]
+        unions = []
+        for kind, source, target, field, offset in layout.unions:
+            members = tuple([self.readers[i] for i in field.refs])
+            unions.append((kind, source, target, members, offset, field.name))
+        return _Plan(*layout[:5], children, unions, layout.defaults)
 
-    def _child(self, bound: BoundField) -> _Read:
-        kind = bound.field.kind
-        if kind is Kind.STRING:
+    def _child(self, field: Field) -> _Read:
+        if field.kind == STRING:
             return self._text
-        if kind is Kind.TABLE:
-            return self.readers[bound.table]
-        if kind is Kind.TABLES:
-            return self._tables(self.readers[bound.table])
-        return self._blob if bound.as_bytes else self._scalars(bound.field.code)
+        if field.kind == TABLE:
+            return self.readers[field.refs[0]]
+        if field.kind == TABLES:
+            return self._tables(self.readers[field.refs[0]])
+        return self._blob if field.holds == "bytes" else self._scalars(field.code)
 
     def _length(self, pos: int, width: int) -> int:
         """The element count of the vector at ``pos``; its elements are inside the file."""
@@ -300,7 +295,7 @@ class _Decoder:
         return read
 
 
-def _layout(table: BoundTable, vtable: bytes, at: int) -> _Layout:
+def _layout(table: Table, vtable: bytes, at: int) -> _Layout:
     """Understands a vtable. ``at`` is its byte in the file, for what is said about it."""
     (inline,) = struct.unpack_from("<H", vtable, 2)
     if inline < 4:
@@ -326,34 +321,34 @@ def _layout(table: BoundTable, vtable: bytes, at: int) -> _Layout:
 
     scalars: list[tuple[int, int]] = []
     enums: list[tuple[int, int, dict[int, Any], str]] = []
-    children: list[tuple[int, int, BoundField, int]] = []
-    unions: list[tuple[int, int, int, BoundField, int]] = []
+    children: list[tuple[int, int, Field, int]] = []
+    unions: list[tuple[int, int, int, Field, int]] = []
     defaults: list[Any] = [None] * len(table.fields)
-    for bound in table.fields:
-        field, target = bound.field, bound.position
-        if field.kind is Kind.SCALAR:
+    for field in table.fields:
+        target = field.position
+        if field.kind == SCALAR:
             index = place(field.slot, field.code)
-            if bound.enum is not None and index >= 0:
-                enums.append((index, target, bound.enum, field.name))
-            elif bound.enum is not None:
-                if int(field.default) not in bound.enum:
-                    raise _at(field.name, f"{field.default} is no value of the enum")
-                defaults[target] = bound.enum[int(field.default)]
-            else:
-                defaults[target] = python_scalar(field)
+            if field.enum is None:
+                defaults[target] = field.default
                 if index >= 0:
                     scalars.append((index, target))
-        elif field.kind is Kind.UNION:
+            elif index >= 0:
+                enums.append((index, target, field.enum, field.name))
+            elif field.default in field.enum:
+                defaults[target] = field.enum[field.default]
+            else:
+                raise _at(field.name, f"{field.default} is no value of the enum")
+        elif field.kind == UNION:
             kind, index = place(field.slot - 1, "B"), place(field.slot, "I")
             if kind >= 0:
                 offset = parts[index][0] if index >= 0 else 0
-                unions.append((kind, index, target, bound, offset))
+                unions.append((kind, index, target, field, offset))
             elif index >= 0:
                 raise _at(field.name, f"a union without a type in the vtable at byte {at}")
         else:
             index = place(field.slot, "I")
             if index >= 0:
-                children.append((index, target, bound, parts[index][0]))
+                children.append((index, target, field, parts[index][0]))
     if len(phases) > 1:
         raise _Fault(f"its vtable at byte {at} cannot be aligned")
     unpack, rank = _unpacker(parts)

@@ -88,6 +88,11 @@ def _plan(program: Any, plan: Any, place: str, constants: int) -> None:
                         f"index {item} is outside of the {count} values",
                         f"{place}.values[{i}].val.items[{k}]",
                     )
+    _delegates(program, plan, place)
+    _instructions(plan, place, count)
+
+
+def _delegates(program: Any, plan: Any, place: str) -> None:
     segments, inline = len(program.segments or ()), len(program.backend_delegate_data or ())
     for i, delegate in enumerate(plan.delegates or ()):
         at = f"{place}.delegates[{i}]"
@@ -105,11 +110,14 @@ def _plan(program: Any, plan: Any, place: str, constants: int) -> None:
             raise ProgramError(
                 f"unknown data location {delegate.processed.location}", f"{at}.processed.location"
             )
+
+
+def _instructions(plan: Any, place: str, values: int) -> None:
     limits = {
         "op_index": (len(plan.operators or ()), "operators"),
         "delegate_index": (len(plan.delegates or ()), "delegates"),
         **dict.fromkeys(
-            ("move_from", "move_to", "cond_value_index", "value_index"), (count, "values")
+            ("move_from", "move_to", "cond_value_index", "value_index"), (values, "values")
         ),
     }
     for c, chain in enumerate(plan.chains or ()):
@@ -124,7 +132,7 @@ def _plan(program: Any, plan: Any, place: str, constants: int) -> None:
                 if value is not None:
                     _index(value, limit, f"{at}.{name}", of)
             for k, index in enumerate(getattr(arguments, "args", None) or ()):
-                _index(index, count, f"{at}.args[{k}]", "values")
+                _index(index, values, f"{at}.args[{k}]", "values")
             # A jump behind the last instruction ends the method.
             target = getattr(arguments, "destination_instruction", None)
             if target is not None:

@@ -8,12 +8,19 @@ says what was found. The native accelerator accepts and refuses exactly the same
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from bpte.program._bind import BoundField, integer_range
+from bpte.program._schema import SIZES
 
 _TEXTS = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
+
+
+class FileBacked(Protocol):
+    """Data that stays in a file until it is written (executorch's ``FileBackedData``)."""
+
+    def __len__(self) -> int: ...
+    def to_bytes(self) -> bytes: ...
+    def write_to_file(self, outfile: Any) -> None: ...
 
 
 def show(value: Any) -> str:
@@ -90,17 +97,20 @@ def blob(value: Any) -> bytes | memoryview:
     return view.cast("B") if view.nbytes else b""
 
 
-def enum_member(bound: BoundField) -> Callable[[Any], int]:
-    """Checks for one field that a value is a member of its enum."""
-    members, name = bound.enum or {}, bound.enum_class.__name__ if bound.enum_class else ""
+def enum_member(value: Any, name: str, members: dict[int, Any]) -> int:
+    """A member of the enum ``name``, or its number."""
+    number = integer(value)
+    if number not in members:
+        raise ValueError(f"{number} is no {name}")
+    return number
 
-    def check(value: Any) -> int:
-        number = integer(value)
-        if number not in members:
-            raise ValueError(f"{number} is no {name}")
-        return number
 
-    return check
+def integer_range(code: str) -> tuple[int, int]:
+    """Smallest and largest value of an integer (or bool) code."""
+    bits = 8 * SIZES[code]
+    if code == "?":
+        return 0, 1
+    return (0, 2**bits - 1) if code.isupper() else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 def in_range(value: int, code: str) -> int:

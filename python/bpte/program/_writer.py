@@ -2,8 +2,8 @@
 """Objects to FlatBuffer bytes, in pure Python.
 
 A FlatBuffer grows from its end: a table can only refer forwards, so what it refers to is written
-before it, behind it. Places are therefore *distances from the end of the file*, and a chunk's
-distance is that of its first byte. Every distance is a multiple of 4.
+before it, and stands after it. Places are therefore *distances from the end of the file*, and a
+chunk's distance is that of its first byte. Every distance is a multiple of 4.
 
 The same objects always give the same bytes, here and in the native accelerator. The rules that
 both follow:
@@ -18,408 +18,399 @@ both follow:
   only field is a union that holds one and the same leaf ("holders").
 - A vtable is written immediately before the first table that needs it.
 
-For each schema the writer is generated as Python source: one function per table, and one
-expression per set of fields that a table turns out to have.
+What makes it fast: objects of one class mostly have values of the same types in their fields. For
+each combination of types that a table is met with, a plan is made once, which says what to convert
+and what to write; for each set of fields that differ from their defaults, a layout, which packs
+the table in one call.
 """
 
 from __future__ import annotations
 
+import operator
 import struct
 from collections.abc import Callable
-from typing import Any, NoReturn
-from weakref import WeakKeyDictionary
+from operator import ne
+from typing import Any, NamedTuple
 
 from bpte.program import _values
-from bpte.program._bind import Binding, BoundField, BoundTable
-from bpte.program._limits import SHARED_BYTES
-from bpte.program._schema import SIZES, Kind
+from bpte.program._chunks import (
+    ZEROS,
+    File,
+    Write,
+    after,
+    aligned_bytes,
+    vector,
+    write_bytes,
+    write_text,
+)
+from bpte.program._schema import (
+    SCALAR,
+    SIZES,
+    STRING,
+    TABLE,
+    TABLES,
+    UNION,
+    Binding,
+    Field,
+    Table,
+)
 
 Head = Callable[[int, int, int], bytes]
-"""Makes the first bytes of the file, given the bytes behind them, the root table's distance from
+"""Makes the first bytes of the file, given the bytes after them, the root table's distance from
 the end, and the alignment that the file's length must have."""
 
-_Layout = tuple[int, bool, bytes, Callable[..., bytes]]
-"""Of one table with one set of fields: bytes, whether there are 8-byte fields, vtable, packer."""
-
-_INTEGERS = "bBhHiIqQ"
-_SMALL = 32  # vectors below this length have a packer ready
 _MANY = 96  # chunks are joined when there are more: each costs more than its bytes
-_BORROWED = 16384  # bytes from this size on stay where they are until the file is put together
+_MAX_PLANS = 256  # for each table; odd objects could ask for any number
+
+_OFFSET = struct.Struct("<i").pack
 
 
 def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) -> bytes:
     """The file for the root object.
 
     ``alignments`` are those of ``Binding.alignments``. Raises whatever a wrong object happens to
-    provoke; ``_check.check`` then tells what it was.
+    provoke; ``_check.check`` then says what it was.
     """
-    blocks, size, distance, alignment = _writer(binding)(root, alignments)
-    blocks.append(head(size, distance, alignment))
-    blocks.reverse()
-    return b"".join(blocks)
+    writers: list[Write] = binding.made.get("writers") or []
+    if not writers:
+        for table in binding.tables:
+            if table.leaf:
+                writers.append(_leaf_writer(table))
+            elif table.holder:
+                writers.append(_holder_writer(table, binding.tables, writers))
+            else:
+                writers.append(_table_writer(table, binding.tables, writers))
+        binding.made["writers"] = writers
+    file = File(alignments)
+    distance = writers[-1](file, root)
+    file.join()
+    file.blocks.append(head(file.distance, distance, file.alignment))
+    file.blocks.reverse()
+    return b"".join(file.blocks)
 
 
-_WRITERS: WeakKeyDictionary[Binding, Callable[..., tuple[list[bytes], int, int, int]]] = (
-    WeakKeyDictionary()
-)
+_Convert = Callable[[Any], Any]
 
 
-def _writer(binding: Binding) -> Callable[..., tuple[list[bytes], int, int, int]]:
-    writer = _WRITERS.get(binding)
-    if writer is None:
-        source, scope = _generate(binding)
-        exec(compile(source, "<bpte.program writer>", "exec"), scope)
-        writer = _WRITERS[binding] = scope["write"]
-    return writer
+class Layout(NamedTuple):
+    """Of one table with one set of fields."""
+
+    size: int  # bytes
+    eight: bool  # whether there are 8-byte fields
+    vtable: bytes
+    pack: Callable[..., bytes]
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]  # what is packed, in the order of its bytes
 
 
-def _maker(table: BoundTable, layouts: dict[int, _Layout]) -> Callable[[int], _Layout]:
-    """Makes the layouts of a table, by the set of its fields, a bit each, when first asked for."""
+class _PositiveZero:
+    """The default 0.0: the one value that a float can have and still be left out."""
 
-    def make(fields: int) -> _Layout:
-        layout = layouts[fields] = _layout(table, fields)
-        return layout
-
-    return make
+    def __ne__(self, other: object) -> bool:
+        return struct.pack("<d", other) != ZEROS
 
 
-def parts(table: BoundTable) -> list[tuple[int, str, str]]:
-    """What a table stores inline: slot, code and the name of the generated variable; a union
-    stores its type and an offset. A bit of a field set stands for one of these."""
-    result: list[tuple[int, str, str]] = []
-    for bound in table.fields:
-        field = bound.field
-        if field.kind is Kind.SCALAR:
-            result.append((field.slot, field.code, f"v{field.slot}"))
-            continue
-        if field.kind is Kind.UNION:
-            result.append((field.slot - 1, "B", f"v{field.slot - 1}"))
-        result.append((field.slot, "I", f"d{field.slot}"))
-    return result
-
-
-def _layout(table: BoundTable, fields: int) -> _Layout:
-    inline = parts(table)
-    present = [part for bit, part in enumerate(inline) if fields >> bit & 1]
-    present.sort(key=lambda part: -SIZES[part[1]])
-    slots = [0] * (max((slot for slot, _, _ in present), default=-1) + 1)
-    form, arguments, offset = "", [], 4
-    for slot, code, name in present:
-        slots[slot] = offset
-        form += code
-        arguments.append(f"T - {offset} - {name}" if name[0] == "d" else name)
-        offset += SIZES[code]
-    padding = -offset & 3
-    vtable = struct.pack(f"<{2 + len(slots)}H", 4 + 2 * len(slots), offset, *slots)
-    vtable += bytes(-len(vtable) & 3)
-    eight = any(SIZES[code] == 8 for _, code, _ in present)
-    names = ", ".join(name for _, _, name in inline)
-    # A leaf's bytes are its identity, so they are packed before it has a place.
-    first, code, given = ("", "", names) if table.leaf else ("V - T, ", "i", f"T, V, {names}")
-    pack = struct.Struct(f"<{code}{form}{padding}x").pack
-    packer = eval(f"lambda {given}: pack({first}{', '.join(arguments)})", {"pack": pack})
-    return offset + padding, eight, vtable, packer
-
-
-def _generate(binding: Binding) -> tuple[str, dict[str, Any]]:
-    scope: dict[str, Any] = {
-        "SHARED": SHARED_BYTES,
-        "pack": struct.pack,
-        "offset": struct.Struct("<i").pack,
-        "zero8": bytes(8),
-        "double8": struct.Struct("<d").pack,
-        "length": struct.Struct("<I").pack,
-        "integer": _values.integer,
-        "boolean": _values.boolean,
-        "double": _values.double,
-        "double_or_text": _values.double_or_text,
-        "text": _values.text,
-        "items": _values.items,
-        "blob": _values.blob,
-        "wrong": _wrong,
-    }
-    for code in SIZES:
-        scope[f"small_{ord(code)}"] = [
-            struct.Struct(f"<I{count}{code}{-count * SIZES[code] & 3}x").pack
-            for count in range(_SMALL)
-        ]
-    lines = [
-        "def write(root, alignments):",
-        "    D = 0",
-        "    A = 4",
-        "    blocks = []",
-        "    chunks = []",
-        "    append = chunks.append",
-        "    texts = {}",
-        "    vectors = {}",
-        "    wide_vectors = {}",
-        "    leaves = {}",
-        "    vtables = {}",
-        "    def join():",
-        "        chunks.reverse()",
-        "        blocks.append(b''.join(chunks))",
-        "        chunks.clear()",
-    ]
-    listed = {
-        bound.table
-        for table in binding.tables
-        for bound in table.fields
-        if bound.field.kind is Kind.TABLES
-    }
-    for index, table in enumerate(binding.tables):
-        scope[f"C{index}"] = table.cls
-        scope[f"L{index}"] = {}
-        scope[f"make{index}"] = _maker(table, scope[f"L{index}"])
-        function = _function(binding, index, table, scope, index in listed)
-        lines.extend("    " + line for line in function)
-    lines += [
-        f"    if root.__class__ is not C{binding.root}: wrong(root)",
-        f"    T = w{binding.root}(root)",
-        "    join()",
-        "    return blocks, D, T, A",
-    ]
-    return "\n".join(lines) + "\n", scope
-
-
-def _wrong(value: Any) -> NoReturn:
-    raise TypeError(f"unexpected {_values.show(value)}")
-
-
-def _function(
-    binding: Binding, index: int, table: BoundTable, scope: dict[str, Any], listed: bool
-) -> list[str]:
-    inline = parts(table)
-    bits = {name: 1 << bit for bit, (_, _, name) in enumerate(inline)}
-    body: list[str] = ["nonlocal D, A"]
-    if listed:
-        body.append(f"if len(chunks) > {_MANY}: join()")
-    if table.holder:
-        body += [f"known = H{index}"]
-    for bound in reversed(table.fields):
-        if bound.field.kind is not Kind.SCALAR:
-            body += _child(binding, index, bound)
-    quick = (
-        table.leaf
-        and len(inline) == 1
-        and table.fields[0].enum is None
-        and inline[0][1] in _INTEGERS
+def _layout(
+    scalars: list[Field], given: tuple[bool, ...], children: list[Field]
+) -> tuple[Layout, list[int]]:
+    """Of a table with those scalars that are given and with all of the children; the second
+    result is where in the table each child's offset is."""
+    # Slot, code, and place in (the vtable's offset, types of unions, scalars, offsets).
+    parts: list[tuple[int, str, int]] = []
+    unions = [field for field in children if field.kind == UNION]
+    for place, field in enumerate(unions, 1):
+        parts.append((field.slot - 1, "B", place))
+    for place, (field, is_given) in enumerate(zip(scalars, given, strict=True), 1 + len(unions)):
+        if is_given:
+            parts.append((field.slot, field.code, place))
+    for place, field in enumerate(children, 1 + len(unions) + len(scalars)):
+        parts.append((field.slot, "I", place))
+    parts.sort(key=lambda part: (-SIZES[part[1]], part[0]))
+    entries = [0] * (max((slot for slot, _, _ in parts), default=-1) + 1)
+    end = 4
+    for slot, code, _ in parts:
+        entries[slot] = end
+        end += SIZES[code]
+    vtable = struct.pack(f"<{2 + len(entries)}H", 4 + 2 * len(entries), end, *entries)
+    form = "".join(code for _, code, _ in parts)
+    layout = Layout(
+        end + (-end & 3),
+        any(SIZES[code] == 8 for code in form),
+        vtable + bytes(-len(vtable) & 3),
+        struct.Struct(f"<i{form}{-end & 3}x").pack,
+        _picker([0, *(place for _, _, place in parts)]),
     )
-    if quick:
-        # Of ints proper, 1 is not True: what is equal is the same value.
-        body += [
-            f"q = o.{table.fields[0].field.name}",
-            "if q.__class__ is int:",
-            f"    T = Q{index}.get(q)",
-            "    if T is not None: return T",
-        ]
-    body.append("m = 0")
-    for bound in table.fields:
-        field = bound.field
-        if field.kind is Kind.SCALAR:
-            body += _scalar(index, bound, bits[f"v{field.slot}"], scope)
+    return layout, [entries[field.slot] for field in children]
+
+
+def _leaf_writer(table: Table) -> Write:
+    """Writes tables of nothing but scalars."""
+    cls, index, fields = table.cls, table.index, list(table.fields)
+    values_of = _getter([field.name for field in fields])
+    defaults = [_default(field) for field in fields]
+    conversions: dict[tuple[type, ...], list[_Convert | None]] = {}
+    layouts: dict[tuple[bool, ...], Layout] = {}
+    # Single integers repeat, and equal ones need not be packed to be found.
+    number = len(fields) == 1 and fields[0].code not in "fd" and fields[0].enum is None
+
+    def write(file: File, value: Any) -> int:
+        if value.__class__ is not cls:
+            raise _unexpected(value)
+        scalars = values_of(value)
+        types = tuple(map(type, scalars))
+        convert = conversions.get(types)
+        if convert is None:
+            convert = _conversions(fields, types)
+            _keep(conversions, types, convert)
+        if convert:
+            scalars = _converted(scalars, convert)
+        if number:
+            known = file.numbers.get((index, scalars))
+            if known is not None:
+                return known
+        given = tuple(map(ne, scalars, defaults))
+        layout = layouts.get(given)
+        if layout is None:
+            layout, _ = _layout(fields, given, [])
+            layouts[given] = layout
+        size, eight, vtable, pack, pick = layout
+        content = pack(*pick((0, *scalars)))
+        place = file.leaves.get((vtable, content))
+        if place is None:
+            place = file.place(layout) if eight else file.distance + size
+            file.leaves[vtable, content] = place
+            at = file.vtables.get(vtable)
+            file.chunks.append(_OFFSET(at - place if at else len(vtable)) + content[4:])
+            file.distance = place
+            if at is None:
+                file.add_vtable(vtable, place)
+        if number:
+            file.numbers[index, scalars] = place
+        return place
+
+    return write
+
+
+def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]) -> Write:
+    """Writes tables whose only field is a union."""
+    cls, index, (field,) = table.cls, table.index, table.fields
+    member_of = operator.attrgetter(field.name)
+    members = {
+        tables[ref].cls: (number, writers[ref], tables[ref].leaf)
+        for number, ref in enumerate(field.refs, 1)
+    }
+    (full, _), (empty, _) = _layout([], (), [field]), _layout([], (), [])
+    pack, pack_empty = full.pack, empty.pack
+
+    def write(file: File, value: Any) -> int:
+        if value.__class__ is not cls:
+            raise _unexpected(value)
+        member = member_of(value)
+        if member is None:
+            number, distance, shares = 0, 0, True
+            size, vtable = empty.size, empty.vtable
         else:
-            present = bits[f"d{field.slot}"]
-            if field.kind is Kind.UNION:
-                present |= bits[f"v{field.slot - 1}"]
-            body.append(f"if d{field.slot}: m |= {present}")
-    names = "".join(f", {name}" for _, _, name in inline)
-    body.append(f"size, eight, vtable, packer = L{index}.get(m) or make{index}(m)")
-    if table.leaf:
-        body += [
-            f"p = packer({names[2:]})",
-            "known = leaves.get(vtable)",
-            "if known is None: known = leaves[vtable] = {}",
-            "T = known.get(p)",
-            "if T is not None: return T",
-        ]
-    body.append("T = D + size")
-    if any(SIZES[code] == 8 for _, code, _ in inline):
-        body += [
-            "if eight:",
-            "    A = A if A > 8 else 8",
-            "    if not T & 4:",
-            "        append(zero8[:4])",
-            "        T += 4",
-        ]
-    body += [
-        "V = vtables.get(vtable)",
-        "if V is None:",
-        "    V = vtables[vtable] = T + len(vtable)",
-        "    append(offset(V - T) + p)" if table.leaf else f"    append(packer(T, V{names}))",
-        "    append(vtable)",
-        "    D = V",
-        "else:",
-        "    append(offset(V - T) + p)" if table.leaf else f"    append(packer(T, V{names}))",
-        "    D = T",
-    ]
-    if table.leaf:
-        body.append("known[p] = T")
-    if quick:
-        body.append(f"if q.__class__ is int: Q{index}[q] = T")
-    if table.holder:
-        body.append("if leaf: known[key] = T")
-    body.append("return T")
-    prefix = [f"H{index} = {{}}"] if table.holder else []
-    if quick:
-        prefix.append(f"Q{index} = {{}}")
-    for bound in table.fields:
-        if bound.field.kind is Kind.UNION:
-            members = ", ".join(
-                f"C{i}: ({number}, w{i}, {binding.tables[i].leaf})"
-                for number, i in enumerate(bound.union, start=1)
-            )
-            prefix.append(f"U{index}_{bound.field.slot} = {{{members}}}")
-    return [*prefix, f"def w{index}(o):", *("    " + line for line in body)]
+            found = members.get(member.__class__)
+            if found is None:
+                raise _unexpected(member)
+            number, write_member, shares = found
+            distance = write_member(file, member)
+            size, vtable = full.size, full.vtable
+        if shares:
+            known = file.holders.get((index, number, distance))
+            if known is not None:
+                return known
+        place = file.distance + size
+        at = file.vtables.get(vtable)
+        to_vtable = at - place if at else len(vtable)
+        if member is None:
+            file.chunks.append(pack_empty(to_vtable))
+        else:
+            file.chunks.append(pack(to_vtable, place - 4 - distance, number))
+        file.distance = place
+        if at is None:
+            file.add_vtable(vtable, place)
+        if shares:
+            file.holders[index, number, distance] = place
+        return place
+
+    return write
 
 
-def _scalar(index: int, bound: BoundField, bit: int, scope: dict[str, Any]) -> list[str]:
-    field = bound.field
-    v = f"v{field.slot}"
-    lines = [f"{v} = o.{field.name}"]
-    present = v if not field.default else f"{v} != {field.default}"
-    if bound.enum is not None:
-        scope[f"E{index}_{field.slot}"] = bound.enum_class
-        scope[f"e{index}_{field.slot}"] = _values.enum_member(bound)
-        lines += [
-            f"if {v}.__class__ is not E{index}_{field.slot}: {v} = e{index}_{field.slot}({v})",
-            f"if {present}: m |= {bit}",
-        ]
-    elif field.code == "?":
-        lines += [
-            f"if {v} is not True and {v} is not False: {v} = boolean({v})",
-            f"if {present}: m |= {bit}",
-        ]
-    elif field.code in "fd":
-        convert = "double_or_text" if bound.as_text else "double"
-        lines += [f"if {v}.__class__ is not float: {v} = {convert}({v})"]
-        if not field.default:
-            present = f"{v} or double8({v}) != zero8"
-        lines += [f"if {present}: m |= {bit}"]
-    else:
-        # struct refuses whatever is not an integer in range, but it never sees a default.
-        lines += [
-            f"if {v}.__class__ is not int: {v} = integer({v})",
-            f"if {present}: m |= {bit}",
-        ]
-    return lines
+class _Child(NamedTuple):
+    """What a table refers to, where it is not None."""
+
+    place: int  # among the values
+    write: Write
+    field: Field
 
 
-def _child(binding: Binding, index: int, bound: BoundField) -> list[str]:
-    """Writes what a field refers to; leaves its distance, or 0, in the field's variable."""
-    field = bound.field
-    d = f"d{field.slot}"
-    lines = [f"c = o.{field.name}"]
-    if field.kind is Kind.TABLE:
-        t = bound.table
-        write = f"w{t}(c) if c.__class__ is C{t} else wrong(c)"
-        return [*lines, f"{d} = 0 if c is None else {write}"]
-    if field.kind is Kind.UNION:
-        return lines + _union(binding, index, bound)
-    lines += [f"if c is None: {d} = 0", "else:"]
-    if field.kind is Kind.STRING:
-        block = [
-            "if c.__class__ is not str: c = text(c)",
-            f"{d} = texts.get(c)",
-            f"if {d} is None:",
-            "    b = c.encode()",
-            "    n = len(b)",
-            "    append(length(n) + b + zero8[:4 - (n & 3)])",
-            f"    D = {d} = texts[c] = D + 8 + (n & -4)",
-        ]
-    elif field.kind is Kind.TABLES:
-        t = bound.table
-        block = [
-            "if c.__class__ is not list: c = items(c)",
-            f"s = [w{t}(x) if x.__class__ is C{t} else wrong(x) for x in reversed(c)]",
-            "n = len(s)",
-            f"{d} = D + 4 + 4 * n",
-            f"s = [p - t for p, t in zip(range(D + 4, {d}, 4), s)]",
-            "s.reverse()",
-            "append(pack(f'<{n + 1}I', n, *s))",
-            f"D = {d}",
-        ]
-    elif bound.as_bytes and field.force_align:
-        block = [
-            "if c.__class__ is not bytes: c = blob(c)",
-            "n = len(c)",
-            f"a = alignments[{field.align_option!r}]" if field.align_option
-            else f"a = {field.force_align}",
-            "if a < 4: a = 4",
-            "if a > A: A = a",
-            "p = -(D + n) & (a - 1)",
-            "if p: append(bytes(p))",
-            f"if n < {_BORROWED}: append(c)",
-            "else:",
-            "    join()",
-            "    blocks.append(c)",
-            "append(length(n))",
-            f"D = {d} = D + p + n + 4",
-        ]  # fmt: skip
-    else:
-        block = _vector(bound, d)
-    return lines + ["    " + line for line in block]
+class _Plan(NamedTuple):
+    """How to write objects with one combination of types in their fields.
+
+    ``layouts``: by the scalars that differ from their defaults; each with the children once
+    more, as index, writer, and where in the table the offset is.
+    """
+
+    convert: list[_Convert | None]  # see _conversions
+    choices: list[int]  # the types of the unions that are there
+    children: list[_Child]
+    layouts: dict[tuple[bool, ...], tuple[Layout, list[tuple[int, Write, int]]]]
 
 
-def _vector(bound: BoundField, d: str) -> list[str]:
-    code = bound.field.code
-    width = SIZES[code]
-    if bound.as_bytes:
-        block = [
-            "if c.__class__ is not bytes: c = bytes(blob(c))",
-            "n = len(c)",
-            "p = length(n) + c + zero8[:-n & 3]",
+def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]) -> Write:
+    """Writes tables of any kind."""
+    cls = table.cls
+    references = [field for field in reversed(table.fields) if field.kind != SCALAR]
+    scalar_fields = [field for field in table.fields if field.kind == SCALAR]
+    first_scalar = len(references)
+    values_of = _getter([field.name for field in (*references, *scalar_fields)])
+    defaults = [_default(field) for field in scalar_fields]
+    plans: dict[tuple[type, ...], _Plan] = {}
+
+    def make_plan(types: tuple[type, ...]) -> _Plan:
+        plan = _Plan(_conversions(scalar_fields, types[first_scalar:]), [], [], {})
+        for index, field in enumerate(references):
+            kind = types[index]
+            if kind is type(None):
+                continue
+            if field.kind == UNION:
+                number = [tables[ref].cls for ref in field.refs].index(kind)
+                plan.choices.append(number + 1)
+                child = writers[field.refs[number]]
+            else:
+                child = _child_writer(field, kind, writers)
+            plan.children.append(_Child(index, child, field))
+        _keep(plans, types, plan)
+        return plan
+
+    def make_layout(plan: _Plan, given: tuple[bool, ...]) -> Any:
+        layout, bases = _layout(scalar_fields, given, [child.field for child in plan.children])
+        children = [
+            (child.place, child.write, base)
+            for child, base in zip(plan.children, bases, strict=True)
         ]
-    else:
-        block = ["if c.__class__ is not list: c = items(c)", "n = len(c)"]
-        if code == "?":
-            block.append("c = [x if x is True or x is False else boolean(x) for x in c]")
-        elif code in "fd":
-            block.append("c = [x if x.__class__ is float else double(x) for x in c]")
-        block += [
-            f"if n < {_SMALL}: p = small_{ord(code)}[n](n, *c)",
-            f"else: p = pack(f'<I{{n}}{code}{{-n * {width} & 3}}x', n, *c)",
-        ]
-    place = ["append(p)", f"D = {d} = D + len(p)"]
-    if width == 8:
-        # The elements, not the length before them, are aligned.
-        place = [
-            "if n:",
-            "    A = A if A > 8 else 8",
-            "    if D & 4:",
-            "        append(zero8[:4])",
-            "        D += 4",
-            *place,
-        ]
-    known = "wide_vectors" if width == 8 else "vectors"
-    return [
-        *block,
-        "if len(p) <= SHARED:",
-        f"    {d} = {known}.get(p)",
-        f"    if {d} is None:",
-        *("        " + line for line in place),
-        f"        {known}[p] = {d}",
-        "else:",
-        *("    " + line for line in place),
-    ]
+        made = plan.layouts[given] = layout, children
+        return made
+
+    def write(file: File, value: Any) -> int:
+        if value.__class__ is not cls:
+            raise _unexpected(value)
+        values = values_of(value)
+        types = tuple(map(type, values))
+        plan = plans.get(types) or make_plan(types)
+        convert, choices, _, layouts = plan
+        scalars = values[first_scalar:]
+        if convert:
+            scalars = _converted(scalars, convert)
+        given = tuple(map(ne, scalars, defaults))
+        if choices:
+            scalars = (*choices, *scalars)
+        layout, children = layouts.get(given) or make_layout(plan, given)
+        distances = []
+        for index, write_child, base in children:
+            distances.append(base + write_child(file, values[index]))
+        size, eight, vtable, pack, pick = layout
+        place = file.place(layout) if eight else file.distance + size
+        at = file.vtables.get(vtable)
+        offsets = map(place.__sub__, distances)
+        row = (at - place if at else len(vtable), *scalars, *offsets)
+        file.chunks.append(pack(*pick(row)))
+        file.distance = place
+        if at is None:
+            file.add_vtable(vtable, place)
+        return place
+
+    return write
 
 
-def _union(binding: Binding, index: int, bound: BoundField) -> list[str]:
-    field = bound.field
-    d, v = f"d{field.slot}", f"v{field.slot - 1}"
-    holder = binding.tables[index].holder
-    return [
-        f"if c is None: {v} = {d} = 0; leaf = True",
-        "else:",
-        f"    {v}, w, leaf = U{index}_{field.slot}[c.__class__]",
-        f"    {d} = w(c)",
-        *(
-            [
-                "if leaf:",
-                f"    key = ({v}, {d})",
-                "    T = known.get(key)",
-                "    if T is not None: return T",
-            ]
-            if holder
-            else []
-        ),
-    ]
+def _child_writer(field: Field, kind: type, writers: list[Write]) -> Write:
+    """What writes a field's value of this type."""
+    if field.kind == TABLE:
+        return writers[field.refs[0]]
+    if field.kind == STRING:
+        return write_text if kind is str else after(_values.text, write_text)
+    if field.holds == "bytes":
+        write = aligned_bytes(field) if field.align else write_bytes
+        return write if kind is bytes else after(_values.blob, write)
+    write = _list(writers[field.refs[0]]) if field.kind == TABLES else vector(field.code)
+    return write if kind is list else after(_values.items, write)
+
+
+def _list(write_item: Write) -> Write:
+    """Writes vectors of tables."""
+
+    def write(file: File, values: Any) -> int:
+        places = []
+        chunks = file.chunks
+        for value in reversed(values):
+            if len(chunks) > _MANY:
+                file.join()
+            places.append(write_item(file, value))
+        count = len(places)
+        end = file.distance + 4
+        distance = file.distance = end + 4 * count
+        steps = [at - place for at, place in zip(range(end, distance, 4), places)]  # noqa: B905
+        steps.reverse()
+        chunks.append(struct.pack(f"<{count + 1}I", count, *steps))
+        return distance
+
+    return write
+
+
+def _keep(plans: dict[Any, Any], types: tuple[type, ...], plan: Any) -> None:
+    """Odd objects could ask for any number of plans."""
+    if len(plans) < _MAX_PLANS:
+        plans[types] = plan
+
+
+def _default(field: Field) -> Any:
+    return _PositiveZero() if field.code in "fd" and not field.default else field.default
+
+
+def _unexpected(value: Any) -> TypeError:
+    return TypeError(f"unexpected {_values.show(value)}")
+
+
+def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """The attributes of an object as a tuple, however many there are."""
+    if len(names) > 1:
+        return operator.attrgetter(*names)
+    if not names:
+        return lambda value: ()
+    get = operator.attrgetter(*names)
+    return lambda value: (get(value),)
+
+
+def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    return operator.itemgetter(*places) if len(places) > 1 else lambda values: values[:1]
+
+
+def _conversions(fields: list[Field], types: tuple[type, ...]) -> list[_Convert | None]:
+    """What makes scalars of these types such that can be stored; empty if all of them are."""
+    result = [_conversion(field, kind) for field, kind in zip(fields, types, strict=True)]
+    return result if any(result) else []
+
+
+def _converted(scalars: tuple[Any, ...], convert: list[_Convert | None]) -> tuple[Any, ...]:
+    return tuple(
+        [
+            value if conversion is None else conversion(value)
+            for value, conversion in zip(scalars, convert, strict=True)
+        ]
+    )
+
+
+def _conversion(field: Field, kind: type) -> _Convert | None:
+    if field.enum is not None:
+        name, members = field.holds, field.enum
+        if kind is field.enum_class:
+            return None
+        return lambda value: _values.enum_member(value, name, members)
+    if field.code == "?":
+        return None if kind is bool else _values.boolean
+    if field.code in "fd":
+        if kind is float:
+            return None
+        return _values.double_or_text if field.holds == "text" else _values.double
+    # struct refuses whatever is not an integer in range, but it never sees a default.
+    return None if kind is int else _values.integer

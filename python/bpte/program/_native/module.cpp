@@ -16,18 +16,13 @@ struct CodecObject {
 };
 
 PyObject* codec_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
-  PyObject *tables, *identifier, *helpers;
   if (keywords != nullptr && PyDict_GET_SIZE(keywords) != 0) {
     PyErr_SetString(PyExc_TypeError, "Codec takes no keyword arguments");
     return nullptr;
   }
-  if (!PyArg_ParseTuple(args, "O!SO!", &PyTuple_Type, &tables, &identifier, &PyTuple_Type,
-                        &helpers)) {
-    return nullptr;
-  }
   std::unique_ptr<Schema> schema;
   try {
-    schema = Schema::parse(tables, identifier, helpers);
+    schema = Schema::parse(args);
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
   }
@@ -45,20 +40,15 @@ void codec_dealloc(PyObject* self) {
 }
 
 PyObject* codec_encode(PyObject* self, PyObject* args) {
-  PyObject *root, *head, *given;
+  PyObject *root, *head, *alignments;
   unsigned int shared_bytes;
-  if (!PyArg_ParseTuple(args, "OO!IO", &root, &PyTuple_Type, &given, &shared_bytes, &head)) {
+  if (!PyArg_ParseTuple(args, "OO!IO", &root, &PyDict_Type, &alignments, &shared_bytes, &head)) {
     return nullptr;
   }
   if (shared_bytes > 64) {
     PyErr_SetString(PyExc_ValueError, "shared_bytes is more than 64");
     return nullptr;
   }
-  std::vector<uint32_t> alignments;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(given); ++i) {
-    alignments.push_back(static_cast<uint32_t>(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(given, i))));
-  }
-  if (PyErr_Occurred()) return nullptr;
   return encode(*reinterpret_cast<CodecObject*>(self)->schema, root, alignments, shared_bytes,
                 head);
 }

@@ -21,6 +21,13 @@ Ref owned(PyObject* object) {
   return Ref(object);
 }
 
+// As bpte.program._schema says it of a class.
+int is_plain(PyObject* cls) {
+  Ref module = owned(PyImport_ImportModule("bpte.program._schema"));
+  Ref answer = owned(PyObject_CallMethod(module.get(), "is_plain", "O", cls));
+  return answer.get() == Py_True ? 1 : 0;
+}
+
 // What one vtable says about the tables that use it.
 struct Plan {
   uint32_t size = 0;          // inline bytes
@@ -30,7 +37,7 @@ struct Plan {
 
 class Reader {
  public:
-  Reader(const Schema& schema, PyObject* source, const Py_buffer& view, const ReadOptions& options)
+  Reader(Schema& schema, PyObject* source, const Py_buffer& view, const ReadOptions& options)
       : schema_(schema),
         source_(source),
         data_(static_cast<const uint8_t*>(view.buf)),
@@ -115,7 +122,7 @@ class Reader {
     if (tables_ >= options_.table_budget) refuse("too many tables");
     ++tables_;
     if (at & 3 || at > size_ || size_ - at < 4) refuse("table outside");
-    const Table& table = schema_.tables[static_cast<size_t>(index)];
+    Table& table = schema_.tables[static_cast<size_t>(index)];
     int64_t vtable = static_cast<int64_t>(at) - load<int32_t>(at);
     if (vtable < 0) refuse("vtable outside");
     const Plan& plan = this->plan(index, static_cast<uint64_t>(vtable));
@@ -127,7 +134,8 @@ class Reader {
     }
     size_t count = table.fields.size();
     auto* cls = reinterpret_cast<PyTypeObject*>(table.cls.get());
-    if (!table.plain) {
+    if (table.plain < 0) table.plain = is_plain(table.cls.get());
+    if (table.plain == 0) {
       PyObject* arguments[64];
       for (size_t i = 0; i < count; ++i) arguments[i] = values[i].get();
       return owned(PyObject_Vectorcall(table.cls.get(), arguments, count, nullptr));
@@ -148,8 +156,8 @@ class Reader {
       uint64_t kind = plan.offsets[field.part - 1];
       size_t choice = kind == 0 ? 0 : data_[at + kind];
       if (choice == 0 && offset == 0) return Ref::borrow(Py_None);
-      if (offset == 0 || choice == 0 || choice > field.members.size()) refuse("union type");
-      return table(field.members[choice - 1], follow(at + offset));
+      if (offset == 0 || choice == 0 || choice > field.refs.size()) refuse("union type");
+      return table(field.refs[choice - 1], follow(at + offset));
     }
     if (field.kind == Kind::kScalar) {
       if (offset == 0) return Ref::borrow(field.default_object.get());
@@ -166,9 +174,9 @@ class Reader {
       case Kind::kString:
         return text(target);
       case Kind::kTable:
-        return table(field.table, target);
+        return table(field.refs[0], target);
       case Kind::kTables:
-        return tables(field.table, target);
+        return tables(field.refs[0], target);
       default:
         return field.as_bytes ? blob(target) : scalars(field, target);
     }
@@ -283,7 +291,7 @@ class Reader {
     std::unordered_map<uint64_t, Plan> plans;
   };
 
-  const Schema& schema_;
+  Schema& schema_;
   PyObject* source_;
   const uint8_t* data_;
   uint64_t size_;
@@ -298,7 +306,7 @@ class Reader {
 
 }  // namespace
 
-PyObject* decode(const Schema& schema, PyObject* data, const ReadOptions& options) {
+PyObject* decode(Schema& schema, PyObject* data, const ReadOptions& options) {
   Py_buffer view;
   if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) return nullptr;
   PyObject* result = nullptr;

@@ -17,6 +17,6 @@ struct ReadOptions {
 
 // The pair (object of the root's class, whether unknown fields were skipped). Null, with an
 // exception set, for data that breaks a rule; a broken rule is a ValueError.
-PyObject* decode(const Schema& schema, PyObject* data, const ReadOptions& options);
+PyObject* decode(Schema& schema, PyObject* data, const ReadOptions& options);
 
 }  // namespace bpte_native

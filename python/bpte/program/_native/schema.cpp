@@ -29,87 +29,106 @@ int width_of(char code) {
   }
 }
 
-bool parse_field(PyObject* item, Table& table) {
+// Whether the members of an enum were taken over; what a field does not hold as one has none.
+bool parse_enum(PyObject* enums, PyObject* holds, Field& field) {
+  PyObject* found = PyDict_GetItemWithError(enums, holds);
+  if (found == nullptr) return !PyErr_Occurred();
+  PyObject *cls, *members, *key, *value;
+  if (!PyArg_ParseTuple(found, "OO!", &cls, &PyDict_Type, &members)) return false;
+  field.enum_class = Ref::borrow(cls);
+  Py_ssize_t at = 0;
+  while (PyDict_Next(members, &at, &key, &value)) {
+    field.enum_members.emplace(PyLong_AsLongLong(key), Ref::borrow(value));
+  }
+  return !PyErr_Occurred();
+}
+
+// A default of the type in which Python holds the field.
+bool parse_default(PyObject* value, Field& field) {
+  if (field.kind != Kind::kScalar) return true;
+  if (PyFloat_Check(value)) {
+    field.default_double = PyFloat_AS_DOUBLE(value);
+  } else {
+    field.default_integer = PyLong_AsLongLong(value);
+    if (field.default_integer == -1 && PyErr_Occurred()) return false;
+  }
+  if (!field.enum_class) {
+    field.default_object = Ref::borrow(value);
+    return true;
+  }
+  auto member = field.enum_members.find(field.default_integer);
+  if (member != field.enum_members.end()) {
+    field.default_object = Ref::borrow(member->second.get());
+  }
+  return true;
+}
+
+bool parse_field(PyObject* row, PyObject* classes, PyObject* enums, Table& table) {
   Field field;
-  PyObject *name, *default_value, *default_object, *members, *enum_class, *enum_check,
-      *enum_members;
-  int kind, code, as_bytes, as_text;
-  unsigned int force_align;
-  if (!PyArg_ParseTuple(item, "UiiiCOOiO!OOOppiI", &name, &field.position, &field.slot, &kind,
-                        &code, &default_value, &default_object, &field.table, &PyTuple_Type,
-                        &members, &enum_class, &enum_check, &enum_members, &as_bytes, &as_text,
-                        &field.align_option, &force_align)) {
+  PyObject *name, *default_value, *refs, *holds, *option;
+  const char* code;
+  int kind;
+  if (!PyArg_ParseTuple(row, "UiisOO!iUIU", &name, &field.slot, &kind, &code, &default_value,
+                        &PyTuple_Type, &refs, &field.position, &holds, &field.force_align,
+                        &option)) {
     return false;
   }
   Py_INCREF(name);
   PyUnicode_InternInPlace(&name);
   field.name = Ref(name);
   field.kind = static_cast<Kind>(kind);
-  field.code = static_cast<char>(code);
+  field.code = code[0];
   field.width = width_of(field.code);
-  field.as_bytes = as_bytes != 0;
-  field.as_text = as_text != 0;
-  field.force_align = force_align;
-  if (field.kind == Kind::kScalar) {
-    if (PyFloat_Check(default_value)) {
-      field.default_double = PyFloat_AS_DOUBLE(default_value);
-    } else {
-      field.default_integer = PyLong_AsLongLong(default_value);
-      if (field.default_integer == -1 && PyErr_Occurred()) return false;
-    }
-    if (default_object != Py_None) field.default_object = Ref::borrow(default_object);
-  }
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(members); ++i) {
-    PyObject *index, *cls;
-    if (!PyArg_ParseTuple(PyTuple_GET_ITEM(members, i), "OO!", &index, &PyType_Type, &cls)) {
+  field.as_bytes = PyUnicode_CompareWithASCIIString(holds, "bytes") == 0;
+  field.as_text = PyUnicode_CompareWithASCIIString(holds, "text") == 0;
+  if (PyUnicode_GET_LENGTH(option) != 0) field.align_option = Ref::borrow(option);
+  if (!parse_enum(enums, holds, field) || !parse_default(default_value, field)) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(refs); ++i) {
+    long index = PyLong_AsLong(PyTuple_GET_ITEM(refs, i));
+    if (index < 0 || index >= PyTuple_GET_SIZE(classes)) {
+      if (!PyErr_Occurred()) PyErr_SetString(PyExc_IndexError, "a field refers to no table");
       return false;
     }
-    field.members.push_back(static_cast<int>(PyLong_AsLong(index)));
-    field.choice.emplace(reinterpret_cast<PyTypeObject*>(cls), static_cast<int>(i) + 1);
+    field.refs.push_back(static_cast<int>(index));
+    field.choice.emplace(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(classes, index)),
+                         static_cast<int>(i) + 1);
   }
-  if (enum_class != Py_None) {
-    field.enum_class = Ref::borrow(enum_class);
-    field.enum_check = Ref::borrow(enum_check);
-    PyObject *key, *value;
-    Py_ssize_t at = 0;
-    while (PyDict_Next(enum_members, &at, &key, &value)) {
-      field.enum_members.emplace(PyLong_AsLongLong(key), Ref::borrow(value));
-    }
-  }
-  if (PyErr_Occurred()) return false;
   if (field.kind == Kind::kUnion) table.parts.push_back({field.slot - 1, 1, false});
   field.part = static_cast<int>(table.parts.size());
   const bool scalar = field.kind == Kind::kScalar;
   table.parts.push_back({field.slot, scalar ? field.width : 4, !scalar});
+  table.slots = std::max(table.slots, field.slot + 1);
+  table.leaf = table.leaf && scalar;
+  table.holder = table.fields.empty() && field.kind == Kind::kUnion;
   table.fields.push_back(std::move(field));
   return true;
 }
 
-bool parse_table(PyObject* item, Schema& schema) {
+bool parse_table(PyObject* row, PyObject* cls, PyObject* classes, PyObject* enums, Schema& schema) {
   Table table;
-  PyObject *cls, *name, *fields;
-  int plain, leaf, holder;
-  if (!PyArg_ParseTuple(item, "O!UpppiO!", &PyType_Type, &cls, &name, &plain, &leaf, &holder,
-                        &table.slots, &PyTuple_Type, &fields)) {
+  PyObject* fields;
+  const char* name;
+  if (!PyArg_ParseTuple(row, "sO!", &name, &PyTuple_Type, &fields)) return false;
+  if (!PyType_Check(cls)) {
+    PyErr_Format(PyExc_TypeError, "table %s is bound to no class", name);
     return false;
   }
   table.cls = Ref::borrow(cls);
-  const char* text = PyUnicode_AsUTF8(name);
-  if (text == nullptr) return false;
-  table.name = text;
-  table.plain = plain != 0;
-  table.leaf = leaf != 0;
-  table.holder = holder != 0;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); ++i) {
-    if (!parse_field(PyTuple_GET_ITEM(fields, i), table)) return false;
+    if (!parse_field(PyTuple_GET_ITEM(fields, i), classes, enums, table)) return false;
   }
   if (table.parts.size() > 64) {
-    PyErr_Format(PyExc_NotImplementedError, "table %s has more than 64 parts", text);
+    PyErr_Format(PyExc_NotImplementedError, "table %s has more than 64 parts", name);
     return false;
   }
   table.order.resize(table.fields.size());
   for (size_t i = 0; i < table.fields.size(); ++i) {
-    table.order[static_cast<size_t>(table.fields[i].position)] = static_cast<int>(i);
+    auto position = static_cast<size_t>(table.fields[i].position);
+    if (position >= table.order.size()) {
+      PyErr_Format(PyExc_IndexError, "table %s has fewer fields than a position says", name);
+      return false;
+    }
+    table.order[position] = static_cast<int>(i);
   }
   schema.tables.push_back(std::move(table));
   return true;
@@ -117,27 +136,26 @@ bool parse_table(PyObject* item, Schema& schema) {
 
 }  // namespace
 
-std::unique_ptr<Schema> Schema::parse(PyObject* tables, PyObject* identifier, PyObject* helpers) {
+std::unique_ptr<Schema> Schema::parse(PyObject* args) {
   auto schema = std::make_unique<Schema>();
-  char* bytes;
+  const char* identifier;
   Py_ssize_t size;
-  if (PyBytes_AsStringAndSize(identifier, &bytes, &size) < 0) return nullptr;
-  schema->identifier.assign(bytes, static_cast<size_t>(size));
-  PyObject *integer, *boolean, *to_double, *double_or_text, *text, *items, *blob;
-  if (!PyArg_ParseTuple(helpers, "OOOOOOO", &integer, &boolean, &to_double, &double_or_text, &text,
-                        &items, &blob)) {
+  PyObject *rows, *classes, *enums;
+  if (!PyArg_ParseTuple(args, "y#O!O!O!", &identifier, &size, &PyTuple_Type, &rows, &PyTuple_Type,
+                        &classes, &PyDict_Type, &enums)) {
     return nullptr;
   }
-  Helpers& to = schema->helpers;
-  to.integer = Ref::borrow(integer);
-  to.boolean = Ref::borrow(boolean);
-  to.to_double = Ref::borrow(to_double);
-  to.double_or_text = Ref::borrow(double_or_text);
-  to.text = Ref::borrow(text);
-  to.items = Ref::borrow(items);
-  to.blob = Ref::borrow(blob);
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tables); ++i) {
-    if (!parse_table(PyTuple_GET_ITEM(tables, i), *schema)) return nullptr;
+  schema->identifier.assign(identifier, static_cast<size_t>(size));
+  Py_ssize_t count = PyTuple_GET_SIZE(rows);
+  if (count == 0 || PyTuple_GET_SIZE(classes) != count) {
+    PyErr_SetString(PyExc_ValueError, "a schema wants one class for each table, and a table");
+    return nullptr;
+  }
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (!parse_table(PyTuple_GET_ITEM(rows, i), PyTuple_GET_ITEM(classes, i), classes, enums,
+                     *schema)) {
+      return nullptr;
+    }
   }
   return schema;
 }

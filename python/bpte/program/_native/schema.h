@@ -15,7 +15,7 @@
 
 namespace bpte_native {
 
-// The numbers are those of bpte.program._accelerator.
+// The numbers are those of bpte.program._schema.
 enum class Kind : int { kScalar, kString, kTable, kUnion, kScalars, kTables };
 
 // An inline part of a table: a scalar, an offset, or the type byte before a union's offset.
@@ -34,16 +34,14 @@ struct Field {
   int width = 0;  // bytes of `code`
   int64_t default_integer = 0;
   double default_double = 0;
-  Ref default_object;  // what Python holds for an absent scalar; null if nothing can
-  int table = -1;
-  std::vector<int> members;                       // of a union: table indexes
-  std::unordered_map<PyTypeObject*, int> choice;  // class to member number, from 1
+  Ref default_object;     // what Python holds for an absent scalar; null if nothing can
+  std::vector<int> refs;  // indexes of tables; of a union: its members
+  std::unordered_map<PyTypeObject*, int> choice;  // class to the number of a ref, from 1
   Ref enum_class;
-  Ref enum_check;  // callable: any value to a member's int, or it raises
   std::map<int64_t, Ref> enum_members;
   bool as_bytes = false;
   bool as_text = false;
-  int align_option = -1;  // index of the alignments given to encode
+  Ref align_option;  // key of the alignments given to encode; null: force_align holds
   uint32_t force_align = 0;
   int part = 0;  // of the value; a union's type is the part before
 };
@@ -58,10 +56,10 @@ struct Layout {
 
 struct Table {
   Ref cls;
-  std::string name;
-  bool plain = false;
-  bool leaf = false;
-  bool holder = false;
+  // Whether an object may be built by setting its attributes; -1: not asked yet (see is_plain).
+  int plain = -1;
+  bool leaf = true;     // all fields are scalars
+  bool holder = false;  // the only field is a union
   int slots = 0;
   std::vector<Field> fields;
   std::vector<int> order;  // field indexes by position
@@ -69,20 +67,15 @@ struct Table {
   std::unordered_map<uint64_t, std::unique_ptr<Layout>> layouts;
 };
 
-// Conversions of bpte.program._values, for what is not of the plain Python type.
-struct Helpers {
-  Ref integer, boolean, to_double, double_or_text, text, items, blob;
-};
-
 struct Schema {
   std::vector<Table> tables;  // the root is the last
   std::string identifier;
-  Helpers helpers;
   std::vector<std::string> vtables;  // padded to multiples of 4
   std::unordered_map<std::string, int> vtable_index;
 
-  // Null, with an exception set, if the specification cannot be used.
-  static std::unique_ptr<Schema> parse(PyObject* tables, PyObject* identifier, PyObject* helpers);
+  // From (identifier, rows, classes, enums); see bpte.program._schema.
+  // Null, with an exception set, if that cannot be used.
+  static std::unique_ptr<Schema> parse(PyObject* args);
 
   // The layout of `table` with the parts whose bits are set.
   const Layout& layout(Table& table, uint64_t parts);

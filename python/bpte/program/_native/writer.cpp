@@ -33,8 +33,11 @@ Ref owned(PyObject* object) {
   return Ref(object);
 }
 
-Ref call(const Ref& function, PyObject* argument) {
-  return owned(PyObject_CallOneArg(function.get(), argument));
+// A value that is not of the plain Python type, as bpte.program._values.`conversion` sees it.
+Ref convert(const char* conversion, PyObject* value) {
+  Ref module = owned(PyImport_ImportModule("bpte.program._values"));
+  Ref function = owned(PyObject_GetAttrString(module.get(), conversion));
+  return owned(PyObject_CallOneArg(function.get(), value));
 }
 
 class Buffer {
@@ -58,7 +61,7 @@ class Buffer {
 
 class Writer {
  public:
-  Writer(Schema& schema, const std::vector<uint32_t>& alignments, uint32_t shared_bytes)
+  Writer(Schema& schema, PyObject* alignments, uint32_t shared_bytes)
       : schema_(schema),
         alignments_(alignments),
         shared_bytes_(shared_bytes),
@@ -132,7 +135,7 @@ class Writer {
             throw Raised();
           }
           choice = static_cast<uint64_t>(found->second);
-          int member = field.members[static_cast<size_t>(found->second) - 1];
+          int member = field.refs[static_cast<size_t>(found->second) - 1];
           leaf = schema_.tables[static_cast<size_t>(member)].leaf;
           target = write(member, value.get());
           present |= uint64_t{3} << (field.part - 1);
@@ -240,12 +243,12 @@ class Writer {
       default:
         break;
     }
-    Ref member;
-    if (field.enum_class && reinterpret_cast<PyObject*>(Py_TYPE(value)) != field.enum_class.get()) {
-      member = call(field.enum_check, value);
-      value = member.get();
-    }
     integer(field.code, value, bits);
+    if (field.enum_class && reinterpret_cast<PyObject*>(Py_TYPE(value)) != field.enum_class.get() &&
+        field.enum_members.count(static_cast<int64_t>(*bits)) == 0) {
+      PyErr_SetString(PyExc_ValueError, "no member of the enum");
+      throw Raised();
+    }
     return static_cast<int64_t>(*bits) != field.default_integer;
   }
 
@@ -253,7 +256,7 @@ class Writer {
   void integer(char code, PyObject* value, uint64_t* bits) {
     Ref converted;
     if (!PyLong_Check(value)) {
-      converted = call(schema_.helpers.integer, value);
+      converted = convert("integer", value);
       value = converted.get();
     }
     if (code == 'Q') {
@@ -297,13 +300,12 @@ class Writer {
   bool boolean(PyObject* value) {
     if (value == Py_True) return true;
     if (value == Py_False) return false;
-    return call(schema_.helpers.boolean, value).get() == Py_True;
+    return convert("boolean", value).get() == Py_True;
   }
 
   double real(PyObject* value, bool as_text) {
     if (PyFloat_CheckExact(value)) return PyFloat_AS_DOUBLE(value);
-    const Helpers& to = schema_.helpers;
-    Ref converted = call(as_text ? to.double_or_text : to.to_double, value);
+    Ref converted = convert(as_text ? "double_or_text" : "double", value);
     double number = PyFloat_AsDouble(converted.get());
     if (number == -1.0 && PyErr_Occurred()) throw Raised();
     return number;
@@ -322,7 +324,7 @@ class Writer {
   uint64_t child(const Field& field, PyObject* value) {
     switch (field.kind) {
       case Kind::kTable:
-        return write(field.table, value);
+        return write(field.refs[0], value);
       case Kind::kString:
         return text(value);
       case Kind::kTables:
@@ -335,7 +337,7 @@ class Writer {
   uint64_t text(PyObject* value) {
     Ref converted;
     if (!PyUnicode_CheckExact(value)) {
-      converted = call(schema_.helpers.text, value);
+      converted = convert("text", value);
       value = converted.get();
     }
     Ref encoded;
@@ -391,8 +393,8 @@ class Writer {
 
   Items items(PyObject* value) {
     Items result;
-    result.owner = PyList_Check(value) || PyTuple_Check(value) ? Ref::borrow(value)
-                                                               : call(schema_.helpers.items, value);
+    result.owner =
+        PyList_Check(value) || PyTuple_Check(value) ? Ref::borrow(value) : convert("items", value);
     result.is_list = PyList_Check(result.owner.get()) != 0;
     result.count = static_cast<size_t>(result.is_list ? PyList_GET_SIZE(result.owner.get())
                                                       : PyTuple_GET_SIZE(result.owner.get()));
@@ -404,7 +406,7 @@ class Writer {
     Items list = items(value);
     PyVector<uint64_t> places(list.count);
     for (size_t i = list.count; i-- > 0;) {
-      places[i] = write(field.table, list.item(i).get());
+      places[i] = write(field.refs[0], list.item(i).get());
     }
     uint8_t* at = prepend(4 + 4 * list.count);
     store(at, static_cast<uint32_t>(list.count));
@@ -418,17 +420,14 @@ class Writer {
   uint64_t bytes(const Field& field, PyObject* value) {
     Ref converted;
     if (!PyBytes_CheckExact(value)) {
-      converted = call(schema_.helpers.blob, value);
+      converted = convert("blob", value);
       value = converted.get();
     }
     Buffer buffer(value);
     size_t count = buffer.size();
     check_length(count);
     if (field.force_align == 0) return small(buffer.data(), count, 1);
-    uint64_t alignment = field.align_option >= 0
-                             ? alignments_[static_cast<size_t>(field.align_option)]
-                             : field.force_align;
-    alignment = std::max<uint64_t>(alignment, 4);
+    uint64_t alignment = std::max<uint64_t>(this->alignment(field), 4);
     alignment_ = std::max(alignment_, alignment);
     pad(static_cast<size_t>(-(distance_ + count) & (alignment - 1)));
     if (count >= kBorrowed) {
@@ -439,6 +438,18 @@ class Writer {
     }
     store(prepend(4), static_cast<uint32_t>(count));
     return distance_;
+  }
+
+  uint64_t alignment(const Field& field) {
+    if (!field.align_option) return field.force_align;
+    PyObject* given = PyDict_GetItemWithError(alignments_, field.align_option.get());
+    if (given == nullptr) {
+      if (!PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, field.align_option.get());
+      throw Raised();
+    }
+    unsigned long alignment = PyLong_AsUnsignedLong(given);
+    if (PyErr_Occurred()) throw Raised();
+    return alignment;
   }
 
   uint64_t scalars(const Field& field, PyObject* value) {
@@ -502,7 +513,7 @@ class Writer {
   }
 
   Schema& schema_;
-  const std::vector<uint32_t>& alignments_;
+  PyObject* alignments_;
   uint32_t shared_bytes_;
   Arena arena_;
   Shared shared_;
@@ -515,8 +526,8 @@ class Writer {
 
 }  // namespace
 
-PyObject* encode(Schema& schema, PyObject* root, const std::vector<uint32_t>& alignments,
-                 uint32_t shared_bytes, PyObject* head) {
+PyObject* encode(Schema& schema, PyObject* root, PyObject* alignments, uint32_t shared_bytes,
+                 PyObject* head) {
   try {
     Writer writer(schema, alignments, shared_bytes);
     uint64_t distance = writer.write_root(root);

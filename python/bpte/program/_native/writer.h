@@ -8,10 +8,10 @@
 
 namespace bpte_native {
 
-// The file for `root`. `alignments` (bytes) by option; vectors of at most `shared_bytes` are
+// The file for `root`. `alignments`: a dict, bytes by option; vectors of at most `shared_bytes` are
 // written once; `head(size, distance, alignment)` gives the first bytes of the file. Null, with an
 // exception set, if something cannot be written.
-PyObject* encode(Schema& schema, PyObject* root, const std::vector<uint32_t>& alignments,
-                 uint32_t shared_bytes, PyObject* head);
+PyObject* encode(Schema& schema, PyObject* root, PyObject* alignments, uint32_t shared_bytes,
+                 PyObject* head);
 
 }  // namespace bpte_native
