@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,14 @@ def test_a_build_is_announced_when_there_is_one(tools: Path, board: Board, tmp_p
         make(board, tmp_path / "root", notes)
         assert len(notes) == told
         assert all("building mine's program" in note and ".log" in note for note in notes)
+
+
+def test_each_place_of_the_sources_has_a_build_of_its_own(
+    tools: Path, board: Board, tmp_path: Path
+) -> None:
+    """CMake refuses a cache that was made for another one. A name need not be UTF-8."""
+    made = {make(board, tmp_path / os.fsdecode(name)) for name in (b"root", b"moved-\xff")}
+    assert len({path.parents[1].name for path in made}) == 2
 
 
 def test_python_and_python3_share_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def folder(root: Path, name: str) -> Path:
     if (root / "CMakePresets.json").is_file() and os.access(root, os.W_OK):
         return root / "build" / name
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    key = hashlib.sha256(f"{root}\0{sys.prefix}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(os.fsencode(f"{root}\0{sys.prefix}")).hexdigest()[:12]
     return Path(cache) / "bpte" / f"{__version__}-{key}" / name
 
 
@@ -188,13 +188,15 @@ class _Build:
         if board.kind == "host" and (preset / "CMakeCache.txt").is_file():
             with _locked(preset.with_suffix(".lock")) as lock:  # its runner has every engine
                 return self._compile(preset, preset.with_suffix(".log"), lock)
+        source = root / FIRMWARE if board.kind == "firmware" else root
         definitions = _definitions(board, engine, operators_from)
         # Another configuration is another folder, so that none is ever configured over.
-        key = hashlib.sha256("\0".join(definitions).encode()).hexdigest()[:8]
+        # The place of the project counts, too: CMake refuses a cache of another one.
+        words = "\0".join((str(source), *definitions))
+        key = hashlib.sha256(os.fsencode(words)).hexdigest()[:8]
         name = f"{board.name}-{engine}" if engine else board.name
         build_folder = folder(root, f"run/{name}-{key}")
         log = build_folder.with_suffix(".log")
-        source = root / FIRMWARE if board.kind == "firmware" else root
         with _locked(build_folder.with_suffix(".lock")) as lock:
             self._configure(source, build_folder, definitions, log, lock)
             return self._compile(build_folder, log, lock)
