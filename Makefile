@@ -39,7 +39,7 @@ docs: test-packages $(VENV)/.test
 	$(BIN)/python tools/docs.py
 
 coverage: test-packages $(VENV)/.test
-	$(BIN)/python tools/coverage.py
+	$(BIN)/python tools/measure_coverage.py
 
 size: test-packages $(VENV)/.test
 	$(BIN)/python tools/size.py

@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CONSUMER = ROOT / "tests" / "consumer"
 PROGRAMS = {"core", "engine", "runner", "reference", "executorch"}
-# One without, and what a compiler newer than ours might say of sources that were clean.
+NINJA = importlib.util.find_spec("ninja") or shutil.which("ninja")
 WITHOUT_EXECUTORCH = "-DBPTE_ENGINE_EXECUTORCH=OFF"
 
 
@@ -39,8 +39,8 @@ def run(*command: str | Path) -> str:
 
 
 def configure(source: Path, folder: Path, *definitions: str | Path) -> None:
-    ninja = ["-G", "Ninja"] if importlib.util.find_spec("ninja") or shutil.which("ninja") else []
-    run("cmake", "-S", source, "-B", folder, *ninja, "-DCMAKE_BUILD_TYPE=Release", *definitions)
+    generator = ["-G", "Ninja"] if NINJA else []
+    run("cmake", "-S", source, "-B", folder, *generator, "-DCMAKE_BUILD_TYPE=Release", *definitions)
 
 
 def build(source: Path, folder: Path, *definitions: str | Path) -> None:
@@ -87,17 +87,23 @@ def check(folder: Path, bundle: Path) -> None:
 def installed(tmp_path_factory: pytest.TempPathFactory, executorch: list[str]) -> Path:
     """The prefix that docs/embedding.md's commands install to, with both engines."""
     folder = tmp_path_factory.mktemp("installed")
-    prefix = folder / "prefix"
-    build(
-        ROOT,
-        folder / "bpte",
-        *executorch,
-        f"-DCMAKE_INSTALL_PREFIX={prefix}",
-        "-DBPTE_BUILD_TESTS=OFF",
-    )
-    run("cmake", "--install", folder / "bpte")
-    shutil.rmtree(folder / "bpte")  # nothing of the build is needed any more
-    return prefix
+    page = (ROOT / "docs" / "embedding.md").read_text("utf-8")
+    (commands,) = re.findall(r"^## Installed.*?^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (folder / "bpte").symlink_to(ROOT)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(folder),
+        "VIRTUAL_ENV": sys.prefix,  # where an executorch is looked for
+        "CMAKE_GENERATOR": "Ninja" if NINJA else "Unix Makefiles",
+    }
+    done = subprocess.run(
+        ["sh", "-ec", commands],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    shutil.rmtree(folder / "build")  # nothing of the build is needed any more
+    return folder / ".local"
 
 
 def test_find_package(

@@ -21,6 +21,7 @@ BARE_METAL = CONSUMER / "bare_metal"
 DOCUMENT = (ROOT / "docs" / "embedding.md").read_text("utf-8")
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wcast-align", "-Werror")
+OPTIONS = (f"@{RUNTIME / 'bpte' / 'core' / 'compare.rsp'}",)
 SOURCES = [
     path
     for place in ("core", "engine/reference", "runner", "engine")
@@ -50,7 +51,7 @@ def compile_all(compiler: list[str], folder: Path) -> list[Path]:
 
     def one(source: Path) -> Path:
         target = folder / (source.relative_to(RUNTIME).as_posix().replace("/", "-") + ".o")
-        run(*compiler, *WARNINGS, f"-I{RUNTIME}", "-c", source, "-o", target)
+        run(*compiler, *OPTIONS, *WARNINGS, f"-I{RUNTIME}", "-c", source, "-o", target)
         return target
 
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:

@@ -2,7 +2,7 @@
 """Which lines and branches the tests reach, in C++ (gcov) and in Python (coverage.py).
 
     make coverage
-    python tools/coverage.py [--tests tests/core tests/format ...]
+    python tools/measure_coverage.py [--tests tests/core tests/format ...]
 
 Builds the CMake preset `host-coverage`, runs its tests and pytest with its runner and tools, and
 writes docs/coverage.md. What runs on emulators is not counted: there the same sources are compiled
