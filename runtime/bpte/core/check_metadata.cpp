@@ -3,6 +3,7 @@
 // The rules of schema/README.md that the metadata can break, in one walk over all that it reaches.
 
 #include <bpte/core/config.h>
+#include <bpte/core/internal/header.h>
 #include <bpte/core/internal/metadata.h>
 #include <bpte/core/internal/open.h>
 #include <bpte/core/internal/utf8.h>
@@ -18,10 +19,6 @@ constexpr uint64_t kReachOfEntry = 32;
 
 // BP08 states no order of its suites, so that finding two for one method takes comparing all pairs.
 constexpr uint32_t kMaxSuitesBP08 = 256;
-
-bool is_power_of_two(uint32_t value) {
-  return value != 0 && (value & (value - 1)) == 0;
-}
 
 class Walk {
  public:

@@ -28,10 +28,6 @@ T load(const uint8_t* at) {
   return value;
 }
 
-bool is_power_of_two(uint32_t value) {
-  return value != 0 && (value & (value - 1)) == 0;
-}
-
 // Positions in the file of the header's fields, as schema/README.md numbers them.
 enum : unsigned {
   kAtMagic = kHeaderAt + 0,

@@ -15,6 +15,10 @@ inline constexpr unsigned kMetadataCrcAt = kHeaderAt + 48;
 /// Root offset, identifier, a vtable and a table: no BP08 file is shorter.
 inline constexpr unsigned kSmallestBP08 = 16;
 
+inline bool is_power_of_two(uint32_t value) {
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
 /// Reads and checks what Header::parse() does.
 Error parse_header(const Span<const uint8_t>& first_bytes, Header& header, Fault& fault);
 
