@@ -27,7 +27,7 @@ struct Bounds {
 
 Bounds default_bounds(ScalarType type) {
 #define BPTE_ROW(enumerator, number, name, stored, encoded, rtol, atol) \
-  if (type == ScalarType::enumerator && (rtol != 0 || atol != 0)) {     \
+  if (type == ScalarType::enumerator && ((rtol) != 0 || (atol) != 0)) { \
     return {rtol, atol};                                                \
   }
   BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
