@@ -131,9 +131,11 @@ def failed_outputs(case: Case) -> list[str]:
     ]
 
 
+def named_error(name: str, message: str) -> str:
+    """An error's name and message. The message of a broken rule begins with its name already."""
+    return printable(message if message.startswith(name) else f"{name}: {message}")
+
+
 def error(case: Case) -> str:
     """Why a case did not run."""
-    name, message = case.error or "?", case.message or ""
-    # The message of a broken rule begins with the rule's name already.
-    text = message if message.startswith(name) else f"{name}: {message}"
-    return printable(text)
+    return named_error(case.error or "?", case.message or "")

@@ -23,6 +23,7 @@ from bpte.format.rules import BundleError
 from bpte.run.outcome import Verdict
 from bpte.run.protocol import Transcript
 from bpte.run.records import Begin, Case
+from bpte.run.selection import Selection
 
 #: Of differences, as many are named.
 _NAMED = 4
@@ -108,22 +109,17 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the target was asked for. None: everything, and the bundle's tolerances.
+class Asked(Selection):
+    """What the target was asked for: a selection and tolerances. None: the bundle's tolerance.
 
     `nonce` is None for a recorded run, which was not asked by us. With `trust_target` neither a
     missing nonce nor checksums that the target does not check are held against it.
     """
 
-    method: str | None = None
-    case: int | None = None
     rtol: float | None = None
     atol: float | None = None
     nonce: str | None = None
     trust_target: bool = False
-
-    def selects(self, method: str, case: int) -> bool:
-        return self.method in (None, method) and self.case in (None, case)
 
     def count(self, bundle: Fingerprint) -> int:
         """How many cases of this bundle."""

@@ -65,12 +65,12 @@ KEPT_LINE_LENGTH = 2000
 class Transcript:
     """What a target said. `complete` means: every announced record arrived intact."""
 
-    begin: Begin | None
-    cases: tuple[Case, ...]
-    error: RunError | None
-    end: End | None
-    violation: str | None
-    other_lines: tuple[str, ...]
+    begin: Begin | None = None
+    cases: tuple[Case, ...] = ()
+    error: RunError | None = None
+    end: End | None = None
+    violation: str | None = None
+    other_lines: tuple[str, ...] = ()
     #: The violation is that a record contradicts itself.
     contradictory: bool = False
     #: In a recorded output: the runs begun before this one.

@@ -12,7 +12,7 @@ from typing import Any
 
 from bpte.run import describe
 from bpte.run.describe import describe_output
-from bpte.run.launcher import Run
+from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict
 from bpte.run.protocol import Case, FirstMismatch, Output
 from bpte.run.results import Results

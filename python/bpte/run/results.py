@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bpte.run import describe
-from bpte.run.launcher import Run
+from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict, counted
 from bpte.run.protocol import Case
 from bpte.text import printable
