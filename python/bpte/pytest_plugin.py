@@ -33,40 +33,8 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bpte", "bundled ExecuTorch programs")
     group.addoption("--bpte", action="store_true", help="collect .bpte files, not only those named")
-    for name, options in _OPTIONS.items():
+    for name, options in _arguments.RUN_OPTIONS.items():
         group.addoption(f"--bpte-{name}", **options)
-
-
-#: As those of `bpte run`.
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "method": {"metavar": "M", "help": "only this method's cases, of every bundle that has it"},
-    "case": {"type": _arguments.case, "metavar": "C", "help": "only this case: its index or name"},
-    "rtol": {"type": _arguments.tolerance, "metavar": "R", "help": "in place of the bundles'"},
-    "atol": {"type": _arguments.tolerance, "metavar": "A", "help": "in place of the bundles'"},
-    "board": {"default": "host", "metavar": "NAME", "help": "where to run them"},
-    "simulator": {"metavar": "S", "help": "default: the first one installed"},
-    "engine": {"metavar": "E", "help": "executorch or reference"},
-    "elf": {"type": Path, "metavar": "E", "help": "a ready-built firmware or runner"},
-    "timeout": {"type": _arguments.seconds, "metavar": "S", "help": "seconds, for a bundle"},
-    "from-file": {"action": "store_true", "help": "a firmware reads the bundle case by case"},
-    "load-address": {
-        "type": _arguments.address,
-        "metavar": "A",
-        "help": "in place of the board's",
-    },
-    "max-planned-memory": {
-        "type": _arguments.size,
-        "metavar": "SIZE",
-        "help": "what a program's memory plan may take, such as 8G",
-    },
-    "operators-from": {
-        "type": Path,
-        "action": "append",
-        "default": [],
-        "metavar": "PTE",
-        "help": "build the firmware with this program's operators only; may be repeated",
-    },
-}
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BundleFile | None:
@@ -150,25 +118,8 @@ class BundleFile(pytest.File):
             from bpte.run.results import Results
 
             option = self.config.getoption
-            run = launcher.run(
-                launcher.Request(
-                    self.path,
-                    board=option("bpte_board"),
-                    simulator=option("bpte_simulator"),
-                    engine=option("bpte_engine"),
-                    program=option("bpte_elf"),
-                    method=option("bpte_method"),
-                    case=option("bpte_case"),
-                    rtol=option("bpte_rtol"),
-                    atol=option("bpte_atol"),
-                    timeout=option("bpte_timeout"),
-                    from_file=option("bpte_from_file"),
-                    load_address=option("bpte_load_address"),
-                    max_planned_memory=option("bpte_max_planned_memory"),
-                    operators_from=tuple(option("bpte_operators_from")),
-                )
-            )
-            self._results = Results(run)
+            request = _arguments.request(self.path, lambda name: option(f"bpte_{name}"))
+            self._results = Results(launcher.run(request))
         return self._results
 
 
