@@ -42,7 +42,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BundleFile
         return None
     if not parent.config.getoption("bpte") and not _named(file_path, parent.config):
         return None
-    # pytest names files outside of its root all alike; a bundle keeps a name of its own.
+    # pytest gives all files outside of its root one name; each bundle needs its own.
     root = parent.config.rootpath
     name: dict[str, Any] = {}
     if root not in file_path.parents:
@@ -71,7 +71,7 @@ class CaseFailed(Exception):
 
 
 class BundleFile(pytest.File):
-    """A bundle; its run, once one of its cases was asked for."""
+    """A bundle, and its run once one of its cases was due."""
 
     _results: Results | None = None
 
@@ -177,7 +177,7 @@ class BundleCase(_Item):
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, None]:
-    """A case took what the target says: the first one is not charged with the run of all."""
+    """A case's duration is what the target reports, without the time of the whole run."""
     outcome = yield
     if isinstance(item, BundleCase) and call.when == "call" and item.result is not None:
         report = outcome.get_result()

@@ -84,8 +84,8 @@ def _show_note(text: str) -> None:
 
 
 def _open_log(path: Path) -> BinaryIO:
-    """A file, or a stream that somebody writes to: a FIFO without a writer is empty, and is not
-    waited for. Raises OSError."""
+    """Opens a file or a stream. A FIFO without a writer counts as empty; nothing waits for one.
+    Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     os.set_blocking(descriptor, True)
     return os.fdopen(descriptor, "rb")

@@ -26,8 +26,11 @@ SETTLE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Run:
-    """What became of a run. `message` is for people, one line but for the tail of a failed build's
-    log; it is fit for a terminal. `transcript` is what the target said, as it said it."""
+    """What became of a run.
+
+    `message` is for people, and fit for a terminal. It is one line; only a failed build adds the
+    end of its log. `transcript` is what the target said.
+    """
 
     state: State
     message: str
@@ -39,7 +42,7 @@ class Run:
     seconds: float = 0.0
     transcript: Transcript = field(default_factory=Transcript)
     stderr: str = ""
-    #: What could not be verified and was let pass; part of the message.
+    #: What could not be verified and was accepted; part of the message.
     notes: tuple[str, ...] = ()
 
     @property

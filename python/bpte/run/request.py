@@ -141,7 +141,7 @@ def _check_is_not_a_program(path: Path) -> None:
         )
 
 
-# An option that would have no effect on the board is refused: nobody shall believe that it had.
+# An option that would have no effect on the board is refused, so that nobody relies on it.
 
 
 def _check_firmware_options(board: Board, request: Request) -> None:
