@@ -33,40 +33,8 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bpte", "bundled ExecuTorch programs")
     group.addoption("--bpte", action="store_true", help="collect .bpte files, not only those named")
-    for name, options in _OPTIONS.items():
+    for name, options in _arguments.RUN_OPTIONS.items():
         group.addoption(f"--bpte-{name}", **options)
-
-
-#: As those of `bpte run`.
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "method": {"metavar": "M", "help": "only this method's cases, of every bundle that has it"},
-    "case": {"type": _arguments.case, "metavar": "C", "help": "only this case: its index or name"},
-    "rtol": {"type": _arguments.tolerance, "metavar": "R", "help": "in place of the bundles'"},
-    "atol": {"type": _arguments.tolerance, "metavar": "A", "help": "in place of the bundles'"},
-    "board": {"default": "host", "metavar": "NAME", "help": "where to run them"},
-    "simulator": {"metavar": "S", "help": "default: the first one installed"},
-    "engine": {"metavar": "E", "help": "executorch or reference"},
-    "elf": {"type": Path, "metavar": "E", "help": "a ready-built firmware or runner"},
-    "timeout": {"type": _arguments.seconds, "metavar": "S", "help": "seconds, for a bundle"},
-    "from-file": {"action": "store_true", "help": "a firmware reads the bundle case by case"},
-    "load-address": {
-        "type": _arguments.address,
-        "metavar": "A",
-        "help": "in place of the board's",
-    },
-    "max-planned-memory": {
-        "type": _arguments.size,
-        "metavar": "SIZE",
-        "help": "what a program's memory plan may take, such as 8G",
-    },
-    "operators-from": {
-        "type": Path,
-        "action": "append",
-        "default": [],
-        "metavar": "PTE",
-        "help": "build the firmware with this program's operators only; may be repeated",
-    },
-}
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BundleFile | None:
@@ -74,7 +42,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BundleFile
         return None
     if not parent.config.getoption("bpte") and not _named(file_path, parent.config):
         return None
-    # pytest names files outside of its root all alike; a bundle keeps a name of its own.
+    # pytest gives all files outside of its root one name; each bundle needs its own.
     root = parent.config.rootpath
     name: dict[str, Any] = {}
     if root not in file_path.parents:
@@ -103,7 +71,7 @@ class CaseFailed(Exception):
 
 
 class BundleFile(pytest.File):
-    """A bundle; its run, once one of its cases was asked for."""
+    """A bundle, and its run once one of its cases was due."""
 
     _results: Results | None = None
 
@@ -150,25 +118,8 @@ class BundleFile(pytest.File):
             from bpte.run.results import Results
 
             option = self.config.getoption
-            run = launcher.run(
-                launcher.Request(
-                    self.path,
-                    board=option("bpte_board"),
-                    simulator=option("bpte_simulator"),
-                    engine=option("bpte_engine"),
-                    program=option("bpte_elf"),
-                    method=option("bpte_method"),
-                    case=option("bpte_case"),
-                    rtol=option("bpte_rtol"),
-                    atol=option("bpte_atol"),
-                    timeout=option("bpte_timeout"),
-                    from_file=option("bpte_from_file"),
-                    load_address=option("bpte_load_address"),
-                    max_planned_memory=option("bpte_max_planned_memory"),
-                    operators_from=tuple(option("bpte_operators_from")),
-                )
-            )
-            self._results = Results(run)
+            request = _arguments.request(self.path, lambda name: option(f"bpte_{name}"))
+            self._results = Results(launcher.run(request))
         return self._results
 
 
@@ -226,7 +177,7 @@ class BundleCase(_Item):
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, None]:
-    """A case took what the target says: the first one is not charged with the run of all."""
+    """A case's duration is what the target reports, without the time of the whole run."""
     outcome = yield
     if isinstance(item, BundleCase) and call.when == "call" and item.result is not None:
         report = outcome.get_result()

@@ -19,7 +19,8 @@ import transcripts as t
 from bpte.cli import run as cli
 from bpte.run import identity, launcher
 from bpte.run.identity import Asked, Fingerprint, Unreadable
-from bpte.run.launcher import Request, State
+from bpte.run.launcher import Request
+from bpte.run.outcome import State
 from bpte.run.protocol import parse
 from bpte.run.protocol_keys import KEYS
 

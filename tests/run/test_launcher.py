@@ -208,11 +208,27 @@ def test_refused_before_the_start(request_: Request, state: State, message: str)
             {"operators_from": (Path(__file__),), "program": Path(__file__)},
             "--operators-from: the firmware is built already",
         ),
+        ("host", {"linked": True}, "--linked: host "),
+        (
+            "corstone-300",
+            {"linked": True, "from_file": True},
+            "--linked and --from-file exclude each other",
+        ),
+        (
+            "corstone-300",
+            {"from_file": True, "load_address": 0x71000000},
+            "--from-file and --load-address exclude each other",
+        ),
     ],
 )
-def test_an_option_without_effect_is_refused(
-    bundle: Path, board: str, option: dict[str, object], message: str
+def test_an_option_without_effect_is_refused_before_a_build(
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    board: str,
+    option: dict[str, object],
+    message: str,
 ) -> None:
+    monkeypatch.delattr("bpte.run.build.program")
     result = launcher.run(Request(bundle, board=board, **option))  # type: ignore[arg-type]
     assert (result.state, result.outcome) == (State.USAGE, 2)
     assert message in result.message

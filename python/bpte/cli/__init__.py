@@ -51,7 +51,7 @@ __all__ = [
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; gives the exit code. Raises nothing."""
+    """Runs the command line. Returns the exit code; raises nothing."""
     call = Call("bpte")
     arguments = list(sys.argv[1:] if argv is None else argv)
     return guarded(call, lambda: _dispatch(call, arguments))

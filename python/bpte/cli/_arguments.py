@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Types of the options that `bpte run` and the pytest plugin share. Imports nothing that takes
-time: pytest loads the plugin whatever it runs."""
+"""The options that `bpte run` and the pytest plugin share, and their types. Imports nothing that
+takes time: pytest loads the plugin whatever it runs."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bpte.run.request import Request
 
 
 def tolerance(text: str) -> float:
@@ -49,3 +55,57 @@ def size(text: str) -> int:
     if not (digits.isascii() and digits.isdigit()) or int(digits) << shift >= 2**62:
         raise argparse.ArgumentTypeError(f"not a number of bytes, such as 8G: {text!r}")
     return int(digits) << shift
+
+
+#: What says which cases run, where and how: each option with argparse's keywords.
+RUN_OPTIONS: dict[str, dict[str, Any]] = {
+    "method": {"metavar": "M", "help": "only this method's suite"},
+    "case": {
+        "type": case,
+        "metavar": "C",
+        "help": "only this case: its index in each suite, or its name",
+    },
+    "rtol": {
+        "type": tolerance,
+        "metavar": "R",
+        "help": "relative tolerance, in place of the bundle's",
+    },
+    "atol": {
+        "type": tolerance,
+        "metavar": "A",
+        "help": "absolute tolerance, in place of the bundle's",
+    },
+    "board": {"default": "host", "metavar": "NAME", "help": "where to run; default: host"},
+    "simulator": {"metavar": "S", "help": "qemu, fvp, ...; default: the first one installed"},
+    "timeout": {"type": seconds, "metavar": "S", "help": "in seconds; default: the board's"},
+    "elf": {"type": Path, "metavar": "E", "help": "a ready-built firmware or runner"},
+    "engine": {"metavar": "E", "help": "executorch or reference"},
+    "operators-from": {
+        "type": Path,
+        "action": "append",
+        "default": [],
+        "metavar": "PTE",
+        "help": "build the firmware with this program's operators only; may be repeated",
+    },
+    "from-file": {
+        "action": "store_true",
+        "help": "a firmware reads the bundle case by case (semihosting) instead of in memory",
+    },
+    "load-address": {"type": address, "metavar": "A", "help": "in place of the board's"},
+    "max-planned-memory": {
+        "type": size,
+        "metavar": "SIZE",
+        "help": "what a program's memory plan may take, such as 8G; default: 4G",
+    },
+}
+
+
+def request(bundle: Path, option: Callable[[str], Any], **more: Any) -> Request:
+    """The request that RUN_OPTIONS make of a bundle; `option` gives the value of one of them, by
+    its name with underscores, and `more` what only one caller has."""
+    from bpte.run.request import Request
+
+    values = {name: option(name) for name in (key.replace("-", "_") for key in RUN_OPTIONS)}
+    values["program"] = values.pop("elf")
+    values["operators_from"] = tuple(values["operators_from"])
+    return Request(bundle, **values, **more)

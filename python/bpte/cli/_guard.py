@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The one place where what went wrong becomes a message and an exit code.
+"""Turns what went wrong into a message and an exit code, for all verbs.
 
-Nobody is shown a traceback, and no mistake of bpte's own looks like a verdict.
+Users see no traceback, and a mistake in bpte never looks like a verdict.
 """
 
 from __future__ import annotations
@@ -54,21 +54,21 @@ class Terminated(BaseException):
 
 
 def guarded(call: Call, action: Callable[[], int]) -> int:
-    """Does it; gives its exit code, or that of what went wrong, which was told."""
+    """Runs the action. Returns its exit code, or that of the error, which was reported."""
     try:
         with _signals(), _terminal.doors() as output:
-            code = _told(call, action)
+            code = _exit_code(call, action)
             output.flush()
             sys.stderr.flush()
-            # An answer that nobody got is no answer, whatever it was.
-            return _tell(call, output.failure) if output.failure else code
+            # An answer that could not be written is a failure, whatever it was.
+            return _report_error(call, output.failure) if output.failure else code
     except KeyboardInterrupt:
         return EXIT_SIGNAL + signal.SIGINT
     except Terminated as signalled:
         return EXIT_SIGNAL + signalled.number
 
 
-def _told(call: Call, action: Callable[[], int]) -> int:
+def _exit_code(call: Call, action: Callable[[], int]) -> int:
     try:
         return action()
     except SystemExit as request:  # argparse has said what there is to say
@@ -77,14 +77,14 @@ def _told(call: Call, action: Callable[[], int]) -> int:
             return EXIT_USAGE
         return request.code or EXIT_OK
     except Exception as error:
-        return _tell(call, error)
+        return _report_error(call, error)
 
 
-def _tell(call: Call, error: Exception) -> int:
+def _report_error(call: Call, error: Exception) -> int:
     code, facts = _explain(error) or (EXIT_INTERNAL, {"message": _internal(error)})
     print(f"{call.name}: {printable(str(facts['message']))}", file=sys.stderr)
     if code == EXIT_INTERNAL:
-        print(_report(call, error), file=sys.stderr)
+        print(_bug_report(call, error), file=sys.stderr)
     if call.as_json:
         print(json.dumps({"ok": False, "error": facts}, indent=2))
     return code
@@ -132,8 +132,8 @@ def _internal(error: Exception) -> str:
     return f"internal error: {type(error).__name__}" + (f": {text}" if text else "")
 
 
-def _report(call: Call, error: Exception) -> str:
-    """What somebody who can mend it wants to know."""
+def _bug_report(call: Call, error: Exception) -> str:
+    """What a report of the mistake must contain."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     lines = [
         "This is a mistake in bpte, not a verdict. Nothing was judged. Please report it with the",

@@ -64,13 +64,13 @@ class Door:
 
 
 def trusted(stream: Any) -> Any:
-    """The stream behind the door, where there is a door."""
+    """The stream that a door guards, or the stream itself where there is no door."""
     return getattr(stream, "trusted", stream)
 
 
 @contextmanager
 def doors() -> Iterator[Door]:
-    """Puts a door before standard output and standard error, for a while. Gives the former."""
+    """Puts a door before standard output and standard error. Yields that of standard output."""
     outside = sys.stdout, sys.stderr
     for stream in outside:
         with contextlib.suppress(AttributeError):  # not a stream of the interpreter's
@@ -85,11 +85,11 @@ def doors() -> Iterator[Door]:
 
 
 def open_standard_streams() -> None:
-    """Gives descriptors 0 to 2 something to stand for where the caller closed them.
+    """Opens those of descriptors 0 to 2 that the caller closed.
 
-    Else the next file that is opened would get such a number, and what somebody prints would go
-    into it. Reading finds nothing. What is written to standard error is lost, as was asked for.
-    Writing to standard output fails, so that nobody takes a lost answer for none.
+    Otherwise the next file that is opened would get such a number, and printed text would go into
+    it. Reading finds nothing. What is written to standard error is lost, as the caller asked for.
+    Writing to standard output fails, so that a lost answer is noticed.
     """
     for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:

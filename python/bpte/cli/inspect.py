@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Show what a bundle holds: header, segments with offsets and alignment, suites, cases, dtypes and
-shapes. For a .pte: what its header and its methods tell.
+shapes. For a .pte: what its header and its methods say.
 
 example:
   bpte inspect model.bpte
@@ -232,7 +232,7 @@ def _program_text(facts: dict[str, Any]) -> str:
             f"{header['segment_base_offset']}, {header['segment_data_size']} bytes"
         )
     if "error" in facts:
-        lines.append(f"  nothing more can be told: {printable(facts['error'])}")
+        lines.append(f"  the rest cannot be read: {printable(facts['error'])}")
         return "\n".join(lines)
     lines.append(
         f"  schema version {facts['version']}, {facts['constants']} constants in "

@@ -43,45 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = __doc__
     parser.epilog = EPILOG
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the bundle")
-    parser.add_argument("--method", metavar="M", help="only this method's suite")
-    parser.add_argument(
-        "--case",
-        type=_arguments.case,
-        metavar="C",
-        help="only this case: its index in each suite, or its name",
-    )
-    for name, what in (("rtol", "relative"), ("atol", "absolute")):
-        parser.add_argument(
-            f"--{name}",
-            type=_arguments.tolerance,
-            metavar=name[0].upper(),
-            help=f"{what} tolerance, in place of the bundle's",
-        )
-    parser.add_argument("--board", default="host", metavar="NAME", help="default: host")
-    parser.add_argument(
-        "--simulator", metavar="S", help="qemu, fvp, ...; default: the first one installed"
-    )
-    parser.add_argument("--timeout", type=_arguments.seconds, metavar="S", help="in seconds")
-    parser.add_argument(
-        "--elf",
-        type=Path,
-        metavar="E",
-        help="a ready-built firmware or runner",
-    )
-    parser.add_argument("--engine", metavar="E", help="executorch or reference")
-    parser.add_argument(
-        "--operators-from",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="PTE",
-        help="build the firmware with this program's operators only; may be repeated",
-    )
-    parser.add_argument(
-        "--from-file",
-        action="store_true",
-        help="a firmware reads the bundle case by case (semihosting) instead of in memory",
-    )
+    for name, options in _arguments.RUN_OPTIONS.items():
+        parser.add_argument(f"--{name}", **options)
     parser.add_argument(
         "--linked",
         action="store_true",
@@ -91,15 +54,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--trust-target",
         action="store_true",
         help="accept a target that cannot read its arguments or checks no checksums",
-    )
-    parser.add_argument(
-        "--load-address", type=_arguments.address, metavar="A", help="in place of the board's"
-    )
-    parser.add_argument(
-        "--max-planned-memory",
-        type=_arguments.size,
-        metavar="SIZE",
-        help="what a program's memory plan may take, such as 8G; default: 4G",
     )
     parser.add_argument(
         "--log",
@@ -130,8 +84,8 @@ def _show_note(text: str) -> None:
 
 
 def _open_log(path: Path) -> BinaryIO:
-    """A file, or a stream that somebody writes to: a FIFO without a writer is empty, and is not
-    waited for. Raises OSError."""
+    """Opens a file or a stream. A FIFO without a writer counts as empty; nothing waits for one.
+    Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     os.set_blocking(descriptor, True)
     return os.fdopen(descriptor, "rb")
@@ -148,23 +102,11 @@ def _announce_files(arguments: argparse.Namespace) -> ReportFile | None:
 
 
 def _request(arguments: argparse.Namespace) -> launcher.Request:
-    return launcher.Request(
-        bundle=arguments.file,
-        board=arguments.board,
-        simulator=arguments.simulator,
-        program=arguments.elf,
-        engine=arguments.engine,
-        method=arguments.method,
-        case=arguments.case,
-        rtol=arguments.rtol,
-        atol=arguments.atol,
-        timeout=arguments.timeout,
-        from_file=arguments.from_file,
+    return _arguments.request(
+        arguments.file,
+        lambda name: getattr(arguments, name),
         linked=arguments.linked,
-        load_address=arguments.load_address,
         trust_target=arguments.trust_target,
-        max_planned_memory=arguments.max_planned_memory,
-        operators_from=tuple(arguments.operators_from),
     )
 
 

@@ -372,6 +372,14 @@ class _Walk:
             raise self.fault(Rule.PAYLOAD_INLINE, data[0], data[1])
         if payload is None:
             raise self.fault(Rule.PAYLOAD_MISSING, at, expected=count)
+        self._check_payload(at, payload, case_segment, count)
+        offset, size, segment = payload
+        return Tensor(scalar_type, sizes, dim_order, segment, offset, size)
+
+    def _check_payload(
+        self, at: int, payload: tuple[int, ...], case_segment: int | None, count: int
+    ) -> None:
+        """Holds a reference to a payload of ``count`` bytes against its segment."""
         offset, size, segment = payload
         place = self.place
         if segment >= len(self.segments):
@@ -390,7 +398,6 @@ class _Walk:
         if size != count:
             raise self.fault(Rule.PAYLOAD_SIZE, at, size, count)
         self.place = place
-        return Tensor(scalar_type, sizes, dim_order, segment, offset, size)
 
     def _entries(self, field: int, rule: Rule) -> Iterator[tuple[int, str, list[int]]]:
         """(offset, key, fields) of tables whose first field is a key."""

@@ -50,11 +50,8 @@ class Header(NamedTuple):
     metadata_crc32: int = 0
 
 
-def parse(first_bytes: bytes, real_size: int) -> Header:
-    """Reads and checks the header from a file's first 128 bytes (fewer when the file is shorter).
-
-    ``real_size`` is the file's length. Raises ``BundleError``.
-    """
+def _format(first_bytes: bytes, real_size: int) -> str:
+    """One of ``FORMATS``; the file is long enough for its header."""
     if real_size < 8:
         raise BundleError(Rule.TOO_SHORT, value=real_size, expected=8)
     found = first_bytes[4:8]
@@ -63,11 +60,21 @@ def parse(first_bytes: bytes, real_size: int) -> Header:
     if found == identifier(BP08):
         if real_size < _MIN_SIZE_BP08:
             raise BundleError(Rule.TOO_SHORT, value=real_size, expected=_MIN_SIZE_BP08)
-        return Header(BP08, real_size, real_size)
+        return BP08
     if found != identifier(BP09):
         raise BundleError(Rule.UNKNOWN_VERSION, offset=4, value=found)
     if real_size < _MIN_SIZE:
         raise BundleError(Rule.TOO_SHORT, value=real_size, expected=_MIN_SIZE)
+    return BP09
+
+
+def parse(first_bytes: bytes, real_size: int) -> Header:
+    """Reads and checks the header from a file's first 128 bytes (fewer when the file is shorter).
+
+    ``real_size`` is the file's length. Raises ``BundleError``.
+    """
+    if _format(first_bytes, real_size) == BP08:
+        return Header(BP08, real_size, real_size)
     (
         magic,
         length,

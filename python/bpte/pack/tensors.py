@@ -151,7 +151,7 @@ def from_numpy(array: Any, dim_order: Sequence[int] | None = None) -> TensorData
 
 
 def _row_blocks(array: Any) -> Iterator[Any]:
-    """Pieces of about a chunk, in row-major order."""
+    """Pieces of about a chunk, in row-major order, of an array of numpy's or torch's."""
     if array.nbytes <= CHUNK or array.ndim == 0:
         yield array
         return
@@ -181,7 +181,7 @@ def _from_torch(tensor: Any, dim_order: Sequence[int] | None = None) -> TensorDa
 
     def blocks() -> Iterator[Buffer]:
         laid_out = tensor.detach().resolve_neg().permute(order)
-        pieces = [laid_out] if laid_out.is_contiguous() else _torch_row_blocks(laid_out)
+        pieces = [laid_out] if laid_out.is_contiguous() else _row_blocks(laid_out)
         for piece in pieces:
             flat = piece.contiguous().view(-1)
             step = max(1, CHUNK // max(1, flat.element_size()))
@@ -195,21 +195,6 @@ def _from_torch(tensor: Any, dim_order: Sequence[int] | None = None) -> TensorDa
         blocks,
         lambda order: _from_torch(tensor, order),
     )
-
-
-def _torch_row_blocks(tensor: Any) -> Iterator[Any]:
-    nbytes = tensor.numel() * tensor.element_size()
-    if nbytes <= CHUNK or tensor.dim() == 0:
-        yield tensor
-        return
-    row = nbytes // tensor.shape[0]
-    if row > CHUNK:
-        for part in tensor:
-            yield from _torch_row_blocks(part)
-        return
-    step = max(1, CHUNK // row)
-    for at in range(0, tensor.shape[0], step):
-        yield tensor[at : at + step]
 
 
 def flatten(data: object) -> list[object]:

@@ -166,13 +166,7 @@ def serialize_pte(
         _check.check(binding, original)
         raise
 
-    data = PteData()
-    classes = importlib.import_module("executorch.exir.schema")
-    for segment, alignment in segments:
-        data.pad_to(math.lcm(segment_alignment, alignment))
-        program.segments.append(classes.DataSegment(offset=len(data), size=len(segment)))
-        data.extend(segment)
-
+    data = _joined(program, segments, segment_alignment)
     header_bytes = 0
     header = None
     if len(data):
@@ -189,6 +183,17 @@ def serialize_pte(
         result.pad_to(segment_alignment)
         result.extend(data)
     return result
+
+
+def _joined(program: Any, segments: _Segments, segment_alignment: int) -> PteData:
+    """The segments one after the other; ``program`` gets where each one lies."""
+    classes = importlib.import_module("executorch.exir.schema")
+    data = PteData()
+    for segment, alignment in segments:
+        data.pad_to(math.lcm(segment_alignment, alignment))
+        program.segments.append(classes.DataSegment(offset=len(data), size=len(segment)))
+        data.extend(segment)
+    return data
 
 
 class _Segments:

@@ -297,25 +297,20 @@ class _Decoder:
 
 def _layout(table: Table, vtable: bytes, at: int) -> _Layout:
     """Understands a vtable. ``at`` is its byte in the file, for what is said about it."""
-    (inline,) = struct.unpack_from("<H", vtable, 2)
+    inline, *entries = struct.unpack_from(f"<{len(vtable) // 2 - 1}H", vtable, 2)
     if inline < 4:
         raise _Fault(f"its vtable at byte {at} gives it {inline} bytes")
-    entries = struct.unpack_from(f"<{len(vtable) // 2 - 2}H", vtable, 4)
     parts: list[tuple[int, str]] = []  # offset in table, code
-    phases: set[int] = set()
 
     def place(slot: int, code: str) -> int:
         """Index of a slot's value among the parts; -1 if it is absent."""
         offset = entries[slot] if slot < len(entries) else 0
         if offset == 0:
             return -1
-        width = SIZES[code]
         # Not held against the table's stated size: FlatBuffers' Python builder (seen: 25.2.10)
         # lets tables of different sizes share a vtable, and other languages' verifiers accept it.
-        if offset < 4 or offset % min(width, 4):
+        if offset < 4 or offset % min(SIZES[code], 4):
             raise _Fault(f"its vtable at byte {at} puts slot {slot} at {offset}")
-        if width == 8:
-            phases.add(-offset & 7)
         parts.append((offset, code))
         return len(parts) - 1
 
@@ -334,10 +329,8 @@ def _layout(table: Table, vtable: bytes, at: int) -> _Layout:
                     scalars.append((index, target))
             elif index >= 0:
                 enums.append((index, target, field.enum, field.name))
-            elif field.default in field.enum:
-                defaults[target] = field.enum[field.default]
             else:
-                raise _at(field.name, f"{field.default} is no value of the enum")
+                defaults[target] = _enum_default(field)
         elif field.kind == UNION:
             kind, index = place(field.slot - 1, "B"), place(field.slot, "I")
             if kind >= 0:
@@ -349,13 +342,11 @@ def _layout(table: Table, vtable: bytes, at: int) -> _Layout:
             index = place(field.slot, "I")
             if index >= 0:
                 children.append((index, target, field, parts[index][0]))
-    if len(phases) > 1:
-        raise _Fault(f"its vtable at byte {at} cannot be aligned")
+    phase = _phase(parts, at)
     unpack, rank = _unpacker(parts)
-    rank.append(-1)  # What is absent stays so.
     return _Layout(
         max([inline, *(offset + SIZES[code] for offset, code in parts)]),
-        phases.pop() if phases else -1,
+        phase,
         unpack,
         [(rank[entry[0]], entry[1]) for entry in scalars],
         [(rank[entry[0]], *entry[1:]) for entry in enums],
@@ -366,19 +357,37 @@ def _layout(table: Table, vtable: bytes, at: int) -> _Layout:
     )
 
 
+def _phase(parts: list[tuple[int, str]], at: int) -> int:
+    """What a table's position must be modulo 8; -1 if no part asks for it."""
+    phases = {-offset & 7 for offset, code in parts if SIZES[code] == 8}
+    if len(phases) > 1:
+        raise _Fault(f"its vtable at byte {at} cannot be aligned")
+    return phases.pop() if phases else -1
+
+
+def _enum_default(field: Field) -> Any:
+    assert field.enum is not None
+    if field.default not in field.enum:
+        raise _at(field.name, f"{field.default} is no value of the enum")
+    return field.enum[field.default]
+
+
 def _unpacker(
     parts: list[tuple[int, str]],
 ) -> tuple[Callable[[memoryview, int], tuple[Any, ...]], list[int]]:
-    """One call that reads all the parts of a table, and where among its results each part is."""
+    """One call that reads all the parts of a table, and where among its results each part is.
+
+    The last place, -1, is that of a part that is absent, whose index is -1.
+    """
     order = sorted(range(len(parts)), key=lambda index: parts[index][0])
     layout, end = "<", 0
     for index in order:
         offset, code = parts[index]
         if offset < end:  # Fields over one another: odd, but every reader makes sense of it.
-            return _one_by_one(parts), list(range(len(parts)))
+            return _one_by_one(parts), [*range(len(parts)), -1]
         layout += f"{offset - end}x{code}"
         end = offset + SIZES[code]
-    rank = [0] * len(parts)
+    rank = [-1] * (len(parts) + 1)
     for at, index in enumerate(order):
         rank[index] = at
     return struct.Struct(layout).unpack_from, rank

@@ -283,15 +283,6 @@ def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write])
         _keep(plans, types, plan)
         return plan
 
-    def make_layout(plan: _Plan, given: tuple[bool, ...]) -> Any:
-        layout, bases = _layout(scalar_fields, given, [child.field for child in plan.children])
-        children = [
-            (child.place, child.write, base)
-            for child, base in zip(plan.children, bases, strict=True)
-        ]
-        made = plan.layouts[given] = layout, children
-        return made
-
     def write(file: File, value: Any) -> int:
         if value.__class__ is not cls:
             raise _unexpected(value)
@@ -305,7 +296,7 @@ def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write])
         given = tuple(map(ne, scalars, defaults))
         if choices:
             scalars = (*choices, *scalars)
-        layout, children = layouts.get(given) or make_layout(plan, given)
+        layout, children = layouts.get(given) or _new_layout(scalar_fields, plan, given)
         distances = []
         for index, write_child, base in children:
             distances.append(base + write_child(file, values[index]))
@@ -321,6 +312,18 @@ def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write])
         return place
 
     return write
+
+
+def _new_layout(
+    scalar_fields: list[Field], plan: _Plan, given: tuple[bool, ...]
+) -> tuple[Layout, list[tuple[int, Write, int]]]:
+    """Makes and keeps a plan's layout for the scalars that are ``given``."""
+    layout, bases = _layout(scalar_fields, given, [child.field for child in plan.children])
+    children = [
+        (child.place, child.write, base) for child, base in zip(plan.children, bases, strict=True)
+    ]
+    plan.layouts[given] = layout, children
+    return layout, children
 
 
 def _child_writer(field: Field, kind: type, writers: list[Write]) -> Write:

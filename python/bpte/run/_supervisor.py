@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Stands between a caller and what it starts, and ends that when the caller is gone.
+"""Starts a command for a caller, and ends the command when the caller is gone.
 
-Run as a script of its own by `bpte.run.process`; it imports nothing of bpte, to start quickly. The
-caller may be killed in ways that leave it no time to clean up. Then the pipe that is this process's
-standard input comes to its end, whichever thread had opened it, and whatever killed the caller.
+`bpte.run.process` runs this file as a script. It imports nothing of bpte, so that it starts
+quickly. The caller may be killed in ways that leave it no time to clean up. Then the pipe that is
+this process's standard input ends, whichever thread had opened it and whatever killed the caller.
 
     python -I -S _supervisor.py REPORT GRACE REMOVE COMMAND...
 
@@ -23,15 +23,15 @@ import time
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-#: How often it is looked whether the caller lives, which a process that inherited the other end of
-#: the pipe could otherwise hide.
+#: How often this process checks that the caller lives. A process that inherited the other end of
+#: the pipe could keep the pipe open after the caller died.
 _LOOK_SECONDS = 1.0
-#: How long killed processes may take to be gone: one in the middle of a disk access takes its time.
+#: How long killed processes may take to end. One that is in the middle of a disk access is slow.
 _KILL_SECONDS = 10.0
 
 
 def _prctl(option: int, value: int) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # not Linux: then without
+    with contextlib.suppress(OSError, AttributeError):  # not Linux, which alone has this
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
@@ -53,14 +53,14 @@ def _become_command(command: list[str], parent: int, failed: int) -> None:
 
 
 def _start(command: list[str]) -> tuple[int, str]:
-    """The process's id, and why it could not be started: an error number, or nothing."""
+    """Returns the process's id and, if it could not be started, the error number as text."""
     reading, writing = os.pipe()  # closed on exec
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         _become_command(command, parent, writing)
     with contextlib.suppress(OSError):
-        os.setpgid(pid, pid)  # whoever of the two is first
+        os.setpgid(pid, pid)  # parent and child both do this; the first one succeeds
     os.close(writing)
     failure = os.read(reading, 16).decode()
     os.close(reading)
@@ -76,7 +76,7 @@ def _ended(pid: int) -> int | None:
 
 
 def _watch(pid: int, report: int) -> bool:
-    """Until the caller is gone, or has said that it wants no more; gives whether it lives."""
+    """Waits until the caller is gone or wants no more. Returns whether the caller lives."""
     caller = os.getppid()
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -86,7 +86,7 @@ def _watch(pid: int, report: int) -> bool:
     while True:
         if running and (status := _ended(pid)) is not None:
             running = False
-            with contextlib.suppress(OSError):  # nobody reads it any more
+            with contextlib.suppress(OSError):  # the caller is gone
                 os.write(report, f"ended {status}\n".encode())
         if 0 in select.select([0, woken], [], [], _LOOK_SECONDS)[0]:
             return bool(os.read(0, 1))
@@ -135,16 +135,16 @@ def _end_all(pid: int, grace: float) -> None:
 
 def main() -> None:
     report, grace, remove, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3], sys.argv[4:]
-    # What was handed over (the report, locks) is this process's, and not the command's.
+    # The command must not inherit the report and the locks.
     for descriptor in map(int, os.listdir("/dev/fd")):  # noqa: PTH208
         if descriptor > 2:
             with contextlib.suppress(OSError):  # the one that listed the folder
                 os.set_inheritable(descriptor, False)
     for name in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)  # the pipe says when it is time
+        signal.signal(name, signal.SIG_IGN)  # the pipe says when to stop
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     pid, failure = _start(command)
-    # Else the caller would never see the end of the command's output.
+    # If this process kept them, the caller would never see the end of the command's output.
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)

@@ -133,7 +133,7 @@ class _Table:
         return value
 
     def count(self, key: str) -> int:
-        """A number that is there, and not negative."""
+        """A required number that is not negative."""
         value: int = self._get(key, int, "an integer", _REQUIRED)
         if value < 0:
             raise BoardError(f"{self._path}: {self._at}{key} is negative: {value}")
@@ -180,7 +180,7 @@ _REQUIRED = object()
 
 
 def _check_placeholders(path: Path, words: tuple[str, ...], known: set[str]) -> None:
-    """Nothing but names in braces: str.format would do much more than is wanted here."""
+    """Checks that braces hold names only. str.format itself would allow much more."""
     for word in words:
         if word in _WORDS:
             continue
@@ -248,7 +248,7 @@ def _peripherals(path: Path, table: _Table | None, required: bool) -> dict[str, 
         assert table is not None
         found[name] = table.count(name)
         if not _KEY.match(name) or found[name] >= _ADDRESSES:
-            raise BoardError(f"{path}: peripherals.{name} is no name of a 32-bit number")
+            raise BoardError(f"{path}: peripherals.{name} is not a name of a 32-bit number")
     if missing := [name for name in _PERIPHERALS if required and name not in found]:
         raise BoardError(f"{path}: peripherals.{missing[0]} is missing")
     return found
@@ -324,7 +324,7 @@ def find_board(name: str) -> Board:
     if "/" in name or name in (".", ".."):
         return load_board(Path(name).resolve())
     if not _NAME.match(name):
-        raise BoardError(f"{name!r} is no board's name")
+        raise BoardError(f"{name!r} is not a board's name")
     root = source_root()
     if root is None:
         raise BoardError("no boards: this installation of bpte carries no sources of the firmware")

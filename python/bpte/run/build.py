@@ -23,7 +23,7 @@ from bpte.text import printable_lines
 _JOBS = "2"
 #: The CMake project of a firmware, in the sources.
 FIRMWARE = Path("runtime/bpte/platform/cortex_m")
-#: What our CMakeLists.txt ask for, and what the executorch Python package does.
+#: What our CMakeLists.txt require, and what the executorch Python package requires.
 _CMAKE_NEEDED = (3, 25)
 _CMAKE_NEEDED_BY_EXECUTORCH = (3, 28)
 #: How long a build tool has to remove half-written files before it is killed.
@@ -35,7 +35,7 @@ Note = Callable[[str], None]
 
 
 class BuildError(Exception):
-    """The program for a board could not be had; the message says what to do."""
+    """The program for a board is not available; the message says what to do."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable_lines(message))
@@ -49,7 +49,7 @@ def program(
 ) -> Path:
     """The program for this board and engine, built when none is named or installed.
 
-    `on_note` is told, in a line for people, that something is being built, as that takes its time.
+    `on_note` gets a line for people when something is being built, because that takes time.
     Raises BuildError.
     """
     variable = board.build.environment
@@ -90,10 +90,10 @@ def interpreter() -> str:
 
 
 def cmake(needed: tuple[int, int] = _CMAKE_NEEDED) -> str:
-    """CMake, in a version that a build can do with. Raises BuildError."""
+    """The path of a CMake that is new enough. Raises BuildError."""
     beside = Path(sys.executable).parent / "cmake"  # the PyPI package, in a virtual environment
     found = str(beside) if beside.is_file() else shutil.which("cmake")
-    # One version in the advice: the one with which every build goes.
+    # The advice names the one version that is enough for every build.
     advice = "`pip install 'cmake>={}.{}'`".format(*_CMAKE_NEEDED_BY_EXECUTORCH)
     if found is None:
         raise BuildError(f"cmake is missing; {advice}")
@@ -105,7 +105,7 @@ def cmake(needed: tuple[int, int] = _CMAKE_NEEDED) -> str:
         raise BuildError(f"{found} does not work: {error}; {advice}") from None
     version = re.search(r"version (\d+)\.(\d+)", said)
     if version is None:
-        raise BuildError(f"{found} does not tell its version; {advice}")
+        raise BuildError(f"{found} does not report its version; {advice}")
     if (int(version[1]), int(version[2])) < needed:
         raise BuildError(
             f"{found} is version {version[1]}.{version[2]}, and {needed[0]}.{needed[1]} is needed; "
@@ -116,7 +116,7 @@ def cmake(needed: tuple[int, int] = _CMAKE_NEEDED) -> str:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """One build of a folder at a time, whoever else is at work. Gives the lock, a descriptor."""
+    """Lets one process build a folder at a time. Yields the lock, a descriptor."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

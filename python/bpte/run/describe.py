@@ -61,7 +61,7 @@ def nothing_finite(output: Output) -> bool:
 
 
 def largest_error(output: Output) -> str:
-    """max_abs, but for an output that has none worth the name: ``"nan"``, ``"inf"``."""
+    """max_abs; ``"nan"`` or ``"inf"`` for an output whose error cannot be measured."""
     if nothing_finite(output) and output.mismatches != 0:
         actual = output.first.actual if output.first is not None else math.nan
         return "nan" if math.isnan(actual) else "inf"
@@ -69,7 +69,7 @@ def largest_error(output: Output) -> str:
 
 
 def uses_default_tolerance(output: Output) -> bool:
-    """Whether rtol and atol are those that hold where nobody states others."""
+    """Whether rtol and atol are the defaults of the output's type."""
     scalar_type = element_type(output)
     return scalar_type is not None and (output.rtol, output.atol) == default_bounds(scalar_type)
 
@@ -131,9 +131,11 @@ def failed_outputs(case: Case) -> list[str]:
     ]
 
 
+def named_error(name: str, message: str) -> str:
+    """An error's name and message. The message of a broken rule begins with its name already."""
+    return printable(message if message.startswith(name) else f"{name}: {message}")
+
+
 def error(case: Case) -> str:
     """Why a case did not run."""
-    name, message = case.error or "?", case.message or ""
-    # The message of a broken rule begins with the rule's name already.
-    text = message if message.startswith(name) else f"{name}: {message}"
-    return printable(text)
+    return named_error(case.error or "?", case.message or "")

@@ -4,7 +4,7 @@
 runtime/bpte/core/compare.h says what each number means. Everything here follows from that alone: a
 record of a real comparison, whatever its data, never contradicts itself. A record that does comes
 from a target that overwrote its memory, from a forged log or from a broken runner, and nothing that
-it says is to be relied on.
+it says can be relied on.
 
 Symbols: N elements, M of them outside the tolerance, F pairs with two finite numbers. Errors are
 |actual - expected| over the F pairs, relative ones over those with expected != 0.
@@ -103,7 +103,7 @@ def is_finite_pair(pair: tuple[Number, Number]) -> bool:
 
 
 def is_outside(pair: tuple[Number, Number], rtol: float, atol: float) -> bool | None:
-    """Whether a pair without a NaN lies outside a tolerance; None when that hangs on how the
+    """Whether a pair without a NaN lies outside a tolerance; None when that depends on how the
     target rounded. The pair is one of integers or one of floats."""
     expected, actual = pair
     if expected == actual:
@@ -170,7 +170,7 @@ def _plain(value: float | None) -> str:
 
 
 def _impossible_values(o: Output) -> Iterator[str]:
-    """What no data can give."""
+    """Numbers that no data can produce."""
     for name in ("max_abs", "mean_abs", "max_rel", "mean_rel", "rtol", "atol"):
         value = getattr(o, name)
         if value is not None and not value >= 0:
@@ -188,13 +188,13 @@ def _impossible_values(o: Output) -> Iterator[str]:
 
 
 def _reason(o: Output) -> Iterator[str]:
-    """The reason against the verdict and against what came in place of what was expected."""
+    """The reason against the verdict, and against the actual kind, dtype and shape."""
     if o.reason is not None and o.reason not in REASONS:
         yield f"there is no reason {o.reason[:40]!r}"
     if o.verdict is Verdict.PASS and o.reason is not None:
         yield f"it passed, but failed for the reason {o.reason}"
     if o.verdict is Verdict.FAIL and o.reason is None:
-        yield "it failed, but for no reason"
+        yield "it failed, but states no reason"
     if o.verdict is Verdict.NOT_COMPARED and o.reason not in (None, *UNCOMPARED):
         yield f"it was not compared, but failed for the reason {o.reason}"
     if o.reason in UNCOMPARED:
@@ -259,7 +259,8 @@ def _first(o: Output) -> Iterator[str]:
     for name in ("expected", "actual"):
         value = getattr(o.first, name)
         if element(value, scalar_type) is None:
-            yield f"the first mismatch's {name} value, {value!r}, is no {scalar_type.name.lower()}"
+            wanted = scalar_type.name.lower()
+            yield f"the first mismatch's {name} value, {value!r}, is not a {wanted}"
             return
     pair = first_pair(o)
     assert pair is not None  # both are elements
@@ -336,8 +337,8 @@ def _range(o: Output) -> Iterator[str]:
 
 
 def _outside(o: Output) -> Iterator[str]:
-    """The number of elements outside against the errors: those that lie outside are finite pairs
-    but for `nonfinite` of them, and each has an error above atol."""
+    """The number of elements outside against the errors. At most `nonfinite` of those outside are
+    not finite pairs, and each finite one has an error above atol."""
     count = _finite(o)
     if count is None or not o.mismatches or o.nonfinite is None or o.max_abs is None:
         return

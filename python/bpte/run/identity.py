@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whether what a target reports is about the bundle and the request at hand: the one place for it.
+"""Checks that what a target reports is about this bundle and this request.
 
 A target may run a bundle that was linked in, or one that was left in its memory, another selection
 of cases, or nothing at all while an earlier run's output still arrives. `begin` says what is run
@@ -23,8 +23,9 @@ from bpte.format.rules import BundleError
 from bpte.run.outcome import Verdict
 from bpte.run.protocol import Transcript
 from bpte.run.records import Begin, Case
+from bpte.run.selection import Selection
 
-#: Of differences, as many are named.
+#: How many differences a message names.
 _NAMED = 4
 
 
@@ -60,13 +61,14 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Instead of a fingerprint: why the file is no bundle."""
+    """Takes the place of a fingerprint; says why the file is not a bundle."""
 
     reason: str
 
 
 def fingerprint(path: Path) -> Fingerprint | Unreadable:
-    """Of the bundle in this file. Reads its metadata; of a BP08, which states no checksums, all."""
+    """The fingerprint of a bundle file. Reads its metadata; a BP08 file, which states no checksums,
+    is read whole."""
     try:
         with open_bundle(path) as bundle:
             return _fingerprint(bundle)
@@ -108,25 +110,20 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the target was asked for. None: everything, and the bundle's tolerances.
+class Asked(Selection):
+    """What the target was asked for: a selection and tolerances. None: the bundle's tolerance.
 
     `nonce` is None for a recorded run, which was not asked by us. With `trust_target` neither a
     missing nonce nor checksums that the target does not check are held against it.
     """
 
-    method: str | None = None
-    case: int | None = None
     rtol: float | None = None
     atol: float | None = None
     nonce: str | None = None
     trust_target: bool = False
 
-    def selects(self, method: str, case: int) -> bool:
-        return self.method in (None, method) and self.case in (None, case)
-
     def count(self, bundle: Fingerprint) -> int:
-        """How many cases of this bundle."""
+        """How many cases of this bundle were asked for."""
         return sum(
             self.selects(suite.method, case)
             for suite in bundle.suites
@@ -137,7 +134,7 @@ class Asked:
 @dataclass(frozen=True)
 class Finding:
     """`difference`: in words, what shows that something else was run, or None. `notes`: what could
-    not be told, and was let pass."""
+    not be verified, and was accepted."""
 
     difference: str | None = None
     notes: tuple[str, ...] = ()
@@ -234,7 +231,7 @@ def _of_the_bundle(begin: Begin, bundle: Fingerprint, asked: Asked) -> Iterator[
 def _of_the_cases(
     transcript: Transcript, begin: Begin, bundle: Fingerprint, asked: Asked
 ) -> Iterator[str]:
-    # What protocol 1 does not say: whether a part was asked for.
+    # Protocol 1 does not say whether a part was asked for.
     if begin.protocol > 1 and begin.cases != (wanted := asked.count(bundle)):
         yield f"cases {begin.cases}, but the file has {wanted} of what was asked for"
     if begin.protocol == 1 and begin.cases > bundle.cases:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a run and its cases can end, and what follows from what: the one place for it.
+"""How a run and its cases can end, and which outcome follows from which verdicts.
 
-The command line, the pytest plugin, JUnit and JSON reports all ask here. What is decided here
-needs no record and no process, so that the start of the command line can import it.
+The command line, the pytest plugin, JUnit and JSON reports all use these rules. They need no record
+and no process, so that the command line can import them quickly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Outcome(IntEnum):
     USAGE = 2
     MALFORMED = 3
     INFRASTRUCTURE = 4
-    #: A mistake of bpte's own, which is no verdict; sysexits.h calls it EX_SOFTWARE.
+    #: A mistake in bpte itself, which is not a verdict; sysexits.h calls it EX_SOFTWARE.
     INTERNAL = 70
 
 
@@ -96,7 +96,7 @@ def run_outcome(cases: Iterable[Verdict], stopped: Outcome | None = None) -> Out
 
 
 class Counted(str, Enum):
-    """What a case counts for in the end. Only PASSED and SKIPPED are not red."""
+    """What a case counts for in every report. PASSED and SKIPPED are green, the others red."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -108,17 +108,17 @@ def counted(verdict: Verdict | None, state: State, stopped: bool, judged: bool) 
     """What a case counts for, given its own verdict and how the whole run ended.
 
     `verdict` is None for a case that did not arrive, `stopped` says whether the runner wrote an
-    `error` record, `judged` whether any case passed or failed. A failure is one in any run. A pass,
-    or a case without expected outputs, counts only in a run that went to its end: a target that
-    faults, hangs, dies or contradicts itself afterwards may have done so because of this case, and
-    then nothing that it said before is to be relied on.
+    `error` record, `judged` whether any case passed or failed. A failure counts in any run. A pass,
+    or a case without expected outputs, counts only in a run that reached its end. A target that
+    faults, hangs, dies or contradicts itself later may have done so because of this case; then
+    nothing that it said before can be relied on.
     """
     if verdict is Verdict.FAIL:
         return Counted.FAILED
     if verdict is None or verdict is Verdict.ERROR:
         return Counted.ERROR
     whole = state in (State.PASSED, State.MISMATCH) or (
-        # Another case could not be run, which is red by itself.
+        # Another case could not be run; that case is red.
         state is State.NOT_RUN and judged and not stopped
     )
     if not whole:

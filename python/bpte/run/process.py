@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Starts a process, passes on its output as it comes, and ends it, in time and with its children.
+"""Starts a process, passes on its output as it comes, and ends it in time, with its children.
 
-Between the two stands a supervisor (`_supervisor.py`): when this process is killed, by whatever
-signal, it ends what was started and removes what was made for it. What the output means is the
-caller's business.
+A supervisor (`_supervisor.py`) runs between this process and the one that it starts. When a signal
+kills this process, the supervisor ends what was started and removes its folder. The caller decides
+what the output means.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import IO
 
 _SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 _CHUNK = 65536
-#: A wait is made of shorter ones, as no system call takes any number of seconds.
+#: A long wait is a series of shorter ones, because system calls limit how long they wait.
 _LONGEST_WAIT = 3600.0
 
 
@@ -44,7 +44,7 @@ def no_limit() -> Limit:
 
 @dataclass(frozen=True)
 class Possessions:
-    """What belongs to a process that is started, and is dealt with when its caller was killed.
+    """What a started process holds, and what the supervisor does when the caller was killed.
 
     `locks` are descriptors that stay open until the last process has ended, `remove` is a folder
     that the supervisor then removes (a caller that lives removes it itself), `grace` how many
@@ -107,9 +107,9 @@ def _supervised(
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:
-    """Has the supervisor end all that is left, and waits for it."""
+    """Asks the supervisor to end all that is left, and waits for it."""
     assert process.stdin is not None
-    with contextlib.suppress(OSError):  # it was killed
+    with contextlib.suppress(OSError):  # the supervisor was killed
         process.stdin.write(b".")
         process.stdin.flush()
     with contextlib.suppress(OSError):
@@ -121,7 +121,7 @@ def _finish(process: subprocess.Popen[bytes]) -> None:
 
 
 class _Report:
-    """What the supervisor says: a line when the command was started, and one when it ended."""
+    """The supervisor's report: a line when the command was started, and one when it ended."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -152,7 +152,7 @@ class _Report:
         return number
 
     def status(self, limit: Limit) -> int | None:
-        """Its exit status; None when there is none in time."""
+        """The exit status; None when the process has not ended in time."""
         line = self._line(limit)
         return line[1] if line else None
 

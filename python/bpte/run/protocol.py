@@ -49,15 +49,15 @@ __all__ = [
 ]
 
 PREFIX = b"#bpte "
-#: Where a record begins that something stands before on its line. Within a record it cannot occur:
-#: a quotation mark in a text is escaped.
+#: Where a record begins on a line that has other text before it. It cannot occur within a record,
+#: because a quotation mark in a text is escaped.
 MARK = b'#bpte {"'
 
-#: A line longer than this is no record of ours: memory stays bounded whatever a target sends.
+#: A longer line is not a record. This bounds the memory, whatever a target sends.
 MAX_LINE = 1 << 20
-#: Lines that are no records are kept for diagnosis, the last of them only.
+#: How many of the last lines that are not records are kept for diagnosis.
 KEPT_LINES = 200
-#: Of such a line.
+#: How many bytes of such a line are kept.
 KEPT_LINE_LENGTH = 2000
 
 
@@ -65,12 +65,12 @@ KEPT_LINE_LENGTH = 2000
 class Transcript:
     """What a target said. `complete` means: every announced record arrived intact."""
 
-    begin: Begin | None
-    cases: tuple[Case, ...]
-    error: RunError | None
-    end: End | None
-    violation: str | None
-    other_lines: tuple[str, ...]
+    begin: Begin | None = None
+    cases: tuple[Case, ...] = ()
+    error: RunError | None = None
+    end: End | None = None
+    violation: str | None = None
+    other_lines: tuple[str, ...] = ()
     #: The violation is that a record contradicts itself.
     contradictory: bool = False
     #: In a recorded output: the runs begun before this one.
@@ -121,8 +121,8 @@ class Parser:
         self._contradictory = False
 
     def feed(self, data: bytes) -> list[Record]:
-        """The records that `data` completes. What follows a violation is not read any more, but for
-        the next run of a recorded output."""
+        """Returns the records that `data` completes. Nothing after a violation is read, until the
+        next run of a recorded output begins."""
         records: list[Record] = []
         *lines, rest = data.split(b"\n")
         for line in lines:
@@ -234,7 +234,7 @@ class Parser:
         self._crc = zlib.crc32(b"\n", zlib.crc32(body, self._crc))
 
     def _start_again(self) -> None:
-        """A run begins: what was recorded before it is another's."""
+        """A run begins; what was recorded before it belongs to another run."""
         if self._begin is not None:
             self._earlier_runs += 1
         if self._begin is not None or self._violation is not None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The records of the result protocol, each read from its JSON text by the table of its keys.
 
-What arrives is trusted in nothing: every member's type is checked, and a record that breaks the
-protocol is a ProtocolError that says which rule. Which records may follow which is
-`bpte.run.protocol`'s.
+Nothing that arrives is trusted: every member's type is checked, and a record that breaks the
+protocol raises a ProtocolError that says which rule. `bpte.run.protocol` checks the order of
+records.
 """
 
 from __future__ import annotations
@@ -240,7 +240,7 @@ def _read(value: object, key: Key) -> Any:
 
 
 def _members(members: dict[str, Any], of: str) -> dict[str, Any]:
-    """What the table knows of an object's members; null is as good as absent."""
+    """Those members of an object that the table has; null means absent."""
     result = {}
     for name, key in KEYS[of].items():
         value = members.get(name)
@@ -268,7 +268,7 @@ def _begin(members: dict[str, Any]) -> Begin:
 
 def _output(members: object) -> Output:
     if not isinstance(members, dict):
-        raise ProtocolError("outputs: an element is no object")
+        raise ProtocolError("outputs: an element is not an object")
     return Output(**_members(members, "output"))
 
 
@@ -315,7 +315,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constants(name: str) -> float:
-    raise ProtocolError(f"{name} is no JSON")
+    raise ProtocolError(f"{name} is not JSON")
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -324,14 +324,14 @@ def _object(text: str) -> dict[str, Any]:
     except ProtocolError:
         raise
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"no JSON: {error}") from None
+        raise ProtocolError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise ProtocolError("no JSON object")
+        raise ProtocolError("not a JSON object")
     return value
 
 
 def parse_record(text: str) -> Record:
-    """One record from its JSON text. Raises ProtocolError, and nothing else, when it is none."""
+    """One record from its JSON text. Raises ProtocolError, and nothing else, when it is not one."""
     if not text.isascii():
         raise ProtocolError("a byte that is not ASCII")
     members = _object(text)

@@ -120,7 +120,7 @@ def _is_inside(
     # with |expected|, the worst case is where the two meet.
     meet = largest / relative
     if not (output.mismatches == 0 and output.atol is not None and output.atol <= atol):
-        return False  # of an element whose expected value is 0 there is no relative error
+        return False  # an element whose expected value is 0 has no relative error
     return largest * (1 + SLACK) <= atol + rtol * meet
 
 
@@ -151,8 +151,8 @@ def _broken_floor(output: Output) -> str | None:
 
 
 def _floors_are_known(output: Output) -> bool:
-    """Whether the record tells if the floors hold. What failed before they were looked at says
-    nothing of them in a record of protocol 1, which does not state them."""
+    """Whether the record shows that the floors hold. An output that failed before they were checked
+    says nothing of them in a record of protocol 1, which does not state them."""
     return output.reason != "elements" or output.max_outlier_share is not None
 
 
@@ -248,5 +248,5 @@ def _undecided(case: Case, rtol: float | None, atol: float | None) -> Case:
     stated = ", ".join(
         f"{name} {value:g}" for name, value in (("rtol", rtol), ("atol", atol)) if value is not None
     )
-    message = f"the evidence does not tell whether it passes with {stated}; run it again"
+    message = f"the evidence does not show whether it passes with {stated}; run it again"
     return replace(case, verdict=Verdict.ERROR, error=NOT_DECIDED, message=message)

@@ -12,7 +12,7 @@ from typing import Any
 
 from bpte.run import describe
 from bpte.run.describe import describe_output
-from bpte.run.launcher import Run
+from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict
 from bpte.run.protocol import Case, FirstMismatch, Output
 from bpte.run.results import Results
@@ -22,13 +22,13 @@ from bpte.text import printable, printable_lines
 __all__ = ["as_dict", "as_json", "as_junit", "describe_output", "table"]
 
 _COLOURS = {"pass": "32", "fail": "31", "error": "31", "unjudged": "33"}
-#: Of more cases than this, the worst are shown.
+#: When there are more cases than this, only the worst are shown.
 SHOWN_CASES = 40
-#: Outputs that failed and cases that did not run, in words.
+#: How many failed outputs, and cases that did not run, are described.
 SHOWN_FAILURES = 20
 _LONGEST_NAME = 40  # in front of a failure
 MEMORY_PREFIX = "bpte-memory: "
-#: Columns, where the terminal does not say.
+#: The columns of a terminal that does not report them.
 WIDTH = 80
 
 
@@ -117,7 +117,7 @@ def _failures(cases: Sequence[Case], width: int) -> list[str]:
 
 
 def _defaults(cases: Sequence[Case], width: int) -> list[str]:
-    """What to do about a mismatch at a tolerance that nobody chose."""
+    """What to do about a mismatch at a default tolerance."""
     names = {
         output.dtype or output.kind
         for case in cases
@@ -259,8 +259,8 @@ _TAGS = {Counted.FAILED: "failure", Counted.ERROR: "error", Counted.SKIPPED: "sk
 
 
 def as_junit(run: Run) -> bytes:
-    """One testcase for each case that arrived, and one for the run when it ended otherwise than by
-    verdicts. A time is in seconds; cycles are a property."""
+    """One testcase for each case that arrived, and one for the run when it did not end by the
+    verdicts of its cases. A time is in seconds; cycles are a property."""
     results = Results(run)
     begin = run.transcript.begin
     suite = ElementTree.Element("testsuite", name=printable(f"{run.bundle.name} on {run.board}"))

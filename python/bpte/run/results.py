@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What each case of a run counts for, and why: what every report is made from.
+"""What each case of a run counts for, and why. Every report is made from this.
 
-The rule itself is `bpte.run.outcome.counted`; here it is applied to a run, with the words for it.
+`bpte.run.outcome.counted` is the rule; this module applies it to a run and adds the words.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bpte.run import describe
-from bpte.run.launcher import Run
+from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict, counted
 from bpte.run.protocol import Case
 from bpte.text import printable
@@ -51,14 +51,14 @@ class Results:
 
     @property
     def ended_otherwise(self) -> bool:
-        """Whether the run ended otherwise than by the verdicts of its cases. A report that lists
+        """Whether something other than the verdicts of its cases ended the run. A report that lists
         cases then lists the run as well, as an error."""
         judged = self.run.state in (State.PASSED, State.MISMATCH)
         return not judged or self.run.transcript.error is not None
 
     @property
     def passed_in_vain(self) -> bool:
-        """Whether a case passed that does not count, as the run ended badly."""
+        """Whether a case passed but does not count, because the run ended badly."""
         return any(
             result.counted is Counted.ERROR and result.case and result.case.verdict is Verdict.PASS
             for result in self.arrived

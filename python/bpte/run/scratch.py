@@ -18,7 +18,7 @@ from pathlib import Path
 
 _PREFIX = "bpte-run-"
 _NAME = re.compile(_PREFIX + r"[0-9a-f]{16}")
-#: A file in each of them: a folder without it that is not empty was made by somebody else.
+#: A file in each of them. A folder that is not empty and lacks it is not bpte's.
 _MARK = ".bpte-scratch"
 
 
@@ -54,9 +54,9 @@ def _create(place: Path) -> Scratch:
             try:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                pass  # somebody who cleans up was faster, and removes it
+                pass  # another run is cleaning up, and removes it
             except OSError:
-                return Scratch(path, folder)  # a file system without locks: then without
+                return Scratch(path, folder)  # the file system has no locks
             if _is(folder, path):
                 return Scratch(path, folder)
             os.close(folder)
@@ -90,7 +90,7 @@ def _remove_litter(place: Path) -> None:
                 if _is_marked(path):
                     shutil.rmtree(path, ignore_errors=True)
                 else:
-                    path.rmdir()  # fails where it is not empty: it is somebody else's
+                    path.rmdir()  # fails if it is not empty: then it is not bpte's
             finally:
                 os.close(folder)
 

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Judges recorded output: a log in place of a run, or a run under another tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from bpte.run import identity
+from bpte.run.judge import Ended, Judgement, Run, hold_against, judge, judge_complete
+from bpte.run.outcome import State, run_outcome
+from bpte.run.protocol import Parser, Transcript
+from bpte.run.rejudge import rejudge
+from bpte.run.request import Refused, Request, with_index
+
+#: How a run ends when its records alone decide it.
+_DECIDED_BY_RECORDS = (State.PASSED, State.MISMATCH, State.NOT_RUN, State.MALFORMED)
+
+
+def judge_again(result: Run, rtol: float | None, atol: float | None) -> Run:
+    """A complete run under another tolerance, from its evidence alone (`bpte.run.rejudge`).
+
+    Where the evidence does not decide, no case passes, and the message says so.
+    """
+    transcript = result.transcript
+    if not transcript.complete or result.state not in _DECIDED_BY_RECORDS:
+        return result
+    judged = rejudge(transcript.cases, rtol, atol)
+    transcript = replace(transcript, cases=judged.cases)
+    stopped = transcript.error.outcome if transcript.error is not None else None
+    outcome = run_outcome((case.verdict for case in judged.cases), stopped)
+    state, message, _ = judge_complete(transcript, outcome)
+    if judged.undecided:
+        message += f"; {len(judged.undecided)} could not be judged again from the evidence alone"
+    text = Judgement(state, message, result.notes).text
+    return replace(result, state=state, message=text, transcript=transcript)
+
+
+def judge_log(path: Path, pieces: Iterable[bytes], request: Request | None = None) -> Run:
+    """A recorded output, in pieces of any size, in place of a run.
+
+    The last run that was begun in it counts. It is held against the bundle and the selection of
+    `request`, if there is one; a tolerance that the request gives is for judging again
+    (`judge_again`).
+    """
+    parser = Parser(recorded=True)
+    for piece in pieces:
+        parser.feed(piece)
+    transcript = parser.finish()
+    subject = request.bundle if request is not None else path
+    target = transcript.begin.target if transcript.begin is not None else ""
+    judgement = judge(Ended(path.name, transcript), exit_status_means=False, timeout=0.0)
+    if transcript.complete:
+        try:
+            judgement = _held_against_request(judgement, transcript, request)
+        except Refused as refused:
+            return Run(refused.state, str(refused), subject, target, "log")
+    if transcript.earlier_runs:
+        note = f"the last of {transcript.earlier_runs + 1} runs in this log"
+        judgement = judgement._replace(notes=(*judgement.notes, note))
+    return Run(
+        judgement.state,
+        judgement.text,
+        subject,
+        target,
+        "log",
+        transcript=transcript,
+        notes=judgement.notes,
+    )
+
+
+def _held_against_request(
+    judgement: Judgement, transcript: Transcript, request: Request | None
+) -> Judgement:
+    """Raises Refused."""
+    begin = transcript.begin
+    assert begin is not None  # the transcript is complete
+    if request is None:
+        if begin.protocol > 1:
+            return judgement
+        return judgement._replace(notes=("protocol 1: it does not say which bundle was run",))
+    request = with_index(request)
+    # A tolerance that is asked for now is judged from the evidence. Only without it must the
+    # target's own tolerance be the bundle's.
+    asked = replace(
+        request.asked(nonce=None),
+        rtol=begin.rtol if request.rtol is not None else None,
+        atol=begin.atol if request.atol is not None else None,
+    )
+    return hold_against(judgement, transcript, identity.fingerprint(request.bundle), asked)

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What to run, and where; and the checks of it that need neither a build nor a process."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bpte.bundle import open_bundle
+from bpte.format.rules import BundleError
+from bpte.run.board import Board, BoardError, find_board
+from bpte.run.identity import Asked
+from bpte.run.outcome import State
+from bpte.run.selection import SelectionError, resolve
+
+#: Arm's semihosting gives a file's length (SYS_FLEN) as a signed 32-bit number.
+_LARGEST_SEMIHOSTING_FILE = 2**31 - 1
+#: Bytes 4 and 5 of a .pte file, whatever its version.
+_PROGRAM_IDENTIFIER = b"ET"
+
+
+class Refused(Exception):
+    """A run that does not begin; `state` says how it ended, the message says why."""
+
+    def __init__(self, state: State, message: str) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run, and where.
+
+    `bundle` is the file; `program` a ready-built runner or firmware (else it is built).
+    `from_file` lets a firmware read the bundle case by case through semihosting instead of finding
+    it in memory; `linked` says that the firmware has it linked in. `trust_target` accepts a target
+    that cannot prove which bundle it ran (docs/result-protocol.md). `case` is the index of a case
+    in each suite, or the name of one case. `rtol` and `atol` replace what the bundle states.
+    `timeout` is in seconds; None: the board's.
+    """
+
+    bundle: Path
+    board: str = "host"
+    simulator: str | None = None
+    program: Path | None = None
+    engine: str | None = None
+    method: str | None = None
+    case: int | str | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    timeout: float | None = None
+    from_file: bool = False
+    linked: bool = False
+    #: Where a firmware finds the bundle in memory; None: where the board's bundles lie.
+    load_address: int | None = None
+    #: What a program's memory plan may take, in bytes; None: the runner's limit.
+    max_planned_memory: int | None = None
+    trust_target: bool = False
+    #: .pte files whose operators alone a firmware is built with.
+    operators_from: tuple[Path, ...] = ()
+
+    def asked(self, nonce: str | None) -> Asked:
+        """What the target is asked for. A case must be an index (`with_index`)."""
+        assert not isinstance(self.case, str)
+        return Asked(self.method, self.case, self.rtol, self.atol, nonce, self.trust_target)
+
+
+def examine(request: Request) -> tuple[Board, Request]:
+    """The board, and the request with its case's index and with the board's values where none were
+    given. Raises Refused."""
+    try:
+        board = find_board(request.board)
+    except BoardError as error:
+        raise Refused(State.USAGE, str(error)) from None
+    _check_file(request.bundle)
+    _check_is_not_a_program(request.bundle)
+    if request.program is not None:
+        if not request.program.is_file():
+            raise Refused(State.USAGE, f"{request.program}: no such file")
+    elif request.engine is not None and request.engine not in board.engines:
+        engines = ", ".join(board.engines)
+        raise Refused(
+            State.USAGE, f"{board.name} has no engine {request.engine!r}; it has: {engines}"
+        )
+    if board.kind == "firmware":
+        _check_firmware_options(board, request)
+    else:
+        _check_no_firmware_options(board, request)
+    request = with_index(request)
+    if request.timeout is None:
+        request = replace(request, timeout=board.timeout)
+    if request.load_address is None:
+        request = replace(request, load_address=board.load_address)
+    if preloads(board, request):
+        _check_preload(board, request)
+    return board, request
+
+
+def preloads(board: Board, request: Request) -> bool:
+    """Whether the bundle is put into the target's memory before the start."""
+    return board.kind == "firmware" and not request.from_file and not request.linked
+
+
+def with_index(request: Request) -> Request:
+    """The request with the index of the case that was asked for by its name. Raises Refused."""
+    if not isinstance(request.case, str):
+        return request
+    try:
+        with open_bundle(request.bundle) as bundle:
+            selection = resolve(bundle, request.method, request.case)
+    except BundleError as error:
+        raise Refused(State.MALFORMED, str(error)) from None
+    except SelectionError as error:
+        raise Refused(State.USAGE, f"{request.bundle}: {error}") from None
+    return replace(request, method=selection.method, case=selection.case)
+
+
+def _check_file(path: Path) -> None:
+    """The path must name a file that can be read. A FIFO would be waited for, for ever."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+        if regular:
+            with path.open("rb"):
+                pass
+    except OSError as error:
+        raise Refused(State.USAGE, f"{path}: {error.strerror}") from None
+    if not regular:
+        raise Refused(State.USAGE, f"{path}: not a regular file")
+
+
+def _check_is_not_a_program(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start[4:6] == _PROGRAM_IDENTIFIER:
+        output = path.with_suffix(".bpte").name
+        raise Refused(
+            State.USAGE,
+            f"{path} is a program without test cases; make a bundle of both first: "
+            f"bpte pack {path} --case in=INPUT.npy out=EXPECTED.npy -o {output}",
+        )
+
+
+# An option that would have no effect on the board is refused, so that nobody relies on it.
+
+
+def _check_firmware_options(board: Board, request: Request) -> None:
+    if request.max_planned_memory is not None:
+        raise Refused(
+            State.USAGE,
+            f"--max-planned-memory: what {board.name}'s programs may plan is the memory "
+            "'arena' of its board.toml",
+        )
+    if request.operators_from and request.program is not None:
+        raise Refused(State.USAGE, "--operators-from: the firmware is built already (--elf)")
+    for path in request.operators_from:
+        _check_file(path)
+    ways = {
+        "--linked": request.linked,
+        "--from-file": request.from_file,
+        "--load-address": request.load_address is not None,
+    }
+    given = [option for option, is_given in ways.items() if is_given]
+    if len(given) > 1:
+        raise Refused(State.USAGE, f"{given[0]} and {given[1]} exclude each other")
+    size = request.bundle.stat().st_size
+    if request.from_file and size > _LARGEST_SEMIHOSTING_FILE:
+        raise Refused(
+            State.USAGE,
+            f"{request.bundle}: {size} bytes; a firmware reads files of at most "
+            f"{_LARGEST_SEMIHOSTING_FILE} through semihosting",
+        )
+
+
+def _check_no_firmware_options(board: Board, request: Request) -> None:
+    for option, given in (
+        ("--load-address", request.load_address is not None),
+        ("--from-file", request.from_file),
+        ("--linked", request.linked),
+        ("--operators-from", request.operators_from),
+    ):
+        if given:
+            raise Refused(
+                State.USAGE, f"{option}: {board.name} runs no firmware, and has no use for it"
+            )
+
+
+def _check_preload(board: Board, request: Request) -> None:
+    if request.load_address is None or board.load_size is None:
+        raise Refused(
+            State.USAGE,
+            f"{board.name} has no memory to preload; use --from-file, or --linked for a firmware "
+            "that has the bundle linked in",
+        )
+    size = request.bundle.stat().st_size
+    if size == 0:
+        # There would be nothing to preload, and the target would read what lay there before.
+        raise Refused(State.MALFORMED, f"{request.bundle}: too_short: the file is empty")
+    if size > board.load_size:
+        raise Refused(
+            State.USAGE,
+            f"{request.bundle}: {size} bytes do not fit the {board.load_size} that {board.name} "
+            f"has at {request.load_address:#x}; use --from-file",
+        )

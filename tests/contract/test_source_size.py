@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The sizes that keep the Python sources readable: lines of a file and of a function."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "python/bpte"
+LONGEST_FILE = 450
+LONGEST_FUNCTION = 60
+
+
+def too_long(name: str, source: str) -> Iterator[str]:
+    lines = len(source.splitlines())
+    if lines > LONGEST_FILE:
+        yield f"{name}: {lines} lines; a module has {LONGEST_FILE} at most: split it"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > LONGEST_FUNCTION:
+                where = f"{name}:{node.lineno}: {node.name}"
+                yield f"{where} has {lines} lines; a function has {LONGEST_FUNCTION} at most"
+
+
+def test_no_file_and_no_function_is_too_long() -> None:
+    sources = sorted(PACKAGE.rglob("*.py"))
+    assert len(sources) > 50
+    found = [each for path in sources for each in too_long(str(path), path.read_text())]
+    assert not found, "\n".join(found)
+
+
+def test_the_limits_are_the_last_that_pass() -> None:
+    function = "def f():\n" + "    pass\n" * (LONGEST_FUNCTION - 1)
+    method = "class C:\n" + "".join(f"    {line}\n" for line in function.splitlines())
+    file = "pass\n" * LONGEST_FILE
+    assert not [*too_long("a.py", function), *too_long("a.py", method), *too_long("a.py", file)]
+    (said,) = too_long("a.py", method + "        pass\n")
+    assert said == "a.py:2: f has 61 lines; a function has 60 at most"
+    (said,) = too_long("a.py", file + "pass\n")
+    assert said == "a.py: 451 lines; a module has 450 at most: split it"
