@@ -1,40 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// The smallest test harness that serves: no heap, no exceptions, no registration, so that the same
-// tests run on bare metal. A test program calls its test functions from main() and returns
-// bpte_test::finish().
+// What the C++ unit tests are written with:
+//
+//     TEST_CASE("what holds") {
+//       CHECK(expression);
+//     }
+//
+// On a host these are doctest's, whose other macros serve there, too. The tests of the core and of
+// the reference engine also run as firmware (tests/boards/firmware), where these two are all there
+// is. A CHECK that fails is reported and the test goes on. A test that checks nothing fails.
 
-#include <cstdio>
-
-namespace bpte_test {
-
-inline int& failures() {
-  static int count = 0;
-  return count;
-}
-
-inline int& checks() {
-  static int count = 0;
-  return count;
-}
-
-inline bool check(bool ok, const char* expression, const char* file, int line) {
-  ++checks();
-  if (!ok) {
-    ++failures();
-    std::printf("%s:%d: failed: %s\n", file, line, expression);
-  }
-  return ok;
-}
-
-/// Prints the tally and gives main()'s exit code. A program that checked nothing has failed.
-inline int finish() {
-  std::printf("%d checks, %d failed\n", checks(), failures());
-  return failures() == 0 && checks() > 0 ? 0 : 1;
-}
-
-}  // namespace bpte_test
-
-/// Evaluates to whether `expression` holds; a failure is printed and counted, and the test goes on.
-#define CHECK(expression) ::bpte_test::check((expression), #expression, __FILE__, __LINE__)
+#if defined(BPTE_TEST_BARE_METAL)
+#include "check_bare_metal.h"
+#else
+#include <doctest/doctest.h>
+#endif

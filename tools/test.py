@@ -35,17 +35,42 @@ class Tally:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
-    def add_report(self, path: Path) -> None:
-        for case in ElementTree.parse(path).getroot().iter("testcase"):
+    def fail(self, name: str) -> None:
+        self.failed += 1
+        self.broken.append(name)
+
+    def add_report(self, title: str, path: Path, ok: bool) -> None:
+        """Counts the test cases of a JUnit report. `ok` says whether its program exited with 0.
+
+        A program that fails without a failed test in its report (it could not start a test, or it
+        wrote no report) is itself counted as one failure.
+        """
+        before = self.failed
+        cases = ElementTree.parse(path).getroot().iter("testcase") if path.exists() else ()
+        for case in cases:
+            name = case_name(case)
             skip = case.find("skipped")
             if skip is not None:
-                reason = skip.get("message") or (skip.text or "").strip()
-                name = f"{case.get('classname', '')}::{case.get('name', '')}".lstrip(":")
-                self.skipped.append((name, reason))
+                self.skipped.append((f"{title}: {name}", skip_reason(case, skip)))
             elif case.find("failure") is not None or case.find("error") is not None:
-                self.failed += 1
+                self.fail(f"{title}: {name}")
             else:
                 self.passed += 1
+        if not ok and self.failed == before:
+            self.fail(title)
+
+
+def case_name(case: ElementTree.Element) -> str:
+    """`class::name` of pytest's reports; in CTest's, the class repeats the name."""
+    name, classname = case.get("name", ""), case.get("classname", "")
+    return name if classname in ("", name) else f"{classname}::{name}"
+
+
+def skip_reason(case: ElementTree.Element, skip: ElementTree.Element) -> str:
+    """CTest says only that the output matched an expression: the output is the reason."""
+    reason = skip.get("message") or (skip.text or "").strip()
+    output = (case.findtext("system-out") or "").strip()
+    return output if reason == "SKIP_REGULAR_EXPRESSION_MATCHED" and output else reason
 
 
 class Stages:
@@ -62,10 +87,10 @@ class Stages:
     def check(self, name: str, *command: str | Path) -> bool:
         """A command that is one test."""
         ok = self.run(*command)
-        self.tally.passed += ok
-        self.tally.failed += not ok
-        if not ok:
-            self.tally.broken.append(name)
+        if ok:
+            self.tally.passed += 1
+        else:
+            self.tally.fail(name)
         return ok
 
     def skip(self, name: str, reason: str) -> bool:
@@ -101,7 +126,7 @@ class Stages:
             *("ctest", "--preset", name, "-j", JOBS, "--output-on-failure"),
             *("--output-junit", report),
         )
-        self.tally.add_report(report)
+        self.tally.add_report(f"ctest {name}", report, ok)
         return ok
 
     def cpp(self) -> bool:
@@ -142,7 +167,7 @@ class Stages:
             *(sys.executable, "-m", "pytest", "-q", "-n", JOBS, "--dist", "loadfile"),
             *(f"--junitxml={report}", "tests"),
         )
-        self.tally.add_report(report)
+        self.tally.add_report("pytest", report, ok)
         return ok
 
     ORDER = ("lint", "docs", "tidy", "cpp", "sanitizers", "cpp32", "fuzz", "python")

@@ -79,13 +79,24 @@ void cut_everywhere(bpte::Span<const uint8_t> sample) {
   CHECK(accepted == 0);
 }
 
-}  // namespace
-
-int main() {
+TEST_CASE("flipped bits of a plain bundle are refused") {
   flip_every_bit(bpte_test::kPlain);
-  flip_every_bit(bpte_test::kLongerHeader);
-  flip_every_bit(bpte_test::kTolerances);
-  flip_every_bit_of_bp08(bpte_test::kPlainBP08);
-  cut_everywhere(bpte_test::kPlain);
-  return bpte_test::finish();
 }
+
+TEST_CASE("flipped bits of a bundle with a longer header are refused") {
+  flip_every_bit(bpte_test::kLongerHeader);
+}
+
+TEST_CASE("flipped bits of a bundle with tolerances are refused") {
+  flip_every_bit(bpte_test::kTolerances);
+}
+
+TEST_CASE("flipped bits of a BP08 file read alike in place and from a source") {
+  flip_every_bit_of_bp08(bpte_test::kPlainBP08);
+}
+
+TEST_CASE("every prefix of a bundle is refused") {
+  cut_everywhere(bpte_test::kPlain);
+}
+
+}  // namespace

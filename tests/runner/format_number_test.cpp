@@ -2,11 +2,13 @@
 #include <bpte/core/format_number.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <string>
 
-#include "../check.h"
+#include "check.h"
 
 namespace {
 
@@ -89,12 +91,10 @@ void check_float(float value) {
 
 void check_text(double value, const char* expected) {
   const Text text = text_of(value);
-  if (!CHECK(std::strcmp(text.data, expected) == 0)) {
-    std::printf("  %s instead of %s\n", text.data, expected);
-  }
+  CHECK(std::string(text.data) == expected);
 }
 
-void test_known_texts() {
+TEST_CASE("known numbers have known texts") {
   check_text(0.0, "0.0");
   check_text(-0.0, "-0.0");
   check_text(1.0, "1.0");
@@ -118,7 +118,7 @@ void test_known_texts() {
   CHECK(std::strcmp(text_of(std::numeric_limits<float>::denorm_min()).data, "1e-45") == 0);
 }
 
-void test_reads_back() {
+TEST_CASE("numbers read back from the fewest digits") {
   for (int exponent = -1074; exponent <= 1023; ++exponent) {
     const double power = std::ldexp(1.0, exponent);
     check_double(power);
@@ -143,7 +143,7 @@ void test_reads_back() {
   }
 }
 
-void test_integers() {
+TEST_CASE("integers and hexadecimal stay within the buffer") {
   char text[bpte::kMaxNumberLength];
   const bpte::Span<char> buffer(text);
   const auto is = [&](size_t size, const char* expected) {
@@ -164,10 +164,3 @@ void test_integers() {
 }
 
 }  // namespace
-
-int main() {
-  test_known_texts();
-  test_reads_back();
-  test_integers();
-  return bpte_test::finish();
-}

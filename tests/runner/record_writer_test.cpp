@@ -3,10 +3,11 @@
 #include <bpte/core/format_number.h>
 #include <bpte/runner/record_writer.h>
 
+#include <cstdio>
 #include <cstring>
 #include <limits>
 
-#include "../check.h"
+#include "check.h"
 
 namespace {
 
@@ -34,7 +35,7 @@ bpte::Text text(const char* data, size_t size) {
   return {data, size};
 }
 
-void test_values() {
+TEST_CASE("every kind of value in a record") {
   Buffer out;
   bpte::RecordWriter writer(out);
   writer.begin_record("case");
@@ -77,7 +78,7 @@ void check_text(const char* data, size_t size, const char* json) {
   CHECK(out.is(expected));
 }
 
-void test_text() {
+TEST_CASE("text is escaped to ASCII JSON") {
   check_text("plain", 5, "plain");
   check_text("", 0, "");
   check_text("say \"hi\\\"", 9, "say \\\"hi\\\\\\\"");
@@ -94,7 +95,7 @@ void test_text() {
   check_text("a\xE2\x82", 3, "a\\ufffd\\ufffd");
 }
 
-void test_checksum() {
+TEST_CASE("the last record has the checksum of those before") {
   Buffer out;
   bpte::RecordWriter writer(out);
   writer.begin_record("begin");
@@ -119,10 +120,3 @@ void test_checksum() {
 }
 
 }  // namespace
-
-int main() {
-  test_values();
-  test_text();
-  test_checksum();
-  return bpte_test::finish();
-}

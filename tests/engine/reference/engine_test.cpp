@@ -7,7 +7,7 @@
 #include <cstring>
 #include <initializer_list>
 
-#include "../../check.h"
+#include "check.h"
 #include "programs.h"
 
 namespace {
@@ -81,28 +81,31 @@ float count_once(ReferenceEngine& engine) {
   return element(output, 0);
 }
 
-void state_lasts_until_the_method_is_loaded_again() {
+TEST_CASE("state lasts until the method is loaded again") {
   ReferenceEngine engine(memory());
   CHECK(engine.load(in_place(bpte_test::kCounter)) == EngineError::kOk);
   CHECK(engine.has_method("forward", 7));
   CHECK(!engine.has_method("forwar", 6));
   CHECK(load_method(engine, "forward") == EngineError::kOk);
   CHECK(engine.message()[0] == '\0');
-  CHECK(engine.input_count() == 1 && engine.output_count() == 1);
+  CHECK(engine.input_count() == 1);
+  CHECK(engine.output_count() == 1);
   CHECK(count_once(engine) == 1);
   CHECK(count_once(engine) == 2);
   CHECK(load_method(engine, "forward") == EngineError::kOk);
   CHECK(count_once(engine) == 1);
 }
 
-void methods_are_found_by_name() {
+TEST_CASE("methods are found by name") {
   ReferenceEngine engine(memory());
   CHECK(load_method(engine, "count") == EngineError::kUnknownMethod);
   CHECK(engine.load(in_place(bpte_test::kTwoMethods)) == EngineError::kOk);
-  CHECK(engine.has_method("count", 5) && engine.has_method("look_up", 7));
+  CHECK(engine.has_method("count", 5));
+  CHECK(engine.has_method("look_up", 7));
   CHECK(load_method(engine, "forward") == EngineError::kUnknownMethod);
   CHECK(says(engine, "forward"));
-  CHECK(engine.input_count() == 0 && engine.output_count() == 0);
+  CHECK(engine.input_count() == 0);
+  CHECK(engine.output_count() == 0);
   CHECK(engine.execute() == EngineError::kExecutionFailed);
   CHECK(load_method(engine, "count") == EngineError::kOk);
   CHECK(count_once(engine) == 1);
@@ -113,14 +116,16 @@ void methods_are_found_by_name() {
   CHECK(engine.set_input(0, tensor(ScalarType::kLong, rows, two, 1)) == EngineError::kOk);
   CHECK(engine.execute() == EngineError::kOk);
   CHECK(engine.output(0, output) == EngineError::kOk);
-  CHECK(element(output, 0) == 6 && element(output, 1) == 7 && element(output, 2) == 2);
+  CHECK(element(output, 0) == 6);
+  CHECK(element(output, 1) == 7);
+  CHECK(element(output, 2) == 2);
   const int64_t beyond[2] = {0, 4};
   CHECK(engine.set_input(0, tensor(ScalarType::kLong, beyond, two, 1)) == EngineError::kOk);
   CHECK(engine.execute() == EngineError::kExecutionFailed);
   CHECK(says(engine, "aten::embedding.out"));
 }
 
-void dynamic_shapes_follow_the_input() {
+TEST_CASE("dynamic shapes follow the input") {
   ReferenceEngine engine(memory());
   CHECK(engine.load(in_place(bpte_test::kDense)) == EngineError::kOk);
   CHECK(load_method(engine, "forward") == EngineError::kOk);
@@ -132,20 +137,23 @@ void dynamic_shapes_follow_the_input() {
     CHECK(engine.set_input(0, tensor(ScalarType::kFloat, in, sizes, 2)) == EngineError::kOk);
     CHECK(engine.execute() == EngineError::kOk);
     CHECK(engine.output(0, output) == EngineError::kOk);
-    CHECK(output.tensor.sizes.size() == 3 && output.tensor.sizes[0] == rows);
+    CHECK(output.tensor.sizes.size() == 3);
+    CHECK(output.tensor.sizes[0] == rows);
     CHECK(output.tensor.data.size() == static_cast<size_t>(rows) * 12);
     // Row r is (r + 1) times the weights' first column, 0, 4, 8, and the bias.
     const float last = static_cast<float>(rows);
     const size_t at = static_cast<size_t>(rows - 1) * 3;
-    CHECK(element(output, at) == 10 && element(output, at + 1) == 20 + 4 * last &&
-          element(output, at + 2) == 30 + 8 * last);
+    CHECK(element(output, at) == 10);
+    CHECK(element(output, at + 1) == 20 + 4 * last);
+    CHECK(element(output, at + 2) == 30 + 8 * last);
   }
   const int32_t nine[2] = {9, 4};
   CHECK(engine.set_input(0, tensor(ScalarType::kFloat, in, nine, 2)) == EngineError::kInvalidInput);
-  CHECK(says(engine, "[9, 4]") && says(engine, "[8, 4] at most"));
+  CHECK(says(engine, "[9, 4]"));
+  CHECK(says(engine, "[8, 4] at most"));
 }
 
-void wrong_inputs_are_refused() {
+TEST_CASE("wrong inputs are refused") {
   ReferenceEngine engine(memory());
   CHECK(engine.load(in_place(bpte_test::kCounter)) == EngineError::kOk);
   CHECK(load_method(engine, "forward") == EngineError::kOk);
@@ -157,13 +165,15 @@ void wrong_inputs_are_refused() {
         EngineError::kInvalidInput);
   CHECK(engine.set_input(0, tensor(ScalarType::kFloat, numbers, four, 1)) ==
         EngineError::kInvalidInput);
-  CHECK(says(engine, "[4]") && says(engine, "[3]"));
+  CHECK(says(engine, "[4]"));
+  CHECK(says(engine, "[3]"));
   CHECK(engine.set_input(0, tensor(ScalarType::kFloat, numbers, square, 2)) ==
         EngineError::kInvalidInput);
   CHECK(says(engine, "rank 2"));
   CHECK(engine.set_input(0, tensor(ScalarType::kInt, integers, kThree, 1)) ==
         EngineError::kInvalidInput);
-  CHECK(says(engine, "int32") && says(engine, "float32"));
+  CHECK(says(engine, "int32"));
+  CHECK(says(engine, "float32"));
   Value shorter = tensor(ScalarType::kFloat, kOnes, kThree, 1);
   shorter.tensor.data = shorter.tensor.data.subspan(0, 11);
   CHECK(engine.set_input(0, shorter) == EngineError::kInvalidInput);
@@ -175,18 +185,20 @@ void wrong_inputs_are_refused() {
   CHECK(engine.output(1, output) == EngineError::kNoSuchOutput);
   Value input;
   CHECK(engine.input(0, input) == EngineError::kOk);
-  CHECK(input.tensor.sizes.size() == 1 && input.tensor.sizes[0] == 3);
+  CHECK(input.tensor.sizes.size() == 1);
+  CHECK(input.tensor.sizes[0] == 3);
   CHECK(engine.input(1, input) == EngineError::kInvalidInput);
   CHECK(count_once(engine) == 1);  // none of them did harm
 }
 
-void needs_for_memory_are_stated_and_enough() {
+TEST_CASE("needs for memory are stated and enough") {
   ReferenceEngine engine(memory());
   CHECK(engine.load(in_place(bpte_test::kCounter)) == EngineError::kOk);
   CHECK(load_method(engine, "forward") == EngineError::kOk);
   const size_t planned_bytes = engine.planned_bytes();
   const size_t table_bytes = engine.table_bytes();
-  CHECK(planned_bytes > 0 && table_bytes > 0);
+  CHECK(planned_bytes > 0);
+  CHECK(table_bytes > 0);
   for (int i = 0; i < 3; ++i) {
     ReferenceMemory exact = memory();
     exact.planned = exact.planned.subspan(0, planned_bytes - (i == 1 ? 1 : 0));
@@ -225,7 +237,7 @@ class Source : public bpte::DataSource {
   static constexpr uint64_t kShift = 100;
 };
 
-void a_source_is_read_into_the_program_arena() {
+TEST_CASE("a source is read into the program arena") {
   Source source;
   ProgramLocation location;
   location.source = &source;
@@ -245,7 +257,7 @@ void a_source_is_read_into_the_program_arena() {
   CHECK(!engine.has_method("forward", 7));
 }
 
-void too_much_work_is_refused() {
+TEST_CASE("too much work is refused") {
   ReferenceOptions options;
   options.work_limit = 10;
   ReferenceEngine engine(memory(), options);
@@ -309,18 +321,16 @@ void damage(const uint8_t (&program)[N], const char* method) {
   CHECK(says(engine, "multiple of"));
 }
 
-}  // namespace
-
-int main() {
-  state_lasts_until_the_method_is_loaded_again();
-  methods_are_found_by_name();
-  dynamic_shapes_follow_the_input();
-  wrong_inputs_are_refused();
-  needs_for_memory_are_stated_and_enough();
-  a_source_is_read_into_the_program_arena();
-  too_much_work_is_refused();
+TEST_CASE("a damaged program is refused or runs: counter") {
   damage(bpte_test::kCounter, "forward");
-  damage(bpte_test::kDense, "forward");
-  damage(bpte_test::kTwoMethods, "look_up");
-  return bpte_test::finish();
 }
+
+TEST_CASE("a damaged program is refused or runs: dense") {
+  damage(bpte_test::kDense, "forward");
+}
+
+TEST_CASE("a damaged program is refused or runs: two methods") {
+  damage(bpte_test::kTwoMethods, "look_up");
+}
+
+}  // namespace

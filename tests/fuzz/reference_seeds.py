@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes seeds for tests/fuzz/fuzz_reference.cpp: small programs that have every operator.
+"""Writes seeds for fuzz_reference.cpp: small programs that have every operator.
 
-python tests/engine/reference/fuzz_seeds.py FOLDER
+python tests/fuzz/reference_seeds.py FOLDER
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine" / "reference"))
 
 import executorch.kernels.quantized  # noqa: F401  (its operators' out variants)
 import torch
