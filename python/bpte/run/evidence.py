@@ -21,7 +21,7 @@ from bpte.format.scalar_type import ELEMENT_SIZE, ScalarType, from_name
 from bpte.run.outcome import Verdict
 
 if TYPE_CHECKING:
-    from bpte.run.records import FirstMismatch, Number, Output
+    from bpte.run.protocol_keys import FirstMismatch, Number, Output
 
 #: Relative. More than what the order of a sum, a fused multiply-add or a logarithm loses.
 SLACK = 1e-9
