@@ -13,7 +13,7 @@ from test_tensors import IMAGE, content, stored
 torch = pytest.importorskip("torch")
 
 
-@pytest.mark.parametrize("name", map(dtype_name, ScalarType))
+@pytest.mark.parametrize("name", [dtype_name(number) for number in ScalarType])
 def test_every_dtype(name: str) -> None:
     tensor = torch.arange(24).reshape(2, 3, 4).remainder(2).to(getattr(torch, name))
     data = stored(tensor)
