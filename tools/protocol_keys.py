@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +83,73 @@ def header(version: int, records: dict[str, Record]) -> str:
     return "\n".join(lines)
 
 
+#: What Python has of a key's type.
+ANNOTATIONS = {
+    **dict.fromkeys(("integer", "index", "count", "address", "crc32"), "int"),
+    "text": "str",
+    "boolean": "bool",
+    "real": "float",
+    "number": "Number",
+    "sizes": "tuple[int, ...]",
+    "verdict": "Verdict",
+    "outcome": "Outcome",
+    "outputs": "tuple[Output, ...]",
+    "first": "FirstMismatch",
+}
+DEFAULTS = {"": '""', (): "()"}
+#: The classes of the reader. Of `error` it has one of its own: where the error is, is one member.
+CLASSES = {
+    "begin": "Begin",
+    "case": "Case",
+    "output": "Output",
+    "first": "FirstMismatch",
+    "end": "End",
+}
+
+
+def member(name: str, key: dict[str, Any]) -> list[str]:
+    """A key as a member of its record's class, its meaning before it."""
+    meaning = key["text"]
+    annotation = ANNOTATIONS[key["type"]]
+    default = ""
+    if "default" in key:
+        value = key["default"]
+        default = " = " + DEFAULTS[tuple(value) if isinstance(value, list) else value]
+    elif "absent" in key:
+        annotation, default = f"{annotation} | None", " = None"
+    comment = textwrap.wrap(
+        meaning, 100, initial_indent="    #: ", subsequent_indent="    #: ", break_on_hyphens=False
+    )
+    return [*comment, f"    {name}: {annotation}{default}"]
+
+
+def classes(records: dict[str, Record]) -> list[str]:
+    """A class for each record and object of the protocol."""
+    lines = []
+    for record_name, name in CLASSES.items():
+        record = records[record_name]
+        lines += ["", "", "@dataclass(frozen=True, kw_only=True)", f"class {name}:"]
+        lines += [f'    """{record["title"]}."""', ""]
+        for key_name, key in keys(record).items():
+            lines += member(key_name, key)
+    return lines
+
+
 def module(version: int, records: dict[str, Record]) -> str:
     """The Python module."""
     lines = [
         "# SPDX-License-Identifier: BSD-3-Clause",
-        '"""The result protocol\'s keys. Generated from schema/protocol.toml by',
+        '"""The result protocol\'s keys and records. Generated from schema/protocol.toml by',
         'tools/protocol_keys.py; do not edit."""',
         "",
         "from __future__ import annotations",
         "",
-        "from typing import NamedTuple",
+        "from dataclasses import dataclass",
+        "from typing import NamedTuple, TypeAlias",
+        "",
+        "from bpte.run.outcome import Outcome, Verdict",
+        "",
+        "Number: TypeAlias = int | float | bool",
         "",
         "",
         "class Key(NamedTuple):",
@@ -118,7 +176,7 @@ def module(version: int, records: dict[str, Record]) -> str:
                 arguments += f", of=({', '.join(values)})"
             lines.append(f'        "{name}": Key({arguments}),')
         lines.append("    },")
-    return "\n".join([*lines, "}", ""])
+    return "\n".join([*lines, "}", *classes(records), ""])
 
 
 def page(version: int, records: dict[str, Record]) -> str:

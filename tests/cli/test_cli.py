@@ -284,6 +284,11 @@ def bpte_command(*words: str | Path, **options: Any) -> subprocess.CompletedProc
     )
 
 
+def test_every_verb_is_a_module_and_every_module_a_verb() -> None:
+    modules = {path.stem for path in (ROOT / "python" / "bpte" / "cli").glob("[!_]*.py")}
+    assert set(VERBS) == modules
+
+
 def test_usage() -> None:
     assert bpte_command().returncode == 2
     unknown = bpte_command("fry")

@@ -37,7 +37,7 @@ def test_every_verb_shown_exists() -> None:
     from bpte.cli import VERBS
 
     shown = set(re.findall(r"^bpte (\w+) ", README, re.MULTILINE))
-    assert shown == set(VERBS)
+    assert shown and shown <= set(VERBS)
 
 
 def test_links_lead_somewhere() -> None:

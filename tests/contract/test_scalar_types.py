@@ -15,14 +15,14 @@ from bpte.format import scalar_type
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "runtime" / "bpte" / "core" / "scalar_type.h"
-LAST_ROW = 'ROW(kUInt64, 29, "uint64", uint64_t, Plain, 0, 0)'
 
 PRINT = r"""
 #include <bpte/core/scalar_type.h>
 #include <cstdio>
 int main() {
 #define ROW(enumerator, number, name, stored, encoding, rtol, atol) \
-  std::printf("%d %s %zu\n", number, name, bpte::element_size(bpte::ScalarType::enumerator));
+  std::printf("%d %s %zu %g %g\n", number, name, \
+              bpte::element_size(bpte::ScalarType::enumerator), double(rtol), double(atol));
   BPTE_FOR_EACH_SCALAR_TYPE(ROW)
 }
 """
@@ -36,9 +36,34 @@ def test_python_has_the_same_table(tmp_path: Path) -> None:
     subprocess.run(["g++", "-std=c++17", include, source, core, "-o", program], check=True)
     printed = subprocess.run([program], check=True, capture_output=True, text=True).stdout
     rows = [line.split() for line in printed.splitlines()]
-    assert [(int(number), name, int(size)) for number, name, size in rows] == [
-        (int(t), scalar_type.dtype_name(t), scalar_type.ELEMENT_SIZE[t])
+    assert [
+        (int(number), name, int(size), (float(rtol), float(atol)))
+        for number, name, size, rtol, atol in rows
+    ] == [
+        (
+            int(t),
+            scalar_type.dtype_name(t),
+            scalar_type.ELEMENT_SIZE[t],
+            scalar_type.default_bounds(t),
+        )
         for t in scalar_type.ScalarType
+    ]
+
+
+@pytest.mark.parametrize("number", scalar_type.ScalarType)
+def test_the_largest_value_is_what_the_type_says(number: scalar_type.ScalarType) -> None:
+    torch = pytest.importorskip("torch", reason="torch knows every type's largest value")
+    dtype = getattr(torch, scalar_type.dtype_name(number))
+    largest = torch.finfo(dtype).max if dtype.is_floating_point else None
+    assert scalar_type.largest_finite(number) == largest
+
+
+def test_the_specification_names_every_type() -> None:
+    text = (ROOT / "schema" / "README.md").read_text("utf-8").replace("\n ", "")
+    listed = re.search(r"a scalar type \(ExecuTorch's numbers: ([^)]*)\)", text)
+    assert listed is not None
+    assert listed[1].split(", ") == [
+        scalar_type.dtype_name(number) for number in scalar_type.ScalarType
     ]
 
 
@@ -56,10 +81,10 @@ def test_a_type_that_cannot_be_compared_does_not_compile(tmp_path: Path, small: 
     shutil.copytree(ROOT / "runtime", tmp_path / "runtime")
     header = tmp_path / "runtime" / "bpte" / "core" / "scalar_type.h"
     text = header.read_text(encoding="utf-8")
-    assert LAST_ROW in text
+    last_row = re.findall(r"ROW\(k.*\)(?=\n\n)", text)[-1]
 
     def compile_core(row: str) -> str:
-        header.write_text(text.replace(LAST_ROW, f"{LAST_ROW} \\\n  {row}"), encoding="utf-8")
+        header.write_text(text.replace(last_row, f"{last_row} \\\n  {row}"), encoding="utf-8")
         errors = ""
         for name in ("compare.cpp", "internal/vector_kernels.cpp", "scalar_type.cpp"):
             command = ["g++", "-std=c++17", "-fsyntax-only", f"-DBPTE_CORE_SMALL={small}"]

@@ -29,29 +29,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bpte.format.scalar_type import ScalarType, dtype_name
+
 VARIANTS = ("compare_tool", "compare_tool_small", "compare_tool_baseline")
 
-# ExecuTorch's numbers.
+# Every type of the table; tests/contract/test_scalar_types.py holds that the core has the same.
 DTYPES: dict[int, np.dtype[Any]] = {
-    0: np.dtype(np.uint8),
-    1: np.dtype(np.int8),
-    2: np.dtype(np.int16),
-    3: np.dtype(np.int32),
-    4: np.dtype(np.int64),
-    5: np.dtype(np.float16),
-    6: np.dtype(np.float32),
-    7: np.dtype(np.float64),
-    11: np.dtype(np.bool_),
-    15: np.dtype(ml_dtypes.bfloat16),
-    27: np.dtype(np.uint16),
-    28: np.dtype(np.uint32),
-    29: np.dtype(np.uint64),
+    int(number): np.dtype(getattr(ml_dtypes, dtype_name(number), dtype_name(number)))
+    for number in ScalarType
 }
-FLOATS = (5, 6, 7, 15)
-TORCH = {
-    **{number: getattr(torch, dtype.name) for number, dtype in DTYPES.items()},
-    11: torch.bool,
-}
+TORCH = {number: getattr(torch, dtype.name) for number, dtype in DTYPES.items()}
+FLOATS = tuple(number for number, dtype in TORCH.items() if dtype.is_floating_point)
 NAN, INF = math.nan, math.inf
 UNEQUAL, EQUAL, IGNORE = 0, 1, 2
 PASS, FAIL, NOT_COMPARED = 0, 1, 2
@@ -179,8 +167,9 @@ def tool(request: pytest.FixtureRequest, cpp_tool: Callable[[str], Path]) -> Ite
 
 
 def to_torch(dtype: int, array: np.ndarray[Any, Any]) -> torch.Tensor:
-    if dtype == 15:
-        return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16)
+    if array.dtype.kind not in "biuf":  # ml_dtypes'
+        bits = array.view(f"i{array.itemsize}").copy()
+        return torch.from_numpy(bits).view(TORCH[dtype])
     return torch.from_numpy(array.copy())
 
 
@@ -211,7 +200,7 @@ def reference_statistics(
 ) -> tuple[int, dict[str, float]]:
     """How many pairs are not finite, and the statistics over the others."""
     e, a = (x.ravel() for x in (e, a))
-    if e.dtype == ml_dtypes.bfloat16:
+    if e.dtype.kind not in "biuf":  # ml_dtypes'
         e, a = e.astype(np.float32), a.astype(np.float32)
     with np.errstate(all="ignore"):
         x, y = e.astype(np.longdouble), a.astype(np.longdouble)

@@ -18,18 +18,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bpte
+from bpte.format.scalar_type import ScalarType, dtype_name
 from bpte.pack import convert
 
 ROOT = Path(__file__).resolve().parents[2]
 
-DTYPES = [
-    *("uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"),
-    *("bool", "bfloat16", "uint16", "uint32", "uint64"),
-]
+DTYPES = [dtype_name(number) for number in ScalarType]
 
 
 def dtype_of(name: str) -> Any:
-    return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+    return np.dtype(getattr(ml_dtypes, name, name))
 
 
 @st.composite

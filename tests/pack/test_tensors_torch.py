@@ -6,24 +6,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import bpte
+from bpte.format.scalar_type import ScalarType, dtype_name
 from bpte.pack.tensors import PackError, normalise
 from test_tensors import IMAGE, content, stored
 
 torch = pytest.importorskip("torch")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"),
-        *("bool", "bfloat16", "uint16", "uint32", "uint64"),
-    ],
-)
+@pytest.mark.parametrize("name", [dtype_name(number) for number in ScalarType])
 def test_every_dtype(name: str) -> None:
     tensor = torch.arange(24).reshape(2, 3, 4).remainder(2).to(getattr(torch, name))
     data = stored(tensor)
-    assert bpte.format.scalar_type.dtype_name(data.scalar_type) == name
+    assert dtype_name(data.scalar_type) == name
     assert content(tensor) == tensor.flatten().view(torch.uint8).numpy().tobytes()
     assert content(tensor[0, 0, 0]) == content(tensor.flatten()[:1])
 

@@ -12,12 +12,13 @@ import ml_dtypes
 import numpy as np
 
 import bpte
+from bpte.format.scalar_type import ScalarType, dtype_name, largest_finite
 from bpte.run.protocol import Output, parse
 
 #: Outputs of one case of runner_tool.
 PER_CASE = 6
-_FLOATS = ("float16", "float32", "float64", "bfloat16")
-_INTEGERS = ("uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
+_FLOATS = tuple(dtype_name(n) for n in ScalarType if largest_finite(n) is not None)
+_INTEGERS = tuple(n for n in map(dtype_name, ScalarType) if n not in (*_FLOATS, "bool"))
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Sample:
 
 
 def _dtype(name: str) -> np.dtype[Any]:
-    return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
+    return np.dtype(getattr(ml_dtypes, name, name))
 
 
 def _floats(random: np.random.Generator, dtype: np.dtype[Any], count: int) -> np.ndarray[Any, Any]:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,31 +29,40 @@ class ScalarType(IntEnum):
     UINT64 = 29
 
 
-# Number -> (bytes per element, numpy's name).
-_FACTS: dict[int, tuple[int, str]] = {
-    0: (1, "uint8"),
-    1: (1, "int8"),
-    2: (2, "int16"),
-    3: (4, "int32"),
-    4: (8, "int64"),
-    5: (2, "float16"),
-    6: (4, "float32"),
-    7: (8, "float64"),
-    11: (1, "bool"),
-    15: (2, "bfloat16"),
-    27: (2, "uint16"),
-    28: (4, "uint32"),
-    29: (8, "uint64"),
+class _Facts(NamedTuple):
+    """What is known of a type; runtime/bpte/core/scalar_type.h has the same table."""
+
+    size: int  # bytes of an element
+    name: str  # numpy's; or ml_dtypes', for what numpy does not have
+    largest: float | None = None  # of floating-point types: the largest finite value
+    rtol: float = 0.0  # the default tolerance: torch.testing.assert_close's
+    atol: float = 0.0
+
+
+_FACTS: dict[int, _Facts] = {
+    ScalarType.BYTE: _Facts(1, "uint8"),
+    ScalarType.CHAR: _Facts(1, "int8"),
+    ScalarType.SHORT: _Facts(2, "int16"),
+    ScalarType.INT: _Facts(4, "int32"),
+    ScalarType.LONG: _Facts(8, "int64"),
+    ScalarType.HALF: _Facts(2, "float16", 65504.0, 1e-3, 1e-5),
+    ScalarType.FLOAT: _Facts(4, "float32", 3.4028234663852886e38, 1.3e-6, 1e-5),
+    ScalarType.DOUBLE: _Facts(8, "float64", sys.float_info.max, 1e-7, 1e-7),
+    ScalarType.BOOL: _Facts(1, "bool"),
+    ScalarType.BFLOAT16: _Facts(2, "bfloat16", 3.3895313892515355e38, 1.6e-2, 1e-5),
+    ScalarType.UINT16: _Facts(2, "uint16"),
+    ScalarType.UINT32: _Facts(4, "uint32"),
+    ScalarType.UINT64: _Facts(8, "uint64"),
 }
 
-ELEMENT_SIZE: dict[int, int] = {number: size for number, (size, _) in _FACTS.items()}
+ELEMENT_SIZE: dict[int, int] = {int(number): facts.size for number, facts in _FACTS.items()}
 
-_BY_NAME: dict[str, ScalarType] = {name: ScalarType(n) for n, (_, name) in _FACTS.items()}
+_BY_NAME: dict[str, ScalarType] = {facts.name: ScalarType(n) for n, facts in _FACTS.items()}
 
 
 def dtype_name(scalar_type: int) -> str:
     """numpy's name of an element type; ``"bfloat16"`` for that, which numpy alone does not have."""
-    return _FACTS[scalar_type][1]
+    return _FACTS[scalar_type].name
 
 
 def from_name(name: str) -> ScalarType | None:
@@ -60,17 +70,33 @@ def from_name(name: str) -> ScalarType | None:
     return _BY_NAME.get(name)
 
 
+def largest_finite(scalar_type: int) -> float | None:
+    """The largest finite value of a floating-point type; ``None`` for integers and bools."""
+    return _FACTS[scalar_type].largest
+
+
+def default_bounds(scalar_type: int) -> tuple[float, float]:
+    """rtol and atol for an output of this type where none are stated, as
+    ``torch.testing.assert_close`` takes them."""
+    facts = _FACTS[scalar_type]
+    return facts.rtol, facts.atol
+
+
 def numpy_dtype(scalar_type: int) -> np.dtype[Any]:
     """The dtype that a reader views payloads with: little-endian.
 
-    bfloat16 becomes ``ml_dtypes.bfloat16`` where that package is installed, else ``uint16``.
+    What numpy does not have (bfloat16) becomes ``ml_dtypes``' type where that package is installed,
+    else an unsigned integer of the same size.
     """
     import numpy as np
 
-    if scalar_type == ScalarType.BFLOAT16:
-        try:
-            import ml_dtypes
-        except ImportError:
-            return np.dtype("<u2")
-        return np.dtype(ml_dtypes.bfloat16)  # type: ignore[no-any-return]
-    return np.dtype(dtype_name(scalar_type)).newbyteorder("<")
+    size, name = _FACTS[scalar_type][:2]
+    try:
+        return np.dtype(name).newbyteorder("<")
+    except TypeError:
+        pass
+    try:
+        import ml_dtypes
+    except ImportError:
+        return np.dtype(f"<u{size}")
+    return np.dtype(getattr(ml_dtypes, name))  # type: ignore[no-any-return]

@@ -6,8 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from bpte.format.scalar_type import ScalarType
-
 
 class NanPolicy(IntEnum):
     """When a NaN is close to its counterpart."""
@@ -70,17 +68,3 @@ class Tolerance:
         if self.not_compared:
             facts["not_compared"] = True
         return facts
-
-
-_DEFAULT_BOUNDS = {
-    ScalarType.HALF: (1e-3, 1e-5),
-    ScalarType.BFLOAT16: (1.6e-2, 1e-5),
-    ScalarType.FLOAT: (1.3e-6, 1e-5),
-    ScalarType.DOUBLE: (1e-7, 1e-7),
-}
-
-
-def default_bounds(scalar_type: ScalarType) -> tuple[float, float]:
-    """rtol and atol for an output of this type where none are stated, as
-    ``torch.testing.assert_close`` takes them; the runtime has the same (core/compare.cpp)."""
-    return _DEFAULT_BOUNDS.get(scalar_type, (0.0, 0.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from bpte.format.tolerance import default_bounds
+from bpte.format.scalar_type import default_bounds
 from bpte.run.evidence import element_type
 from bpte.run.outcome import Verdict
 from bpte.run.protocol import Case, FirstMismatch, Number, Output

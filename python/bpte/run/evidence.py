@@ -17,22 +17,22 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from bpte.format.scalar_type import ELEMENT_SIZE, ScalarType, from_name
+from bpte.format.scalar_type import (
+    ELEMENT_SIZE,
+    ScalarType,
+    dtype_name,
+    from_name,
+    largest_finite,
+)
 from bpte.run.outcome import Verdict
 
 if TYPE_CHECKING:
-    from bpte.run.records import FirstMismatch, Number, Output
+    from bpte.run.protocol_keys import FirstMismatch, Number, Output
 
 #: Relative. More than what the order of a sum, a fused multiply-add or a logarithm loses.
 SLACK = 1e-9
 #: Absolute: what is below may have lost its digits to underflow.
 TINY = 1e-290
-_LARGEST = {
-    ScalarType.HALF: 65504.0,
-    ScalarType.BFLOAT16: 3.3895313892515355e38,
-    ScalarType.FLOAT: 3.4028234663852886e38,
-    ScalarType.DOUBLE: math.inf,
-}
 #: Of a failure for which no element was looked at.
 UNCOMPARED = ("kind", "dtype", "shape")
 REASONS = (*UNCOMPARED, "elements", "sqnr", "cosine")
@@ -56,14 +56,14 @@ def element_type(output: Output) -> ScalarType | None:
 
 
 def is_real(scalar_type: ScalarType) -> bool:
-    return scalar_type in _LARGEST
+    return largest_finite(scalar_type) is not None
 
 
 def _integer_range(scalar_type: ScalarType) -> tuple[int, int]:
     if scalar_type is ScalarType.BOOL:
         return 0, 1
     bits = 8 * ELEMENT_SIZE[scalar_type]
-    unsigned = scalar_type.name.startswith("UINT") or scalar_type is ScalarType.BYTE
+    unsigned = dtype_name(scalar_type).startswith("u")
     return (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
@@ -76,7 +76,8 @@ def element(value: Number, scalar_type: ScalarType) -> Number | None:
         return value if isinstance(value, bool) else None
     if isinstance(value, bool):
         return None
-    if not is_real(scalar_type):
+    largest = largest_finite(scalar_type)
+    if largest is None:
         low, high = _integer_range(scalar_type)
         return value if isinstance(value, int) and low <= value <= high else None
     if scalar_type is ScalarType.DOUBLE or not math.isfinite(value):
@@ -85,7 +86,7 @@ def element(value: Number, scalar_type: ScalarType) -> Number | None:
         exact = struct.unpack("<f", struct.pack("<f", value))[0]
     except OverflowError:
         return None
-    return exact if abs(exact) <= _LARGEST[scalar_type] else None
+    return exact if abs(exact) <= largest else None
 
 
 def first_pair(output: Output) -> tuple[Number, Number] | None:
@@ -325,8 +326,9 @@ def _range(o: Output) -> Iterator[str]:
     scalar_type = element_type(o)
     if scalar_type is None or o.max_abs is None:
         return
-    if is_real(scalar_type):
-        possible = 2 * _LARGEST[scalar_type]
+    largest = largest_finite(scalar_type)
+    if largest is not None:
+        possible = 2 * largest
     else:
         low, high = _integer_range(scalar_type)
         possible = float(high - low)

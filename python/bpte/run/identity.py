@@ -22,7 +22,7 @@ from bpte.files.checksum import crc32
 from bpte.format.rules import BundleError
 from bpte.run.outcome import Verdict
 from bpte.run.protocol import Transcript
-from bpte.run.records import Begin, Case
+from bpte.run.protocol_keys import Begin, Case
 from bpte.run.selection import Selection
 
 #: How many differences a message names.

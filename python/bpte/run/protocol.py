@@ -13,16 +13,18 @@ import zlib
 from dataclasses import dataclass
 
 from bpte.run.outcome import Outcome, Verdict, run_outcome
-from bpte.run.protocol_keys import PROTOCOL
-from bpte.run.records import (
-    MAX_CASES,
+from bpte.run.protocol_keys import (
+    PROTOCOL,
     Begin,
     Case,
-    ContradictionError,
     End,
     FirstMismatch,
     Number,
     Output,
+)
+from bpte.run.records import (
+    MAX_CASES,
+    ContradictionError,
     ProtocolError,
     Record,
     RunError,

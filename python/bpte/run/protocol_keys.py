@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The result protocol's keys. Generated from schema/protocol.toml by
+"""The result protocol's keys and records. Generated from schema/protocol.toml by
 tools/protocol_keys.py; do not edit."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from bpte.run.outcome import Outcome, Verdict
+
+Number: TypeAlias = int | float | bool
 
 
 class Key(NamedTuple):
@@ -105,3 +110,160 @@ KEYS: dict[str, dict[str, Key]] = {
         "crc32": Key("crc32"),
     },
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begin:
+    """`begin`: the first record; what is run."""
+
+    #: the protocol's version, 2
+    protocol: int
+    #: the launcher's word for this run, given back unchanged
+    nonce: str | None = None
+    #: the board's name, `host` for the host runner
+    target: str
+    #: what executes the program
+    engine: str = ""
+    #: its version
+    engine_version: str = ""
+    #: `BP09` or `BP08`
+    format: str = ""
+    #: of the bundle, in bytes
+    file_size: int | None = None
+    #: BP09: the header's, which covers every segment's checksum; BP08: of the whole file, taken by
+    #: the target
+    metadata_crc32: int | None = None
+    #: BP09: the program's segment's; BP08: of the program, taken by the target
+    program_crc32: int | None = None
+    #: whether the target holds every byte that it uses against these checksums; without it they
+    #: prove nothing
+    verified: bool | None = None
+    #: in the file
+    program_offset: int | None = None
+    #: in bytes
+    program_size: int | None = None
+    #: where the program lies in memory
+    program_address: int | None = None
+    #: how many the bundle has
+    suites: int | None = None
+    #: how many cases the bundle has, in all suites
+    bundle_cases: int | None = None
+    #: the method asked for
+    method: str | None = None
+    #: the case asked for
+    case: int | None = None
+    #: the relative tolerance asked for, in place of the bundle's
+    rtol: float | None = None
+    #: the absolute one
+    atol: float | None = None
+    #: how many will be run
+    cases: int
+    #: of times: `ns` or `cycles`
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """`case`: one for each case run."""
+
+    #: its suite's index
+    suite: int
+    #: the suite's method
+    method: str
+    #: its index within the suite
+    case: int
+    #: its name
+    name: str | None = None
+    #: of execute() alone, in `unit`
+    time: int | None = None
+    #: one object for each expected output, see below
+    outputs: tuple[Output, ...] = ()
+    #: `pass`, `fail`, `error` (it did not run) or `unjudged` (no expected outputs, or none
+    #: compared)
+    verdict: Verdict
+    #: why it did not run: an engine error's name
+    error: str | None = None
+    #: the same for people
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Each element of `outputs`."""
+
+    #: `pass`, `fail` or `not_compared`
+    verdict: Verdict
+    #: of a failure: `kind`, `dtype`, `shape`, `elements`, `sqnr` or `cosine`
+    reason: str | None = None
+    #: expected: `tensor`, `int`, `double` or `bool`
+    kind: str | None = None
+    #: of the expected tensor
+    dtype: str | None = None
+    #: of the expected tensor
+    shape: tuple[int, ...] | None = None
+    #: what came instead
+    actual_kind: str | None = None
+    #: likewise
+    actual_dtype: str | None = None
+    #: likewise
+    actual_shape: tuple[int, ...] | None = None
+    #: elements compared
+    numel: int | None = None
+    #: elements outside of the tolerance
+    mismatches: int | None = None
+    #: pairs with a NaN or an infinity on either side
+    nonfinite: int | None = None
+    #: the first mismatch, see below
+    first: FirstMismatch | None = None
+    #: largest absolute error
+    max_abs: float | None = None
+    #: mean absolute error
+    mean_abs: float | None = None
+    #: largest relative error
+    max_rel: float | None = None
+    #: mean relative error
+    mean_rel: float | None = None
+    #: signal to quantisation noise ratio, in dB
+    sqnr_db: float | None = None
+    #: cosine similarity
+    cosine: float | None = None
+    #: the tolerance as used
+    rtol: float | None = None
+    #: likewise
+    atol: float | None = None
+    #: as judged with: the share of elements that may mismatch
+    max_outlier_share: float | None = None
+    #: as judged with: the floor for `sqnr_db`
+    min_sqnr_db: float | None = None
+    #: as judged with: the floor for `cosine`
+    min_cosine: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstMismatch:
+    """`first`: the first element outside of the tolerance."""
+
+    #: row-major coordinates; empty for a scalar
+    index: tuple[int, ...] = ()
+    #: its expected value
+    expected: Number
+    #: its actual value
+    actual: Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """`end`: the last record."""
+
+    #: cases with this verdict
+    passed: int
+    #: likewise
+    failed: int
+    #: likewise
+    errors: int
+    #: likewise
+    unjudged: int
+    #: the exit code
+    outcome: Outcome
+    #: over the records before this one, see below
+    crc32: int

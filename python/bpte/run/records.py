@@ -18,7 +18,17 @@ from typing import Any, TypeAlias
 from bpte.format.metadata import MAX_RANK
 from bpte.run.evidence import contradiction
 from bpte.run.outcome import Outcome, Verdict, case_verdict
-from bpte.run.protocol_keys import KEYS, PROTOCOL, Key
+from bpte.run.protocol_keys import (
+    KEYS,
+    PROTOCOL,
+    Begin,
+    Case,
+    End,
+    FirstMismatch,
+    Key,
+    Number,
+    Output,
+)
 
 #: Versions that are read: 1 says nothing of the bundle that was run.
 READ_PROTOCOLS = (1, PROTOCOL)
@@ -26,8 +36,6 @@ READ_PROTOCOLS = (1, PROTOCOL)
 #: More cases than any bundle has reason to hold; refused so that no counter can fill the host's
 #: memory.
 MAX_CASES = 10_000_000
-
-Number: TypeAlias = int | float | bool
 
 
 class ProtocolError(ValueError):
@@ -39,81 +47,6 @@ class ContradictionError(ProtocolError):
 
 
 @dataclass(frozen=True)
-class Begin:
-    cases: int
-    protocol: int = PROTOCOL
-    nonce: str | None = None
-    target: str = ""
-    engine: str = ""
-    engine_version: str = ""
-    format: str = ""
-    file_size: int | None = None
-    metadata_crc32: int | None = None
-    program_crc32: int | None = None
-    verified: bool | None = None
-    program_offset: int | None = None
-    program_size: int | None = None
-    program_address: int | None = None
-    suites: int | None = None
-    bundle_cases: int | None = None
-    #: What was asked for; None: everything, and the bundle's tolerances.
-    method: str | None = None
-    case: int | None = None
-    rtol: float | None = None
-    atol: float | None = None
-    unit: str = ""
-
-
-@dataclass(frozen=True)
-class FirstMismatch:
-    """The first element outside the tolerance, in row-major order."""
-
-    expected: Number
-    actual: Number
-    index: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Output:
-    verdict: Verdict
-    reason: str | None = None
-    kind: str | None = None
-    dtype: str | None = None
-    shape: tuple[int, ...] | None = None
-    actual_kind: str | None = None
-    actual_dtype: str | None = None
-    actual_shape: tuple[int, ...] | None = None
-    numel: int | None = None
-    mismatches: int | None = None
-    nonfinite: int | None = None
-    first: FirstMismatch | None = None
-    max_abs: float | None = None
-    mean_abs: float | None = None
-    max_rel: float | None = None
-    mean_rel: float | None = None
-    sqnr_db: float | None = None
-    cosine: float | None = None
-    rtol: float | None = None
-    atol: float | None = None
-    max_outlier_share: float | None = None
-    min_sqnr_db: float | None = None
-    min_cosine: float | None = None
-
-
-@dataclass(frozen=True)
-class Case:
-    suite: int
-    method: str
-    case: int
-    verdict: Verdict
-    name: str | None = None
-    time: int | None = None
-    outputs: tuple[Output, ...] = ()
-    error: str | None = None
-    message: str | None = None
-
-
-@dataclass(frozen=True)
 class RunError:
     """The record `error`: the run could not go on."""
 
@@ -121,16 +54,6 @@ class RunError:
     outcome: Outcome
     message: str = ""
     where: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class End:
-    passed: int
-    failed: int
-    errors: int
-    unjudged: int
-    outcome: Outcome
-    crc32: int
 
 
 Record: TypeAlias = Begin | Case | RunError | End

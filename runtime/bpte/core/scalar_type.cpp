@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/core/internal/element.h>
 #include <bpte/core/scalar_type.h>
 #include <bpte/core/tensor_view.h>
+
+#include <type_traits>
 
 namespace bpte {
 
@@ -13,6 +16,17 @@ size_t element_size(ScalarType type) {
 #undef BPTE_ROW
   }
   return 0;  // a number that came out of a file or an engine and is none of ours
+}
+
+bool fits_float32(ScalarType type) {
+  switch (type) {
+#define BPTE_ROW(enumerator, number, name, stored, encoded, ...) \
+  case ScalarType::enumerator:                                   \
+    return std::is_same_v<decltype(internal::encoding::encoded::value(stored{})), float>;
+    BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
+#undef BPTE_ROW
+  }
+  return false;
 }
 
 const char* to_string(ScalarType type) {

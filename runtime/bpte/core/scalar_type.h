@@ -42,6 +42,9 @@ enum class ScalarType : int8_t {
 /// complex).
 size_t element_size(ScalarType type);
 
+/// Whether all values of a type are values of float32: float32 and narrower floating-point types.
+bool fits_float32(ScalarType type);
+
 /// numpy's name ("float32", "int8", "bool"; "bfloat16" for that), or "unknown". Never null; static
 /// storage.
 const char* to_string(ScalarType type);

@@ -24,14 +24,10 @@ ScalarType element_type(const Value& value) {
   return ScalarType::kLong;
 }
 
-// Float32 and what fits into it is written as such: "0.1" rather than 0.10000000149011612.
-bool fits_float32(ScalarType type) {
-  return type == ScalarType::kFloat || type == ScalarType::kHalf || type == ScalarType::kBFloat16;
-}
-
 void write_number(RecordWriter& writer, Key member, const Number& number, ScalarType type) {
   switch (number.kind) {
     case Number::Kind::kDouble:
+      // Float32 and what fits into it is written as such: "0.1" rather than 0.10000000149011612.
       if (fits_float32(type)) {
         writer.key(member);
         writer.real32(static_cast<float>(number.as_double));

@@ -136,18 +136,3 @@ def test_every_operator_was_compared(seen: set[str]) -> None:
     if not seen:
         pytest.skip("the comparisons did not run in this process")
     assert sorted(supported_operators() - ELSEWHERE - seen) == []
-
-
-def test_every_operator_is_documented() -> None:
-    text = (SOURCE.parents[3] / "docs/reference-engine.md").read_text()
-    table = text[text.index("## Operators") : text.index("## Trust")]
-    documented: set[str] = set()
-    for line in table.splitlines():
-        if line.startswith("| ") and not line.startswith("| kind"):
-            namespace = ""
-            for word in re.findall(r"`([^`]+)`", line):
-                if word.endswith("::"):
-                    namespace = word
-                else:
-                    documented.add(word if "::" in word else namespace + word)
-    assert documented - {"dim_order"} == supported_operators()
