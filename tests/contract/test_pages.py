@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import shlex
 import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -62,3 +66,44 @@ def test_every_stage_is_in_the_table() -> None:
     table = CONTRIBUTING[CONTRIBUTING.index("| stage |") :]
     named = re.findall(r"^\| `(\w+)` \|", table[: table.index("\n\n")], re.MULTILINE)
     assert named == re.findall(r'"(\w+)"', order[1])
+
+
+def commands(pattern: str) -> list[tuple[str, str]]:
+    """What matches in the pages, a command that goes on in the next line being one line."""
+    texts = ((page, (ROOT / page).read_text("utf-8").replace("\\\n", " ")) for page in pages())
+    return [(page, line) for page, text in texts for line in re.findall(pattern, text, re.M)]
+
+
+def parser_of(verb: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    import_module(f"bpte.cli.{verb}").configure(parser)
+    return parser
+
+
+@pytest.mark.parametrize(("page", "line"), commands(r"^ *(bpte \w+ [^\n]*)$"))
+def test_bpte_takes_the_commands_of_a_page(page: str, line: str) -> None:
+    """The words: files and boards are the reader's own."""
+    _, verb, *words = shlex.split(line, comments=True)
+    parser_of(verb).parse_args(words)
+
+
+@pytest.mark.parametrize(("page", "line"), commands(r"`(bpte \w+ [^`\n]*)`"))
+def test_bpte_has_the_options_that_a_page_names(page: str, line: str) -> None:
+    _, verb, *words = shlex.split(line)
+    if verb == "VERB":
+        return
+    has = {option for action in parser_of(verb)._actions for option in action.option_strings}
+    assert {word for word in words if word.startswith("--")} <= has
+
+
+@pytest.mark.parametrize(("page", "line"), commands(r"[` ](python \w+/[^`\n]*)"))
+def test_scripts_that_pages_name_are_there(page: str, line: str) -> None:
+    assert (ROOT / line.split()[1]).is_file(), page
+
+
+def test_options_of_the_pytest_plugin_are_there() -> None:
+    command = [sys.executable, "-m", "pytest", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    text = "".join((ROOT / page).read_text("utf-8") for page in pages())
+    named = set(re.findall(r"--bpte-[a-z-]+", text))
+    assert named and named <= set(re.findall(r"--bpte-[a-z-]+", done.stdout))
