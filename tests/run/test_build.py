@@ -65,6 +65,17 @@ def make(board: Board, root: Path, notes: list[str] | None = None) -> Path:
     return build._Build(board, told.append).make(root, None, ())
 
 
+def test_a_changed_toolchain_is_configured(tools: Path, board: Board, tmp_path: Path) -> None:
+    toolchain = board.folder / "toolchain.cmake"
+    toolchain.write_text('set(BPTE_CPU_FLAGS "-mcpu=cortex-m7")\n')
+    first = make(board, tmp_path / "root")
+    assert make(board, tmp_path / "root") == first
+    toolchain.write_text('set(BPTE_CPU_FLAGS "-mcpu=cortex-m4")\n')
+    make(board, tmp_path / "root")
+    calls = (tools / "calls").read_text().split()
+    assert calls == ["configure", "build", "build", "configure", "build"]
+
+
 @pytest.mark.parametrize(
     ("version", "needed", "fits"),
     [

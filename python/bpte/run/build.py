@@ -192,8 +192,12 @@ class _Build:
         definitions = _definitions(board, engine, operators_from)
         # Another configuration is another folder, so that none is ever configured over.
         # The place of the project counts, too: CMake refuses a cache of another one.
-        words = "\0".join((str(source), *definitions))
-        key = hashlib.sha256(os.fsencode(words)).hexdigest()[:8]
+        # CMake reads a toolchain's flags once: a changed toolchain is another configuration.
+        toolchain = board.folder / "toolchain.cmake"
+        words = os.fsencode("\0".join((str(source), *definitions)))
+        if toolchain.is_file():
+            words += b"\0" + toolchain.read_bytes()
+        key = hashlib.sha256(words).hexdigest()[:8]
         name = f"{board.name}-{engine}" if engine else board.name
         build_folder = folder(root, f"run/{name}-{key}")
         log = build_folder.with_suffix(".log")
