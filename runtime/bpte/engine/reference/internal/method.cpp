@@ -12,15 +12,15 @@ namespace {
 
 using schema::KernelTypes;
 
-// What the plan's buffers are aligned to, as ExecuTorch does (its memory planning aligns tensors
-// within them to 16).
+// The alignment of the plan's buffers, as in ExecuTorch, whose memory planning aligns tensors
+// within them to 16.
 constexpr size_t kBufferAlignment = 16;
 
-// The sum of the plan's buffers that can be counted without an overflow.
+// The largest sum of the plan's buffers: it can be computed without an overflow.
 constexpr uint64_t kMostPlanned = INT64_MAX;
 
-// In a cell that holds an address: the memory belongs to the value, it is not a view of another's.
-// No address of a program's memory has this bit.
+// A bit of a cell that holds an address: the memory is the value's own, not a view of another's. No
+// address of a program's memory has this bit.
 constexpr uint64_t kOwnMemory = uint64_t{1} << 63;
 
 size_t round_up(size_t value, size_t alignment) {
@@ -109,7 +109,7 @@ bool Method::for_each_instruction(F&& visit, Report& report) const {
     const Vector instructions =
         fb().vector(fb().table_element(chains_, c), schema::Chain::instructions, sizeof(uint32_t));
     for (uint32_t i = 0; i < instructions.count; ++i, ++number) {
-      // Chains may share their tables: without this, a small file could state endless work.
+      // Chains may share their tables: without this bound, a small file could state endless work.
       if (number >= fb().size() / sizeof(uint32_t)) {
         return report.fail(EngineError::kInvalidProgram)
                << "more instructions than the program has room for";
@@ -154,7 +154,7 @@ uint32_t Method::cells_of(uint32_t value) const {
 }
 
 bool Method::make_tables(Span<uint8_t> tables, Report& report) {
-  // Counted first, so that a refusal can say how much is needed.
+  // Counts first, so that a refusal can say how much is needed.
   const size_t buffer_count = buffer_sizes_.count == 0 ? 0 : buffer_sizes_.count - 1;
   uint64_t cell_count = 0;
   for (uint32_t i = 0; i < values_.count; ++i) cell_count += cells_of(i);
@@ -263,7 +263,8 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
       return report.fail(EngineError::kInvalidProgram)
              << "planned buffer " << i << " has the size " << size;
     }
-    // What no memory holds is not malformed, only too large for this machine: no narrowing here.
+    // A size that no memory can hold is valid, only too large for this machine: it stays 64 bits
+    // wide here.
     constexpr uint64_t kMask = kBufferAlignment - 1;
     const uint64_t aligned = (static_cast<uint64_t>(size) + kMask) & ~kMask;
     if (aligned > kMostPlanned - used) {
@@ -274,7 +275,7 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
     }
     used += aligned;
   }
-  // Inputs and outputs that the plan leaves to the caller: memory behind its buffers.
+  // Inputs and outputs that the plan does not place: their memory comes after its buffers.
   const Vector interface[] = {inputs_, outputs_};
   for (const Vector& indices : interface) {
     for (uint32_t i = 0; i < indices.count; ++i) {
@@ -298,7 +299,7 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
            << " given" << memory.planned_advice;
   }
   planned_bytes_ = static_cast<size_t>(used);
-  // ExecuTorch leaves this to chance; a buffer without an initial state starts as zeros here.
+  // A buffer without an initial state begins as zeros. In ExecuTorch its content is undefined.
   if (memory.clear != nullptr) {
     memory.clear(planned.subspan(0, planned_bytes_));
   } else if (planned_bytes_ != 0) {
@@ -569,7 +570,7 @@ bool Method::view(uint32_t value, const Tensor& source, const int32_t* sizes, si
     return report.fail(EngineError::kInvalidProgram)
            << "value " << value << " has memory of its own";
   }
-  // Sizes and data change together: there is never a moment when the one exceeds the other.
+  // Sizes and data change together, so the sizes never exceed the data.
   Tensor tensor;
   if (!this->tensor(value, tensor, report) || !resize(tensor, sizes, rank, report)) return false;
   if (tensor.type != source.type || tensor.numel != source.numel) {

@@ -18,12 +18,12 @@ struct RegisteredOperator {
   const char* name;
   Kernel kernel;
 };
-/// The operators of this build (operators.def, or what BPTE_REFERENCE_OPERATORS selects), in no
+/// The operators of this build (operators.def, or the selection of BPTE_REFERENCE_OPERATORS), in no
 /// order.
 Span<const RegisteredOperator> registered_operators();
 
-/// What a method uses. The spans are the caller's and stay valid and untouched while the method is
-/// used; any alignment will do.
+/// The memory that a method uses. The spans belong to the caller, who keeps them valid and
+/// unchanged while the method is used. They may have any alignment.
 struct MethodMemory {
   Span<uint8_t> planned;                          ///< the buffers of the program's memory plan
   Span<uint8_t> tables;                           ///< the rest
@@ -31,10 +31,9 @@ struct MethodMemory {
   const char* planned_advice = "";                ///< as ReferenceOptions::planned_advice
 };
 
-/// A loaded method. Its values are decoded from the program each time they are used, under full
-/// checks, so that the tables hold only what changes: which kernels, and the state of values that
-/// the program itself cannot hold (sizes of dynamic tensors, integers computed on the way, where an
-/// unplanned input lies).
+/// A loaded method. Its values are decoded from the program, fully checked, each time they are
+/// used. So the tables hold only the kernels, and the state that the program itself cannot hold:
+/// sizes of dynamic tensors, computed integers, addresses of unplanned inputs.
 class Method {
  public:
   Method() = default;
@@ -53,15 +52,15 @@ class Method {
   size_t planned_bytes() const { return planned_bytes_; }
   size_t table_bytes() const { return table_bytes_; }
 
-  /// Runs every instruction; with `checking` set, only checks that it could: operators, kinds,
+  /// Runs every instruction. With `checking` set, only checks that each can run: operators, kinds,
   /// dtypes, shapes, memory, work.
   [[nodiscard]] bool run(bool checking, Report& report);
 
-  // ---- Values, by index. Each call checks the index, the kind and all that the value says.
+  // ---- Values, by index. Each call checks the index, the kind and the value's whole table.
 
   schema::KernelTypes kind(uint32_t value) const;
   [[nodiscard]] bool tensor(uint32_t value, Tensor& tensor, Report& report) const;
-  /// An Int, Bool or Double, as it now stands.
+  /// The present value of an Int, Bool or Double.
   [[nodiscard]] bool integer(uint32_t value, int64_t& number, Report& report) const;
   [[nodiscard]] bool number(uint32_t value, double& number, Report& report) const;
   [[nodiscard]] bool text(uint32_t value, Text& text, Report& report) const;
@@ -70,13 +69,13 @@ class Method {
   [[nodiscard]] bool list_item(uint32_t value, uint32_t index, uint32_t& item,
                                Report& report) const;
 
-  /// Gives a tensor other sizes: those it has, or, when it is dynamic, any below its bounds.
-  /// `tensor` is updated.
+  /// Gives a tensor sizes: the same, or, when it is dynamic, any up to its bounds. Updates
+  /// `tensor`.
   [[nodiscard]] bool resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& report);
-  /// Makes a tensor without memory of its own a view of another's, in a shape of as many elements.
+  /// Makes a tensor without memory of its own a view of another, in a shape with as many elements.
   [[nodiscard]] bool view(uint32_t value, const Tensor& source, const int32_t* sizes, size_t rank,
                           Report& report);
-  /// Gives a scalar that an instruction computes its value.
+  /// Sets a scalar that an instruction computes.
   [[nodiscard]] bool set_integer(uint32_t value, int64_t number, Report& report);
 
   bool is_dynamic(uint32_t value) const {
@@ -108,7 +107,7 @@ class Method {
   [[nodiscard]] bool find_kernel(uint32_t op, Kernel& kernel, Report& report) const;
   [[nodiscard]] bool planned_place(uint32_t value, uint32_t allocation, size_t size, uint8_t*& data,
                                    Report& report) const;
-  /// A tensor that neither the memory plan nor the constants have a place for.
+  /// Whether a tensor has no place in the memory plan or the constants.
   bool is_unplanned(uint32_t value) const;
   /// Cells that a value needs for itself (not counting computed scalars).
   uint32_t cells_of(uint32_t value) const;

@@ -8,8 +8,8 @@
 namespace bpte::reference {
 namespace {
 
-// Smallest alignment of a tensor's data in a program (@executorch-tensor-alignment): what an
-// element of any type needs.
+// Smallest alignment of a tensor's data in a program (@executorch-tensor-alignment): enough for an
+// element of any type.
 constexpr size_t kProgramAlignment = 8;
 
 }  // namespace
@@ -51,7 +51,7 @@ bool Program::open(Span<const uint8_t> bytes, Report& report) {
       if (segment_base < program_size || data_size > bytes.size() - segment_base) {
         return report.fail(EngineError::kInvalidProgram)
                << "extended header: segments at " << segment_base << ", size " << data_size
-               << ", do not lie behind the program within " << uint64_t{bytes.size()} << " bytes";
+               << ", do not lie after the program within " << uint64_t{bytes.size()} << " bytes";
       }
       if (data_size != 0) segment_end = segment_base + data_size;
     }
@@ -77,7 +77,7 @@ bool Program::open(Span<const uint8_t> bytes, Report& report) {
 }
 
 uint32_t Program::find_method(Text name) const {
-  const FlatBuffer flatbuffer = flatbuffer_;  // a name that cannot be read is no match
+  const FlatBuffer flatbuffer = flatbuffer_;  // a name that cannot be read does not match
   const Vector plans = flatbuffer.vector(root_, schema::Program::execution_plan, sizeof(uint32_t));
   for (uint32_t i = 0; i < plans.count; ++i) {
     const uint32_t plan = flatbuffer.table_element(plans, i);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Operators that move elements without looking at them: any dtype of 1, 2, 4 or 8 bytes.
+// Operators that move elements without reading their values: any dtype of 1, 2, 4 or 8 bytes.
 
 #include <cmath>
 #include <cstring>
@@ -23,8 +23,7 @@ bool gather(Call& call, Tensor& out, const uint8_t* from, const ptrdiff_t* strid
   return true;
 }
 
-/// An operator that only looks at its input in another order: out has in's dimensions as `order`
-/// says.
+/// An operator that only reorders dimensions: dimension i of out is dimension order[i] of in.
 bool permute(Call& call, const Tensor& in, const size_t* order, Tensor& out) {
   int32_t sizes[kRankLimit];
   ptrdiff_t strides[kRankLimit];
@@ -48,7 +47,7 @@ bool reshape(Call& call, const Tensor& in, const int32_t* sizes, size_t rank, Te
   return true;
 }
 
-/// Reads sizes that may hold one -1: `numel` tells it.
+/// Reads sizes, one of which may be -1: it then follows from `numel`.
 bool read_sizes(Call& call, size_t argument, size_t numel, int32_t* sizes, size_t& rank) {
   Ints list;
   if (!call.ints(argument, list)) return false;
@@ -141,7 +140,7 @@ bool encode(Call& call, size_t argument, ScalarType type, uint8_t* bytes) {
   if (type == ScalarType::kLong || type == ScalarType::kInt || type == ScalarType::kChar ||
       type == ScalarType::kByte) {
     if (!call.number(argument, number)) return false;
-    // Whole numbers come as Double, too. Up to 2^53 both hold the same.
+    // Whole numbers may come as Double, too, which holds them up to 2^53.
     if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0)) {
       return call.unsupported("an integer beyond 2^53");
     }
@@ -190,7 +189,7 @@ bool convert(Call& call, const Tensor& in, Tensor& out) {
       float real = 0;
       if (in.type == ScalarType::kFloat) {
         real = in.floats()[from];
-        // What a conversion cannot hold is undefined in C++; it saturates here, NaN gives 0.
+        // A conversion that does not fit is undefined in C++. Here it saturates, and a NaN gives 0.
         integer = real >= 9.2233715e18f    ? INT64_MAX
                   : real <= -9.2233715e18f ? INT64_MIN
                   : std::isnan(real)       ? 0
@@ -291,7 +290,7 @@ bool executorch_prim_et_view_default(Call& call) {
       !read_sizes(call, 1, in.numel, sizes, rank)) {
     return false;
   }
-  if (out.writable) return reshape(call, in, sizes, rank, out);  // memory of its own
+  if (out.writable) return reshape(call, in, sizes, rank, out);  // it has memory of its own
   if (!in.contiguous() || !out.contiguous()) {
     return call.unsupported("its input or output is not in row-major order");
   }
@@ -453,7 +452,7 @@ bool aten_cat_out(Call& call) {
   int32_t sizes[kRankLimit];
   int64_t total = 0;
   bool first = true;
-  // An input of shape [0] takes no part, whatever the others' rank (PyTorch's rule).
+  // An input of shape [0] is ignored, whatever the others' rank (PyTorch's rule).
   const auto takes_part = [](const Tensor& in) { return in.rank != 1 || in.numel != 0; };
   for (uint32_t i = 0; i < count; ++i) {
     Tensor in;

@@ -43,7 +43,7 @@ using UnaryFunction = float (*)(float x, const float* constants);
 using BinaryFunction = float (*)(float a, float b, float alpha);
 using CompareFunction = bool (*)(float a, float b);
 
-/// out = function(argument 0), for each element; `constants` is handed through.
+/// out = function(argument 0), for each element; `constants` is passed on to it.
 bool unary(Call& call, size_t out_argument, UnaryFunction function,
            const float* constants = nullptr) {
   Tensor in, out;
@@ -214,7 +214,7 @@ bool greater_equal(float a, float b) {
   return a >= b;
 }
 
-/// [0] and [1] bound x; a NaN stays one.
+/// [0] and [1] bound x; a NaN stays a NaN.
 float clamp_to(float x, const float* bounds) {
   if (x < bounds[0]) x = bounds[0];
   return x > bounds[1] ? bounds[1] : x;
@@ -430,7 +430,7 @@ bool aten_where_self_out(Call& call) {
   if (condition.type != ScalarType::kBool) {
     return call.unsupported("its condition is not of dtype bool");
   }
-  Tensor both = a;  // only its sizes matter
+  Tensor both = a;  // only its sizes are used
   both.rank = static_cast<uint8_t>(rank);
   for (size_t d = 0; d < rank; ++d) both.sizes[d] = pair[d];
   int32_t sizes[kRankLimit];

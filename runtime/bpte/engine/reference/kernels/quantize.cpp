@@ -61,8 +61,8 @@ bool quantized_decomposed_quantize_per_tensor_out(Call& call) {
     for (size_t i = 0; i < rows.length; ++i) {
       const ptrdiff_t k = static_cast<ptrdiff_t>(i);
       const float x = in.floats()[rows.offset[1] + k * rows.step[1]];
-      // Bounded before it becomes an integer: what an integer cannot hold is undefined. A NaN fails
-      // both comparisons and becomes the lowest value.
+      // Bounds it before the conversion, which is undefined for what an integer cannot hold. A NaN
+      // fails the comparison and becomes the lowest value.
       const float level = std::nearbyint(inverse * x) + static_cast<float>(q.zero_point);
       const float bounded = level >= lowest ? (level > highest ? highest : level) : lowest;
       out.data[rows.offset[0] + k * rows.step[0]] =
