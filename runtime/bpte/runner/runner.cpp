@@ -326,8 +326,16 @@ void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
     passed |= verdict == Verdict::kPass;
   }
   writer_.end_array();
-  end_case(failed ? "fail" : passed ? "pass" : "unjudged");
-  ++(failed ? tally_.failed : passed ? tally_.passed : tally_.unjudged);
+  if (failed) {
+    ++tally_.failed;
+    end_case("fail");
+  } else if (passed) {
+    ++tally_.passed;
+    end_case("pass");
+  } else {
+    ++tally_.unjudged;
+    end_case("unjudged");
+  }
 }
 
 void Run::run_suite(uint32_t index, const TestSuite& suite) {

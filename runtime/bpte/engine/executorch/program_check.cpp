@@ -209,9 +209,12 @@ EngineError ProgramView::check_tensor(uint32_t value, Position tensor, Tensor& o
 
 EngineError ProgramView::check_list(uint32_t value, Position list, KernelTypes type,
                                     Message& message) {
-  const uint32_t item_size = type == KernelTypes::BoolList                                     ? 1
-                             : type == KernelTypes::IntList || type == KernelTypes::DoubleList ? 8
-                                                                                               : 4;
+  uint32_t item_size = 4;  // the index of a value
+  if (type == KernelTypes::BoolList) {
+    item_size = 1;
+  } else if (type == KernelTypes::IntList || type == KernelTypes::DoubleList) {
+    item_size = 8;
+  }
   // Every kind of list has its items in the same field.
   const Vector items = reader_.vector(list, schema::IntList::items, shape(item_size, item_size));
   if (!items) return invalid(message, "value", value, "is a list without items");

@@ -95,6 +95,14 @@ class Method {
     uint8_t* data;
     size_t size;
   };
+  /// What the program states of a tensor.
+  struct TensorTable {
+    Vector sizes, dim_order;
+    int8_t dynamism = 0;
+    int8_t type = 0;
+    uint32_t buffer = 0;      ///< index of a constant or initial value; 0: none
+    uint32_t allocation = 0;  ///< table of its place in the memory plan; 0: none
+  };
 
   const FlatBuffer& fb() const { return program_->flatbuffer(); }
   uint32_t value_index(Vector indices, uint32_t index) const;
@@ -103,10 +111,21 @@ class Method {
   [[nodiscard]] bool resolve_operators(Report& report);
   [[nodiscard]] bool plan_memory(const MethodMemory& memory, Report& report);
   [[nodiscard]] bool make_tables(Span<uint8_t> tables, Report& report);
+  /// Cells that all values and computed scalars need.
+  [[nodiscard]] bool count_cells(uint64_t& count, Report& report) const;
+  /// Gives each value its cells, and dynamic tensors their bounds as first sizes.
+  [[nodiscard]] bool assign_cells(Report& report);
+  /// Whether a call computes a scalar, and which value that is.
+  bool computes_scalar(uint32_t kernel_call, uint32_t& value) const;
   [[nodiscard]] bool check_values(Report& report);
   [[nodiscard]] bool find_kernel(uint32_t op, Kernel& kernel, Report& report) const;
   [[nodiscard]] bool planned_place(uint32_t value, uint32_t allocation, size_t size, uint8_t*& data,
                                    Report& report) const;
+  /// Reads a tensor's table, and refuses what this engine does not support.
+  [[nodiscard]] bool tensor_table(uint32_t value, TensorTable& tensor, Report& report) const;
+  /// Two parts of tensor(): rank, sizes, dim_order and strides; then data.
+  [[nodiscard]] bool set_shape(const TensorTable& table, Tensor& tensor, Report& report) const;
+  [[nodiscard]] bool set_data(const TensorTable& table, Tensor& tensor, Report& report) const;
   /// Whether a tensor has no place in the memory plan or the constants.
   bool is_unplanned(uint32_t value) const;
   /// Cells that a value needs for itself (not counting computed scalars).

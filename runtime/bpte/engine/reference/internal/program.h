@@ -36,6 +36,9 @@ class Program {
   [[nodiscard]] bool subsegment(uint32_t offsets, uint32_t buffer_index, size_t size,
                                 Span<const uint8_t>& data, Report& report) const;
 
+  /// Finds where the FlatBuffer ends, and the segments begin and end.
+  [[nodiscard]] bool read_extended_header(size_t& metadata_size, Report& report);
+
   Span<const uint8_t> bytes_;
   FlatBuffer flatbuffer_;
   size_t segment_base_ = 0;  // of the file; segments end before segment_end_

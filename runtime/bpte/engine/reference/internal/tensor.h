@@ -68,6 +68,21 @@ struct Rows {
   ptrdiff_t strides_[3][kRankLimit] = {};
 };
 
+/// Calls visit(out_offset, in_offset), in elements, for each element of two tensors of one shape,
+/// which has elements.
+template <typename Visit>
+void for_each_pair(const Tensor& out, const Tensor& in, Visit&& visit) {
+  Rows rows(out.sizes, out.rank);
+  rows.operand(0, out.strides);
+  rows.operand(1, in.strides);
+  do {
+    for (size_t i = 0; i < rows.length; ++i) {
+      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
+      visit(rows.offset[0] + k * rows.step[0], rows.offset[1] + k * rows.step[1]);
+    }
+  } while (rows.next());
+}
+
 /// Copies the elements of a grid (`sizes`, none of them 0) from one strided place to another;
 /// strides in elements.
 void copy_strided(uint8_t* to, const ptrdiff_t* to_strides, const uint8_t* from,

@@ -164,6 +164,33 @@ bool filled(Call& call, size_t value_argument, Tensor& out) {
   return true;
 }
 
+/// A conversion that does not fit is undefined in C++. Here it saturates, and a NaN gives 0.
+int64_t saturated(float real) {
+  if (std::isnan(real)) return 0;
+  if (real >= 9.2233715e18f) return INT64_MAX;
+  if (real <= -9.2233715e18f) return INT64_MIN;
+  return static_cast<int64_t>(real);
+}
+
+int64_t load_integer(const Tensor& in, ptrdiff_t at) {
+  if (in.type == ScalarType::kLong) return in.as<int64_t>()[at];
+  if (in.type == ScalarType::kInt) return in.as<int32_t>()[at];
+  return in.data[at] != 0 ? 1 : 0;
+}
+
+/// Stores the one of an element's three values that has the output's dtype.
+void store(Tensor& out, ptrdiff_t at, int64_t integer, float real, bool truth) {
+  if (out.type == ScalarType::kFloat) {
+    out.floats()[at] = real;
+  } else if (out.type == ScalarType::kLong) {
+    out.as<int64_t>()[at] = integer;
+  } else if (out.type == ScalarType::kInt) {
+    out.as<int32_t>()[at] = static_cast<int32_t>(integer);
+  } else {
+    out.data[at] = truth ? 1 : 0;
+  }
+}
+
 /// out = in, element by element, in another memory order or another dtype.
 bool convert(Call& call, const Tensor& in, Tensor& out) {
   if (!call.resize_like(out, in)) return false;
@@ -177,40 +204,15 @@ bool convert(Call& call, const Tensor& in, Tensor& out) {
   }
   if (!call.work(out.numel)) return false;
   if (call.checking() || out.numel == 0) return true;
-  Rows rows(out.sizes, out.rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, in.strides);
-  do {
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      const ptrdiff_t from = rows.offset[1] + k * rows.step[1];
-      const ptrdiff_t to = rows.offset[0] + k * rows.step[0];
-      int64_t integer = 0;
-      float real = 0;
-      if (in.type == ScalarType::kFloat) {
-        real = in.floats()[from];
-        // A conversion that does not fit is undefined in C++. Here it saturates, and a NaN gives 0.
-        integer = real >= 9.2233715e18f    ? INT64_MAX
-                  : real <= -9.2233715e18f ? INT64_MIN
-                  : std::isnan(real)       ? 0
-                                           : static_cast<int64_t>(real);
-      } else {
-        integer = in.type == ScalarType::kLong  ? in.as<int64_t>()[from]
-                  : in.type == ScalarType::kInt ? in.as<int32_t>()[from]
-                                                : (in.data[from] != 0 ? 1 : 0);
-        real = static_cast<float>(integer);
-      }
-      if (out.type == ScalarType::kFloat) {
-        out.floats()[to] = real;
-      } else if (out.type == ScalarType::kLong) {
-        out.as<int64_t>()[to] = integer;
-      } else if (out.type == ScalarType::kInt) {
-        out.as<int32_t>()[to] = static_cast<int32_t>(integer);
-      } else {
-        out.data[to] = in.type == ScalarType::kFloat ? real != 0.0f : integer != 0;
-      }
+  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
+    if (in.type == ScalarType::kFloat) {
+      const float real = in.floats()[from];
+      store(out, to, saturated(real), real, real != 0.0f);
+    } else {
+      const int64_t integer = load_integer(in, from);
+      store(out, to, integer, static_cast<float>(integer), integer != 0);
     }
-  } while (rows.next());
+  });
   return true;
 }
 

@@ -52,17 +52,9 @@ bool unary(Call& call, size_t out_argument, UnaryFunction function,
     return false;
   }
   if (call.checking() || out.numel == 0) return true;
-  Rows rows(out.sizes, out.rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, in.strides);
-  do {
-    float* to = out.floats() + rows.offset[0];
-    const float* from = in.floats() + rows.offset[1];
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      to[k * rows.step[0]] = function(from[k * rows.step[1]], constants);
-    }
-  } while (rows.next());
+  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
+    out.floats()[to] = function(in.floats()[from], constants);
+  });
   return true;
 }
 
@@ -405,16 +397,8 @@ bool aten_logical_not_out(Call& call) {
   }
   if (in.type != ScalarType::kBool) return call.unsupported("its input is not of dtype bool");
   if (call.checking() || out.numel == 0) return true;
-  Rows rows(out.sizes, out.rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, in.strides);
-  do {
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      out.data[rows.offset[0] + k * rows.step[0]] =
-          in.data[rows.offset[1] + k * rows.step[1]] == 0 ? 1 : 0;
-    }
-  } while (rows.next());
+  for_each_pair(out, in,
+                [&](ptrdiff_t to, ptrdiff_t from) { out.data[to] = in.data[from] == 0 ? 1 : 0; });
   return true;
 }
 
