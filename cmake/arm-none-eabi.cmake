@@ -9,7 +9,7 @@ set(CMAKE_ASM_COMPILER arm-none-eabi-gcc)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 
-# picolibc: its printf knows every length (ExecuTorch's messages need %zu), and it is small.
+# picolibc is small, and its printf supports every length (ExecuTorch's messages need %zu).
 set(_flags "${BPTE_CPU_FLAGS} --specs=picolibcpp.specs -ffunction-sections -fdata-sections")
 set(CMAKE_C_FLAGS_INIT "${_flags}")
 set(CMAKE_ASM_FLAGS_INIT "${_flags}")

@@ -2,14 +2,14 @@
 #
 # bpte_add_bundle(target file.bpte [SECTION section] [ALIGN bytes] [SYMBOL name])
 #
-# Links a bundle into a target, where it lies aligned and is used in place:
+# Links a bundle into a target, aligned, so that it is used in place:
 #
 #   extern "C" const uint8_t bpte_bundle[], bpte_bundle_end[];
 #   bpte::Bundle::open({bpte_bundle, size_t(bpte_bundle_end - bpte_bundle)});
 #
-# SECTION (default .bpte_bundle): the linker script decides where that goes. ALIGN (default: the base_alignment that the
-# file's header states; 16 for BP08): a power of two, not below that. SYMBOL (default bpte_bundle): for several bundles in
-# one target. The target is linked again when the file changes. The project must have ASM enabled.
+# SECTION (default .bpte_bundle): the linker script places it. ALIGN (default: the base_alignment that the file's header
+# states; 16 for BP08): a power of two, at least the default. SYMBOL (default bpte_bundle): for several bundles in one
+# target. The target is linked again when the file changes. The project must have ASM enabled.
 
 include_guard(GLOBAL)
 

@@ -7,19 +7,19 @@
 # - an ExecuTorch built and installed from source, for instance for bare metal, with the build's own bare names
 #   (`executorch`, `portable_ops_lib`, ...).
 #
-# Looked for where find_package(executorch) looks, CMAKE_PREFIX_PATH first; a host build then asks Python (BPTE_PYTHON, an
-# active or local virtual environment, python3) where its executorch lies, without importing it; a cross build whose
-# toolchain file sets BPTE_EXECUTORCH_WHEEL_PLATFORM has that Python's pip fetch the package for the platform.
+# It looks where find_package(executorch) looks, CMAKE_PREFIX_PATH first. A host build then asks Python (BPTE_PYTHON, an
+# active or local virtual environment, python3) where its executorch lies, without importing it. A cross build whose
+# toolchain file sets BPTE_EXECUTORCH_WHEEL_PLATFORM lets that Python's pip fetch the package for the platform.
 #
 # Sets BPTE_EXECUTORCH_RUNTIME: targets that give headers and runtime, no operators; empty when none was found.
 # Sets BPTE_EXECUTORCH_KERNELS: every operator library and delegate that this ExecuTorch has and a host program wants.
-# Sets BPTE_EXECUTORCH_DIR: for a later find_package(executorch); BPTE_EXECUTORCH_VERSION: where it tells one.
+# Sets BPTE_EXECUTORCH_DIR: for a later find_package(executorch); BPTE_EXECUTORCH_VERSION: if it states one.
 
 include_guard(GLOBAL)
 
 set(BPTE_PYTHON "" CACHE FILEPATH "Python whose executorch package to build with (host builds)")
 
-# The Pythons that may be asked, the one named by BPTE_PYTHON first.
+# The Pythons to ask, that of BPTE_PYTHON first.
 function(_bpte_pythons out)
   set(pythons "")
   if(BPTE_PYTHON)
@@ -70,7 +70,7 @@ function(_bpte_executorch_wheel platform out)
   set(${out} "" PARENT_SCOPE)
 endfunction()
 
-# What to do when there is none, for an error message.
+# What to do when none was found, for an error message.
 set(BPTE_EXECUTORCH_ADVICE
     "ExecuTorch was not found. Either `pip install executorch` (>= 1.5.1; CMake must be >= 3.28) into the Python named by \
 -DBPTE_PYTHON=..., or give an installed ExecuTorch's folder with -DCMAKE_PREFIX_PATH=..., or build without this engine: \

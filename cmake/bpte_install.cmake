@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# `cmake --install`: libraries, headers, bpte-run, and the package that find_package(bpte) reads. What needs ExecuTorch is
-# exported apart, so that the rest can be used where there is none.
+# `cmake --install`: libraries, headers, bpte-run, and the package that find_package(bpte) reads. Targets that need
+# ExecuTorch are exported separately, so that the others can be used without it.
 include(CMakePackageConfigHelpers)
 
 set(BPTE_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/bpte")

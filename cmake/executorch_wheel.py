@@ -45,7 +45,7 @@ def fetch(platform: str, folder: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             names = [name for name in archive.namelist() if name.startswith(WANTED)]
             archive.extractall(Path(scratch) / "unpacked", names)
-        # Whole or not at all.
+        # # The folder appears whole or not at all.
         shutil.rmtree(folder / "executorch", ignore_errors=True)
         (Path(scratch) / "unpacked" / "executorch").rename(folder / "executorch")
 

@@ -184,7 +184,7 @@ _TEXTS = """\
 
 // {notice}
 
-// One string each with its parts behind one another, each ended by a NUL: 250 bytes less than
+// One string each, of parts that follow one another, each ended by a NUL: 250 bytes less than
 // tables of pointers.
 
 namespace bpte::internal {{

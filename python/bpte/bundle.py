@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bundles as they are read: memory-mapped, every rule checked at opening, tensors as views."""
+"""Reads bundles: memory-mapped, every rule checked at opening, tensors as views."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TestCase:
 
     @property
     def expected_outputs(self) -> list[Any]:
-        """Likewise; empty when the case only runs."""
+        """As ``inputs``; empty when the case is only run."""
         return [self._bundle.value(value) for value in self.info.expected_outputs]
 
     @property
@@ -61,7 +61,8 @@ class TestCase:
         return self.info.tolerances
 
     def tolerance(self, output: int) -> Tolerance:
-        """What holds for this output: the case's, else the suite's, else nothing stated."""
+        """The tolerance of this output: the case's, else the suite's, else one without stated
+        members."""
         if not 0 <= output < len(self.info.expected_outputs):
             raise BundleError(Rule.NO_SUCH_ITEM, value=output)
         stated = self.info.tolerances or self._suite.tolerances
@@ -85,14 +86,14 @@ class TestSuite:
 class Bundle:
     """An opened bundle, BP09 or BP08.
 
-    Opening checks every rule but the segments' checksums and the padding, which ``verify`` checks.
-    Arrays and memoryviews are views into the file, which stays mapped for as long as one of them
-    lives; the file must not be shortened meanwhile.
+    Opening checks every rule except the segments' checksums and the padding, which ``verify``
+    checks. Arrays and memoryviews are views into the file, which stays mapped for as long as one of
+    them lives; the file must not be shortened meanwhile.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, verify: bool = False) -> None:
-        """``verify``: checksums and padding too, see there. Raises ``OSError``, and ``BundleError``
-        when the file breaks a rule."""
+        """``verify``: also checks checksums and padding, see ``verify()``. Raises ``OSError``, and
+        ``BundleError`` when the file breaks a rule."""
         self.path = Path(path)
         self._fd = access.open_input(path)
         self._map: mmap.mmap | bytes | None = None
@@ -145,7 +146,7 @@ class Bundle:
         self.suites = [TestSuite(self, suite) for suite in self._metadata.suites]
 
     def close(self) -> None:
-        """Lets go of the file. Views that were handed out stay valid."""
+        """Closes the file. Views of it stay valid."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -212,7 +213,7 @@ class Bundle:
         return self._metadata.named_data
 
     def named_data(self, key: str) -> memoryview:
-        """The bytes behind a key: a view. Raises ``KeyError``."""
+        """The bytes of a key: a view. Raises ``KeyError``."""
         segment = self._metadata.segments[self._metadata.named_data[key]]
         return self._view(self._extent(segment))
 
@@ -225,7 +226,7 @@ class Bundle:
 
     def value(self, value: Value) -> Any:
         """A numpy array that is a view into the file, or the scalar itself. Raises ``BundleError``
-        (overflow) for a tensor without elements whose other sizes are beyond what numpy holds."""
+        (overflow) for a tensor without elements whose other sizes are too large for numpy."""
         if not isinstance(value, Tensor):
             return value
         import numpy as np
@@ -277,7 +278,7 @@ class Bundle:
         return layout.Extent(self.header.segment_base_offset + segment.offset, segment.size)
 
     def _run(self, offset: int, size: int) -> bytes:
-        """A copy of a run of the file: whole, whatever becomes of the file."""
+        """A copy of a run of the file, which later changes of the file do not reach."""
         if self._fd >= 0:
             return transfer.read_run(self._fd, offset, size)
         return bytes(self._bytes[offset : offset + size])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// What every program here wants: a place for the report, and a bundle's bytes.
+// What every program here needs: an output for the report, and a bundle's bytes.
 
 #include <bpte/runner/runner.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ class NoClock final : public bpte::Clock {
   const char* unit() const override { return "ns"; }
 };
 
-/// The file's bytes; ends the program where there are none.
+/// The file's bytes; ends the program when it cannot read any.
 inline bpte::Span<const uint8_t> map(const char* path) {
   const int file = open(path, O_RDONLY);
   const size_t size = static_cast<size_t>(lseek(file, 0, SEEK_END));

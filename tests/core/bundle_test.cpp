@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// What an opened bundle gives, and what callers and data sources can get wrong. The rules that
-// files can break have their own list: tests/contract/breakers.py.
+// Tests what an opened bundle gives, and the errors that callers and data sources can make. Files
+// that break rules are in tests/contract/breakers.py.
 
 #include <bpte/core/bundle.h>
 #include <bpte/core/crc32.h>
@@ -86,7 +86,7 @@ void check_content(const Bundle& bundle, bool bp09) {
     CHECK(scalar->double_value == 0.5);
     CHECK(test_case->input(3, *payload).fault().error == Error::kNoSuchItem);
     CHECK(test_case->expected_output(2, *payload).fault().error == Error::kNoSuchItem);
-    // A buffer that is not what case_payload() gave.
+    // A buffer that case_payload() did not return.
     if (bp09) {
       const auto cut = test_case->input(1, payload->subspan(0, 36));
       CHECK(cut.fault().error == Error::kBufferTooSmall);
@@ -95,7 +95,7 @@ void check_content(const Bundle& bundle, bool bp09) {
     }
   }
 
-  // Case over suite over default.
+  // The case's tolerance comes before the suite's, and that before the default.
   const auto own = forward->test_case(0)->tolerance(1);
   CHECK(own.rtol == 1e-3);
   CHECK(own.atol == 1e-4);
@@ -384,7 +384,8 @@ TEST_CASE("any byte that changes at any reading is seen with checksums") {
       source.at = at;
       const auto bundle = Bundle::open(source, metadata_buffer, verifying());
       if (bundle.ok()) {
-        // Read before it changed: then the next look at it tells. The metadata is not read again.
+        // The byte was read before it changed: the next read of it finds the change. The metadata
+        // is not read again.
         unseen +=
             bundle->verify_checksums(payload_buffer).ok() && at >= bundle->header().metadata_size
                 ? 1
@@ -429,8 +430,8 @@ TEST_CASE("a source that does not tell its size serves BP09 alone") {
   CHECK(Bundle::open(silent_old, metadata_buffer).fault().error == Error::kReadFailed);
 }
 
-// A bundle of 12 GiB whose second segment begins past 4 GiB, held by nobody: the metadata of kPlain
-// with a few numbers changed, zeros after it.
+// A bundle of 12 GiB that no memory holds, whose second segment begins past 4 GiB: the metadata of
+// kPlain with a few numbers changed, and zeros after it.
 class Huge : public bpte::DataSource {
  public:
   static constexpr uint64_t kFirst = uint64_t{5} << 30;
@@ -498,7 +499,7 @@ TEST_CASE("offsets past 4 GiB are read where they say") {
   uint8_t last[1] = {7};
   CHECK(bundle->read(bundle->header().file_size - 1, last).ok());
   CHECK(last[0] == 0);
-  // In place, what there is of it is too little.
+  // In place, the bytes in memory are too few.
   Span<const uint8_t> part = {metadata_buffer, sizeof metadata_buffer};
   CHECK(Bundle::open(part).fault().error == Error::kTruncated);
 }

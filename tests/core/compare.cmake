@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
-# The C++ tests run on each variant of compare(); tests/core/test_compare.py drives the tools.
+# The C++ tests run with each variant of compare(). tests/core/test_compare.py runs the tools.
 include(compare_variants.cmake)
 foreach(library IN ITEMS bpte::core bpte_compare_small bpte_compare_baseline)
   string(REGEX REPLACE "^(bpte::core|bpte_compare)" "" suffix ${library})

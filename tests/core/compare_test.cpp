@@ -135,7 +135,7 @@ TEST_CASE("shares of outliers and floors of SQNR and cosine decide") {
 TEST_CASE("NaN and infinities under each NaN policy") {
   const Vector<double, 7> e = {ScalarType::kDouble, {kNan, kInf, -kInf, kInf, 1, 2, kNan}};
   const Vector<double, 7> a = {ScalarType::kDouble, {kNan, kInf, kInf, 3, kInf, 2, 5}};
-  Tolerance t = within(1, kInf);  // generous: an infinity is no finite number even so
+  Tolerance t = within(1, kInf);  // generous, but an infinity is still not within it
   Comparison c = bpte::compare(e.value(), a.value(), t);
   CHECK(c.mismatches == 5);
   CHECK(c.first_mismatch == 0);
@@ -151,15 +151,15 @@ TEST_CASE("NaN and infinities under each NaN policy") {
   c = bpte::compare(e.value(), a.value(), t);
   CHECK(c.mismatches == 3);
   CHECK(c.first_mismatch == 2);
-  // Only the expected NaN excuses.
+  // Only an expected NaN is ignored.
   const Vector<float, 1> one = {ScalarType::kFloat, {1}};
   const Vector<float, 1> nan = {ScalarType::kFloat, {std::numeric_limits<float>::quiet_NaN()}};
   CHECK(bpte::compare(one.value(), nan.value(), t).verdict == Verdict::kFail);
   CHECK(bpte::compare(nan.value(), one.value(), t).verdict == Verdict::kPass);
 }
 
-// As schema/README.md says of infinite tolerances: infinity x 0 accepts what is equal alone, and
-// a difference that overflows is none that is finite.
+// As schema/README.md says of infinite tolerances: infinity x 0 accepts only equal values, and a
+// difference that overflows is not finite.
 TEST_CASE("infinite tolerances") {
   const Vector<double, 4> zeros = {ScalarType::kDouble, {0, 0, 1, -1e308}};
   const Vector<double, 4> others = {ScalarType::kDouble, {0, 1e-300, -1e300, 1e308}};
@@ -212,7 +212,7 @@ void check_integer_extremes(ScalarType type) {
   CHECK(bpte::compare(e.value(), a.value(), within(0, std::ldexp(1.0, 8 * sizeof(T)))).mismatches ==
         0);
   CHECK(bpte::compare(e.value(), a.value(), within(0, std::nextafter(range, 0.0))).mismatches == 2);
-  // One unit off at the top, where a 64-bit value has no double of its own.
+  // One unit off near the maximum, where doubles do not hold every 64-bit value.
   const Vector<T, 1> top = {type, {kHigh}};
   const Vector<T, 1> below = {type, {static_cast<T>(kHigh - 1)}};
   CHECK(bpte::compare(top.value(), below.value(), {}).mismatches == 1);
@@ -469,7 +469,7 @@ TEST_CASE("scalars compare as tensors of one element") {
   CHECK(bpte::compare(e, a, {}).reason == Reason::kKind);
 }
 
-// Squares that leave the range of a double do not take the ratios along.
+// Squares may leave the range of a double; the ratios stay right.
 TEST_CASE("squares beyond the range of a double keep the ratios") {
   const double scales[] = {1e-300, 1e-200, 1, 1e200, 1e300};
   for (double scale : scales) {

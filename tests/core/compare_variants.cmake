@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
-# compare() and crc32() as this machine has them (bpte::core), as targets with little flash do (bpte_compare_small), and as
-# x86 without AVX2 does (bpte_compare_baseline). Tests and benchmarks link each.
+# compare() and crc32() for this machine (bpte::core), for targets with little flash (bpte_compare_small), and for x86
+# without AVX2 (bpte_compare_baseline). Tests and benchmarks link each.
 include_guard(GLOBAL)
 
 set(small_definition BPTE_CORE_SMALL=1)

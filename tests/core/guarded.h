@@ -11,9 +11,9 @@
 namespace bpte_test {
 
 /// Memory between two unmapped areas: a read or write outside it is a crash at once, sanitizer or
-/// not. It begins at a multiple of `alignment`; the upper guard begins right behind it when size is
+/// not. It begins at a multiple of `alignment`. The upper guard begins right after it when size is
 /// a multiple of that, otherwise at the next multiple (the bytes in between are 0xA5). With
-/// `at_end`, it ends at the guard whatever its size, and begins where that leads to.
+/// `at_end`, it ends at the guard whatever its size, so its first byte may be misaligned.
 class Guarded {
  public:
   Guarded(size_t size, size_t alignment = 128, bool at_end = false) : size_(size) {

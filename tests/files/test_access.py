@@ -409,15 +409,15 @@ def test_array_files_that_are_wrong(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0{}")
     for name, message in {
         "cut.npy": "is cut short: 160 bytes",
-        "header.npy": "is no .npy or .npz file",
+        "header.npy": "is not a .npy or .npz file",
         "objects.npy": "dtype object cannot be bundled",
         "texts.npy": "cannot be bundled",
         "both.npz": "say which member",
         "both.npz:y": "has no member 'y', it has x",
-        "junk.npz:x": "is no .npz file",
+        "junk.npz:x": "is not a .npz file",
         "one.npz:x": "without members",
         "test.pt": "an archive",
-        "x.safetensors": "is no .npy",
+        "x.safetensors": "is not a .npy",
         "a\0b": "cannot hold a NUL",
     }.items():
         with pytest.raises(bpte.PackError, match=message):

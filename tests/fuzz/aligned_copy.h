@@ -10,7 +10,7 @@
 namespace bpte_fuzz {
 
 /// A copy on the heap that begins at a multiple of `alignment`, with AddressSanitizer's guard right
-/// behind its last byte.
+/// after its last byte.
 class AlignedCopy {
  public:
   AlignedCopy(const uint8_t* data, size_t size, size_t alignment = 1024) : size_(size) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Structure-aware mutation: after libFuzzer's own, most inputs are given back an identifier and a
-// header that fits their length, so that the mutation is tried on what lies behind them.
+// Structure-aware mutation: after libFuzzer's own, most inputs get a valid identifier and a header
+// that fits their length again, so that the mutation reaches the code after these checks.
 
 #include <bpte/core/crc32.h>
 
@@ -40,7 +40,7 @@ inline void repair_metadata_crc(uint8_t* data, size_t size) {
   store(data + kCrcAt, bpte::crc32({data, static_cast<size_t>(metadata_size)}));
 }
 
-/// Makes the fixed part of a BP09 header agree with the length. Gives the size of the repaired
+/// Makes the fixed part of a BP09 header agree with the length. Returns the size of the repaired
 /// file.
 inline size_t repair_bp09(uint8_t* data, size_t size) {
   if (size < 256) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// compare() as targets with little flash have it, in a namespace of its own, so that one program
-// can hold both. The types are the same but for their names.
+// compare() of targets with little flash, in a namespace of its own, so that one program can hold
+// both. The types are the same, except for their names.
 #define bpte bpte_small
 #undef BPTE_CORE_SMALL
 #define BPTE_CORE_SMALL 1

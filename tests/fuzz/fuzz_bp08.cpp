@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// As fuzz_open, over BP08: in place and, since both must say the same, through a data source.
+// As fuzz_open, for BP08: in place and through a data source, which must give the same results.
 
 #include <cstdlib>
 

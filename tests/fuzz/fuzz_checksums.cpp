@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kFlipBytes = 4;
 
-// Makes the segments' checksums right as far as the table can be found where a right file has it.
+// Makes the segments' checksums right if the segment table lies where a valid file has it.
 void repair_segment_crcs(uint8_t* data, size_t size) {
   const bpte_fuzz::AlignedCopy copy(data, size);
   bpte_fuzz::repair_metadata_crc(copy.writable().data(), size);
@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   bpte_test::read_all(bundle.get(), {});
   if (bundle->header().format == bpte::Format::kBP08) {
-    return 0;  // has none
+    return 0;  // has no checksums
   }
   uint32_t flip = bpte_fuzz::load<uint32_t>(data + file_size);
   flip %= static_cast<uint32_t>(file_size * 8);

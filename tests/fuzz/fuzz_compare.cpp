@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// libFuzzer target: compare() on arbitrary values. Wrong structure must be refused without a read
-// outside the data; for a right one, the verdict's counts must be those of a plain loop below, and
-// both variants of compare() must say the same.
+// libFuzzer target: compare() on arbitrary values. A wrong structure must be refused without a read
+// outside the data. For a right one, the counts must be those of the plain loop below, and both
+// variants of compare() must agree.
 //
 // Links with tests/fuzz/compare_small.cpp and the core. The input is read front to back: first what
 // the values are, then their bytes, which are repeated as often as the values are long.
@@ -53,7 +53,7 @@ class Input {
     std::memcpy(&value, bytes, sizeof(value));
     return value;
   }
-  // What is left, over and over, with a twist so that repetitions differ.
+  // Repeats the rest of the input, changed each time so that repetitions differ.
   void fill(uint8_t* to, size_t count) {
     const size_t left = size_ - at_;
     for (size_t i = 0; i < count; ++i) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Opens the bytes in place and reads everything that the bundle gives. Any checksum is taken.
+// Opens the bytes in place and reads everything that the bundle gives. Any checksum is accepted.
 
 #include <cstdlib>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 // Opens through a data source that misbehaves: the first bytes of an input say how (reads that
-// fail, bytes that change between reads, a size that is wrong or not told, buffers that are too
-// small). Any checksum is taken, so that what is read must be safe whatever it is.
+// fail, bytes that change between reads, a size that is wrong or unknown, buffers that are too
+// small). Any checksum is accepted, so that the reader must be safe with any bytes.
 
 #include "aligned_copy.h"
 #include "bundle_mutator.h"
@@ -47,7 +47,7 @@ class FaultySource : public bpte::DataSource {
     if (!buffer.empty()) {
       std::memcpy(buffer.data(), bytes_.data() + offset, buffer.size());
     }
-    // From this reading on, eight bytes somewhere are others.
+    // From this reading on, eight bytes are different.
     if (faults_[3] != 0 && reads_ >= faults_[3]) {
       const uint64_t at = bpte_fuzz::load<uint16_t>(faults_ + 4);
       for (unsigned i = 0; i < 8; ++i) {
@@ -90,7 +90,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint8_t* const faults = data;
   const size_t file_size = size - kFaultBytes;
   FaultySource source(faults, {data + kFaultBytes, file_size});
-  // Usually large enough, with more or less to spare for checking checksums through.
+  // Usually large enough, with a varying rest as scratch for checksums.
   const bpte_fuzz::AlignedCopy metadata(faults[6] % 8 == 0 ? size_t{faults[7]} * 8
                                                            : file_size + faults[7]);
   const bpte_fuzz::AlignedCopy payload(faults[6] % 8 == 1 ? file_size / 2 : file_size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// What AddressSanitizer is told in every fuzz target. Nothing outlives an execution, so that a
-// quarantine of freed memory larger than what one of them takes only costs page faults.
+// AddressSanitizer's options in every fuzz target. No memory outlives an execution. A quarantine of
+// freed memory that is larger than an execution needs only causes page faults.
 
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {

@@ -25,7 +25,7 @@ Bytes read(const char* path) {
   return Bytes(std::istreambuf_iterator<char>(file), {});
 }
 
-// The FlatBuffer's part of a file: the extended header tells where it ends.
+// The FlatBuffer's part of a file: the extended header states where it ends.
 size_t program_size(const Bytes& data) {
   uint64_t size = data.size();
   if (data.size() >= 40 && std::memcmp(data.data() + 8, "eh00", 4) == 0) {

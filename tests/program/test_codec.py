@@ -133,7 +133,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("execution_plan[0].values[0].val.sizes[1]", 2.5, "expected an int, found 2.5"),
     ("execution_plan[0].values[0].val.sizes", CYCLE, "expected an int, found a list"),
     ("execution_plan[0].values[0].val.dim_order[0]", 256, "256 is outside of 0 ... 255"),
-    ("execution_plan[0].values[0].val.scalar_type", 99, "99 is no ScalarType"),
+    ("execution_plan[0].values[0].val.scalar_type", 99, "99 is not a ScalarType"),
     ("execution_plan[0].values[0].val.requires_grad", 2, "expected a bool, found 2"),
     ("execution_plan[0].values[0].val.requires_grad", "no", "expected an int, found 'no'"),
     ("execution_plan[0].non_const_buffer_sizes[0]", 2**63, "is outside"),

@@ -86,8 +86,8 @@ TEST_CASE("text is escaped to ASCII JSON") {
   check_text("\xC3\xA4", 2, "\\u00e4");
   check_text("\xE2\x82\xAC", 3, "\\u20ac");
   check_text("\xF0\x9F\x98\x80", 4, "\\ud83d\\ude00");
-  // What is no UTF-8: a lone continuation, an overlong form, a surrogate, past the last code point,
-  // cut short.
+  // Not UTF-8: a lone continuation, an overlong form, a surrogate, past the last code point, cut
+  // short.
   check_text("\x80", 1, "\\ufffd");
   check_text("\xC0\x80", 2, "\\ufffd\\ufffd");
   check_text("\xED\xA0\x80", 3, "\\ufffd\\ufffd\\ufffd");
@@ -102,7 +102,7 @@ TEST_CASE("the last record has the checksum of those before") {
   writer.end_record();
   writer.begin_record("case");
   writer.key(bpte::Key{"broken"});
-  writer.abandon_record();  // counts for nothing
+  writer.abandon_record();  // is not counted
   writer.begin_record("case");
   writer.end_record();
   writer.begin_record("end");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// runner_tool FILE STEP [ERROR]: runs a bundle on an engine that computes nothing, to see what the
-// runner makes of an engine's answers (tests/runner/test_runner.py). Its one method, "echo", gives
-// its inputs back as its outputs. At STEP (load, load_method, set_input, execute, output) it
-// answers with ERROR, the name of an EngineError; "abandon" leaves the run from within execute(),
+// runner_tool FILE STEP [ERROR]: runs a bundle on an engine that computes nothing, to test how the
+// runner handles an engine's answers (tests/runner/test_runner.py). Its one method, "echo", returns
+// its inputs as its outputs. At STEP (load, load_method, set_input, execute, output) it answers
+// with ERROR, the name of an EngineError; "abandon" leaves the run from within execute(),
 // "abandon_twice" also from the report; "none" for no failure at all.
 
 #include <bpte/runner/runner.h>
@@ -48,7 +48,7 @@ class Echo final : public bpte::Engine {
   const char* message() const override { return "as \xC3\xA4sked"; }
 
  private:
-  // More than the runner keeps results of.
+  // More outputs than the runner keeps results for.
   static constexpr size_t kCount = 6;
 
   bpte::EngineError at(const char* step) const {
@@ -71,7 +71,7 @@ class Stdout final : public bpte::Output {
   void write(const char* data, size_t size) override { std::fwrite(data, 1, size, stdout); }
 };
 
-// Runs over once: what a case took must come out right all the same.
+// Wraps once: the time of a case must be right all the same.
 class Clock final : public bpte::Clock {
  public:
   uint64_t now() override { return now_ += 7; }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Show what a bundle holds: header, segments with offsets and alignment, suites, cases, dtypes and
-shapes. For a .pte: what its header and its methods say.
+shapes. For a .pte: its header and its methods.
 
 example:
   bpte inspect model.bpte
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _json(facts: dict[str, Any]) -> str:
-    """A line for each fact, and for each item of a list. (Indenting all of it takes Python's own
-    encoder, which needs a second for 30,000 segments.)"""
+    """Writes a line for each fact, and for each item of a list. (To indent everything, json uses
+    its Python encoder, which takes a second for 30,000 segments.)"""
 
     def text(value: object) -> str:
         if not isinstance(value, list) or not value:
@@ -57,7 +57,7 @@ def _json(facts: dict[str, Any]) -> str:
 
 
 def bundle_facts(bundle: Bundle) -> dict[str, Any]:
-    """All that ``inspect --json`` says of a bundle."""
+    """All that ``inspect --json`` shows of a bundle."""
     purposes = _purposes(bundle)
     return {
         "path": str(bundle.path),
@@ -134,7 +134,7 @@ def _purposes(bundle: Bundle) -> list[str]:
 
 
 def value_text(value: Value) -> str:
-    """Such as ``float32[1, 3, 224, 224]``; the memory order where it is not row-major."""
+    """Such as ``float32[1, 3, 224, 224]``, with the memory order if that is not row-major."""
     from bpte.format.metadata import Tensor
 
     if not isinstance(value, Tensor):

@@ -151,7 +151,7 @@ def _refuse_options_of_cases(args: argparse.Namespace) -> None:
 
 
 def report(saved: object, as_json: bool) -> None:
-    """Says what was written; notes go to stderr."""
+    """Prints what was written; notes go to stderr."""
     from bpte.pack.producer import Saved
 
     assert isinstance(saved, Saved)

@@ -3,7 +3,8 @@
 ``bpte.devtools`` where it says ``executorch.devtools``.
 
 It writes BP08, which ExecuTorch 1.x reads, and takes numpy arrays as well as torch tensors. New
-code has more from ``bpte.BundledProgram``: BP09, tolerances, names, streaming to a file.
+code should use ``bpte.BundledProgram``, which has more: BP09, tolerances, names, streaming to a
+file.
 """
 
 from bpte.devtools.bundled_program.config import MethodTestCase, MethodTestSuite

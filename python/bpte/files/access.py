@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The files that one command reads and writes, held against each other.
+"""Keeps the files that one command reads and those that it writes apart.
 
 An input is opened by ``open_input`` or ``read_input``, or announced by ``reads`` when somebody else
 opens it; an output is announced by ``writes`` (``bpte.files.atomic`` does). Within ``command`` all
@@ -34,7 +34,7 @@ class SourceError(OSError):
 
 
 class FileState(NamedTuple):
-    """What differs when a file is another one, or has other content."""
+    """The facts by which another file, or other content, is noticed."""
 
     device: int
     inode: int
@@ -58,7 +58,7 @@ class _Ledger:
     def __init__(self) -> None:
         self.inputs: dict[_Key, tuple[str, FileState]] = {}
         self.outputs: dict[_Key, str] = {}
-        # What a shell opened for us: bpte inspect m.bpte >> m.bpte
+        # A file that a shell opened for us: bpte inspect m.bpte >> m.bpte
         for descriptor, name in ((1, "standard output"), (2, "standard error")):
             with contextlib.suppress(OSError):  # closed
                 status = os.fstat(descriptor)
@@ -94,7 +94,8 @@ def reads(status: os.stat_result, name: str | os.PathLike[str]) -> None:
 
 
 def reads_path(path: str | os.PathLike[str]) -> None:
-    """Announces an input that another program will open. One that is missing is left to that."""
+    """Announces an input that another program will open. If it is missing, that program reports
+    it."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         reads(Path(path).stat(), path)
 
@@ -116,8 +117,8 @@ def _refuse_same(output: str, source: str) -> NoReturn:
 
 
 def check_unchanged() -> None:
-    """Raises ``SourceError`` for the first input of this command that is not what it was when it
-    was announced."""
+    """Raises ``SourceError`` for the first input of this command that has changed since it was
+    announced."""
     ledger = _current.get()
     for name, before in ledger.inputs.values() if ledger is not None else ():
         require_state(name, before)
@@ -126,8 +127,8 @@ def check_unchanged() -> None:
 def require_state(
     name: str | os.PathLike[str], before: FileState, descriptor: int | None = None
 ) -> None:
-    """Raises ``SourceError`` when the file of this name (or behind this descriptor) is another one,
-    or has changed."""
+    """Raises ``SourceError`` when the file of this name (or of this descriptor) is another one, or
+    has changed."""
     try:
         status = Path(name).stat() if descriptor is None else os.fstat(descriptor)
     except OSError:
@@ -171,7 +172,7 @@ def read_input(path: str | os.PathLike[str]) -> bytes:
 
 
 def _open(path: str | os.PathLike[str]) -> int:
-    # O_NONBLOCK: opening a pipe does not wait for a writer. It means nothing for a regular file.
+    # O_NONBLOCK: opening a pipe does not wait for a writer. It has no effect on a regular file.
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:

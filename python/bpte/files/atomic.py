@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Files that appear whole or not at all."""
+"""Writes files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bpte.files.transfer import write_all
 
 try:
     import fcntl
-except ImportError:  # not POSIX: nothing is cleaned up there, as nobody can tell who is alive
+except ImportError:  # not POSIX: without locks nothing is cleaned up there
     fcntl = None  # type: ignore[assignment]
 
 
@@ -27,7 +27,7 @@ class AtomicFile:
 
     As a context manager: leaving without ``commit`` removes the file and leaves the target as it
     was. The temporary file lies in the target's folder and stays locked (flock) while its writer
-    lives; what a killed writer left is removed by the next one that writes into the folder.
+    lives; the next writer into the folder removes what a killed one left.
 
     A symbolic link is followed, as cp does it: the file that it names is replaced or, when there is
     none, made. Of a file with several hard links, this name is replaced and the others keep the old
@@ -91,15 +91,14 @@ class AtomicFile:
         if isinstance(error, access.SourceError):
             return  # not this file's fault
         if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-            # Raised by a call on the descriptor, which knows no name.
+            # A call on the descriptor, which has no name, raised it.
             raise OSError(error.errno, os.strerror(error.errno), str(self.path)) from error
 
 
 class ReportFile:
-    """A small file, written in one go at the end of something long.
-
-    The path is looked at when this is made, before the long part begins. Regular files are written
-    as by ``AtomicFile``; a pipe or a device is written to as it is.
+    """A small file, written at once at the end of a long task. The path is checked when this object
+    is made, before the task begins. Regular files are written as by ``AtomicFile``; a pipe or a
+    device is written to as it is.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -148,10 +147,10 @@ def _is_file(path: Path, status: os.stat_result) -> bool:
 
 # ---- Temporary files
 #
-# Everybody who may write into a folder may have files there that look like ours. A name therefore
-# ends in its own checksum, which no name has by chance, and a file is removed only when nobody
-# holds its lock. A writer that has made its file takes the lock before it goes on; when a cleaner
-# was faster, the file has lost its name, and the writer makes another.
+# Others may have files in the folder that look like ours. So a name ends in its own checksum, which
+# other names do not have by chance, and a file is removed only when nobody holds its lock. A writer
+# takes the lock right after it has made its file. If a cleaner was faster, the file has lost its
+# name, and the writer makes another.
 
 _NAME = re.compile(r"(\..{0,50}\.bpte-tmp-[0-9a-f]{16})-([0-9a-f]{8})", re.DOTALL)
 
@@ -180,7 +179,7 @@ def _create_locked(target: Path) -> tuple[int, Path]:
         try:
             if fcntl is None:
                 return fd, path
-            with contextlib.suppress(OSError):  # a file system without locks: then without
+            with contextlib.suppress(OSError):  # a file system without locks: goes on without one
                 fcntl.flock(fd, fcntl.LOCK_EX)  # waits for a cleaner that was faster
             if os.fstat(fd).st_nlink:
                 return fd, path

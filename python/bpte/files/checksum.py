@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """CRC-32, as zlib computes it.
 
-ISA-L's is taken where the ``isal`` package is installed. It gives the same values 3.5 times as fast
-as zlib's, which would make a copy wait: measured on one core, zlib hashes at 0.6 of the speed at
-which the kernel copies, ISA-L at twice that speed. (zlib-ng is as fast; one of them is enough.)
+ISA-L computes it where the ``isal`` package is installed. It gives the same values 3.5 times as
+fast as zlib's, which would make a copy wait: measured on one core, zlib hashes at 0.6 of the speed
+at which the kernel copies, ISA-L at twice that speed. (zlib-ng is as fast; one of them is enough.)
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""TOML of a stranger's file, with one kind of error."""
+"""Reads TOML from files that are not trusted, with one kind of error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ else:
 
 
 class TomlError(ValueError):
-    """It is not valid TOML, or not any that can be read here."""
+    """The text is not valid TOML, or cannot be read here."""
 
 
 def parse(data: bytes) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def parse(data: bytes) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except RecursionError:
         raise TomlError("not valid TOML: nested too deeply") from None
-    # TOMLDecodeError and UnicodeDecodeError are ValueErrors, and so is what int() says of too many
+    # TOMLDecodeError and UnicodeDecodeError are ValueErrors; int() raises one for too many
     # digits.
     except ValueError as error:
         raise TomlError(f"not valid TOML: {error}") from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bytes on their way into a file, with their checksum."""
+"""Copies bytes into a file, and computes their checksum."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Progress = Callable[[int], None]
 """Takes the number of bytes done since the last call."""
 
 _COPY_STEP = 16 << 20  # handed to the kernel at a time: progress, and the checksum, keep up
-# The kernel copies through a pipe of this size. Where its blocks lie across those of the target's
-# pages, copying takes one and a half times as long: the first step ends at a multiple.
+# The kernel copies through a pipe of this size. If its blocks do not begin at pages of the
+# target, copying takes 1.5 times as long: so the first step ends at a multiple.
 _COPY_BLOCK = 64 << 10
 _HASH_STEP = 256 << 10  # stays in the cache between reading and hashing
 _WRITE_STEP = 4 << 20
-_SMALL = 16 << 10  # faster read into bytes of its own than into a buffer that is used again
+_SMALL = 16 << 10  # reading new bytes objects is faster than reading into one buffer
 
 
 def write_all(fd: int, data: Buffer, offset: int) -> None:
-    """pwrite until all is written."""
+    """Calls pwrite until all is written."""
     view = memoryview(data).cast("B")
     while len(view):
         written = os.pwrite(fd, view, offset)
@@ -43,8 +43,8 @@ def write_blocks(
 
     The checksum is that of the bytes that arrived. A block that somebody else may change meanwhile,
     as is a mapped file or another thread's array, is therefore read back from ``fd``, which must be
-    open for reading too. Raises ``SourceError`` for a block whose memory is gone: a mapped file
-    that was cut short.
+    open for reading too. Raises ``SourceError`` for a block whose memory no longer exists: a mapped
+    file was cut short.
     """
     total = 0
     for block in blocks:
@@ -85,8 +85,8 @@ def read_run(fd: int, offset: int, size: int) -> bytes:
 
 
 def read_blocks(fd: int, offset: int, size: int) -> Iterator[bytes]:
-    """A run of a file, block by block: a small one first, for who wants to see the beginning only.
-    Raises ``SourceError`` when the file ends before it does."""
+    """A run of a file, block by block. The first one is small, for callers that need only the
+    beginning. Raises ``SourceError`` when the file ends before it does."""
     end = offset + size
     step = _HASH_STEP
     while offset < end:
@@ -115,7 +115,7 @@ def first_nonzero(fd: int, start: int, end: int) -> int | None:
 
 
 def _data_runs(fd: int, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The parts of a run that are not holes, as far as the file system tells."""
+    """The parts of a run that are not holes, if the file system reports holes."""
     at = start
     while at < end:
         try:
@@ -124,7 +124,7 @@ def _data_runs(fd: int, start: int, end: int) -> Iterator[tuple[int, int]]:
         except (OSError, AttributeError) as error:
             if isinstance(error, OSError) and error.errno == errno.ENXIO:
                 return  # nothing but a hole follows, or the file ends here
-            hole = end  # it cannot tell
+            hole = end  # it does not report holes
         if at < end:
             yield at, min(hole, end)
         at = hole
@@ -168,8 +168,8 @@ def copy_file(
     *,
     checksum: bool = True,
 ) -> int:
-    """Copies a run of one file into another inside the kernel, where file systems that can share
-    blocks do; gives its CRC-32.
+    """Copies a run of one file into another inside the kernel, where file systems may share the
+    blocks. Returns its CRC-32.
 
     The checksum is that of the bytes that arrived: a second thread reads them back (from the page
     cache, where they have just been put) while the next ones are copied, so that the two can never
@@ -192,7 +192,7 @@ def copy_file(
 
 
 class _Hasher(threading.Thread):
-    """Hashes a growing run of a file, as far as it has been told that it has grown."""
+    """Hashes a growing run of a file, up to the end that was reported to it."""
 
     def __init__(self, fd: int, offset: int) -> None:
         super().__init__(name="bpte-crc32", daemon=True)
@@ -240,7 +240,7 @@ class _Hasher(threading.Thread):
         return self._crc
 
 
-# What a kernel or file system says when it cannot do the copy by itself.
+# The errors of a kernel or file system that cannot do the copy itself.
 _CANNOT = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Metadata out of a file that nobody vouches for: every rule of schema/README.md that it can break,
-in one walk, in the order in which the C++ core looks at them."""
+"""Reads metadata from a file that is not trusted. Checks every rule of schema/README.md that the
+metadata can break, in one walk, in the order of the C++ core."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _Walk:
         self.place = NOWHERE
         self.segments: list[Segment] = []
         self._reach_left = layout.REACH_PER_BYTE * reader.size
-        # Values by the offset of their table: what many cases share is looked at once.
+        # Values by the offset of their table: what many cases share is checked once.
         self._values: dict[int, Value] = {}
 
     def fault(
@@ -75,20 +75,20 @@ class _Walk:
         )
 
     def _reach(self, at: int, size: int) -> None:
-        """Counts what a reference leads to, once for each reference: vectors may be shared, so
-        that a walk over all that is reachable can take far longer than the file is long."""
+        """Counts the bytes that a reference leads to, once for each reference. Vectors may be
+        shared, so a small file can take an endless walk. This bounds it."""
         self._reach_left -= size
         if self._reach_left < 0:
             raise self.fault(Rule.TABLE_SHARING, at)
 
     def _tables(self, field: int) -> range:
-        """Where the offsets in a vector of tables lie; ``reader.table`` follows each."""
+        """The positions of the offsets in a vector of tables; ``reader.table`` follows each."""
         elements = self.reader.elements(field)
         self._reach(elements.start, layout.REACH_OF_ENTRY * len(elements))
         return elements
 
     def _key(self, run: _Run, index: int, last: str) -> str:
-        """A key, after the one ``last`` before it in the list, if ``index`` is not 0."""
+        """Reads key ``index`` of a list. It must come after ``last``, the key before it."""
         key = self._text(run)
         # Code points sort as their UTF-8 does.
         if index and key <= last:
@@ -388,7 +388,7 @@ class _Walk:
         if case_segment is not None and segment != case_segment:
             raise self.fault(Rule.PAYLOAD_SEGMENT, at, segment, case_segment)
         _, segment_size, alignment, _ = self.segments[segment]
-        for aligned in (offset, alignment):  # a segment aligned to less misaligns what it holds
+        for aligned in (offset, alignment):  # the segment's limits the payload's
             if aligned % layout.PAYLOAD_ALIGNMENT:
                 raise self.fault(Rule.PAYLOAD_ALIGNMENT, at, aligned, layout.PAYLOAD_ALIGNMENT)
         if offset + size > _U64:

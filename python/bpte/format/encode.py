@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Metadata into FlatBuffers of schema/bpte.fbs: the same content gives the same bytes."""
+"""Writes metadata as FlatBuffers of schema/bpte.fbs. The same content gives the same bytes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _KEY_VALUE = Shape([(schema.KEY_VALUE_KEY, "I"), (schema.KEY_VALUE_VALUE, "I")])
 
 
 class Encoded(NamedTuple):
-    """Metadata ready to be written, but for the header."""
+    """Metadata ready to be written, except the header."""
 
     buffer: bytearray
     segments_at: int
@@ -86,7 +86,8 @@ def encode(
     strings: dict[str, str],
 ) -> Encoded:
     """BP09 metadata. Its length depends neither on the segments' offsets nor on their sizes.
-    Suites, named data and strings are given in the order of their keys, which the format wants."""
+    The caller gives suites, named data and strings in the order of their keys, as the format
+    demands."""
     writer = Writer(identifier(BP09), inserted=layout.HEADER_LENGTH)
     slots = _ROOT.slots
     root = writer.table(0, _ROOT, SCHEMA_VERSION, 0, 0, program_segment, 0, 0)
@@ -113,7 +114,7 @@ def fill_in_segment(encoded: Encoded, index: int, segment: Segment) -> None:
 
 
 class EncodedBP08(NamedTuple):
-    """A BP08 file but for the contents of its byte vectors."""
+    """A BP08 file, except the contents of its byte vectors."""
 
     structure: bytearray
     """From byte 0."""
@@ -130,7 +131,7 @@ class EncodedBP08(NamedTuple):
 
 def encode_bp08(suites: list[Suite], program_size: int, program_alignment: int) -> EncodedBP08:
     """A BP08 file: tables first, then the tensors' payloads at multiples of 16, the program last.
-    The tensors' ``size`` is taken, their ``segment`` and ``offset`` are not."""
+    Uses the tensors' ``size``, but not their ``segment`` and ``offset``."""
     writer = Writer(identifier(BP08))
     root = writer.table(0, _ROOT_BP08, SCHEMA_VERSION, 0, 0)
     data_slots: list[tuple[int, int]] = []
@@ -203,7 +204,7 @@ def _kind_of(value: Value) -> tuple[int, Shape]:
     """The number in the union, and for a scalar the shape of its table."""
     if isinstance(value, Tensor):
         return schema.UNION_TENSOR, _TENSOR_BP09
-    if isinstance(value, bool):  # before int, which it is as well
+    if isinstance(value, bool):  # before int: a bool is an int, too
         return schema.UNION_BOOL, _BOOL
     if isinstance(value, int):
         return schema.UNION_INT, _INT

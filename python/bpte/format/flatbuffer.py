@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The FlatBuffers wire format, as much of it as a bundle's metadata needs.
+"""The part of the FlatBuffers wire format that a bundle's metadata needs.
 
-Reading never trusts: every offset is checked before it is followed, which the ``flatbuffers``
-package does not do. Writing goes front to back, shares vtables, and gives the
-same bytes for the same content.
+The reader checks every offset before it follows it, which the ``flatbuffers`` package does not do.
+The writer goes front to back, shares vtables, and gives the same bytes for the same content.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Malformed(Exception):
 
 class Reader:
     """Checked access to a FlatBuffer that begins at byte 0 of ``data``. Every method raises
-    ``Malformed`` rather than reading where it must not.
+    ``Malformed`` before it would read out of bounds.
 
     It refuses what FlatBuffers' own verifier refuses: positions outside the buffer or misaligned,
     offsets of zero or of 2^31 and more, odd vtables, unterminated strings.
@@ -64,7 +63,7 @@ class Reader:
         size = _U16(self.data, vtable)[0]
         if size & 1 or vtable + size > self.size:
             raise Malformed(vtable, "a vtable leaves the metadata")
-        # What lies after the fields that the schema has is a later version's.
+        # A field past those of the schema belongs to a later version.
         count = min(max(size - 4, 0) // 2, MAX_FIELDS)
         slots: tuple[int, ...] = struct.unpack_from(f"<{count}H", self.data, vtable + 4)
         return (*slots, *[0] * (MAX_FIELDS - count))
@@ -111,8 +110,8 @@ class Reader:
         return first, count
 
     def elements(self, field: int) -> range:
-        """Where the offsets in the vector of tables lie that ``field`` leads to; ``table`` follows
-        each."""
+        """The positions of the offsets in the vector of tables that ``field`` leads to; ``table``
+        follows each."""
         first, count = self.vector(field, 4, 4)
         return range(first, first + 4 * count, 4)
 
@@ -127,7 +126,7 @@ class Reader:
 class Shape:
     """The layout of one kind of table: which fields it has. ``fields`` gives (field id, struct
     code) in the order in which ``Writer.table`` takes the values; code ``I`` for an offset. A
-    struct's code is all of its members', and the widest of them has 8 bytes."""
+    struct's code joins its members' codes; the widest member has 8 bytes."""
 
     __slots__ = ("_order", "_packer", "slots", "vtable", "wide")
 
@@ -163,7 +162,8 @@ class Shape:
 
 
 class Writer:
-    """Writes a FlatBuffer front to back into ``buffer``: parents first, children linked behind."""
+    """Writes a FlatBuffer front to back into ``buffer``: a parent first, then the children that it
+    links to."""
 
     def __init__(self, identifier: bytes, inserted: int = 0) -> None:
         """``inserted``: zero bytes between the identifier and the rest."""
@@ -176,14 +176,14 @@ class Writer:
         self.buffer.extend(bytes(-(len(self.buffer) + ahead) % alignment))
 
     def link(self, slot: int) -> None:
-        """Makes the offset at ``slot`` lead to what is written next, which must begin with a u32 or
-        a table: pads to 4."""
+        """Makes the offset at ``slot`` lead to what is written next, and pads to 4. That must begin
+        with a u32 or a table."""
         self._pad(4)
         struct.pack_into("<I", self.buffer, slot, len(self.buffer) - slot)
 
     def table(self, slot: int, shape: Shape, *values: object) -> int:
-        """Writes a table, linked from ``slot``; gives its offset, so that ``offset +
-        shape.slots[i]`` is where value i lies."""
+        """Writes a table, linked from ``slot``. Returns its offset; value i lies at ``offset +
+        shape.slots[i]``."""
         vtable = self._vtables.get(shape.vtable)
         if vtable is None:
             self._pad(2)
@@ -196,7 +196,8 @@ class Writer:
         return at
 
     def vector(self, slot: int, count: int, element_size: int, alignment: int = 4) -> int:
-        """Writes a vector of zeros, linked from ``slot``; gives the offset of its first element."""
+        """Writes a vector of zeros, linked from ``slot``. Returns the offset of its first
+        element."""
         self._pad(max(alignment, 4), 4)
         self.link(slot)
         self.buffer += struct.pack("<I", count)

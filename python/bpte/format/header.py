@@ -36,7 +36,7 @@ _U64 = (1 << 64) - 1
 
 
 class Header(NamedTuple):
-    """The extended header; for BP08 the same facts as far as it has them, the rest zero."""
+    """The extended header. For BP08: the facts that it has, and zeros."""
 
     format: str
     """One of ``FORMATS``."""

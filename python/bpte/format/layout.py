@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where everything lies in a file. Writer, reader, inspector and tests take every offset from here.
+"""Computes where everything lies in a file. Writer, reader, inspector and tests take every offset
+from here.
 
 All offsets and sizes are in bytes.
 """
@@ -52,12 +53,12 @@ def is_power_of_two(number: int) -> bool:
 
 
 def program_alignment(size: int) -> int:
-    """The alignment of a program segment for which the caller asked for none."""
+    """The alignment of a program segment when the caller asks for none."""
     return PAGE if size >= PAGE_ALIGNED_FROM else MIN_PROGRAM_ALIGNMENT
 
 
 class Extent(NamedTuple):
-    """A run of bytes: ``offset`` from whatever the context says."""
+    """A run of bytes. The context says where ``offset`` counts from."""
 
     offset: int
     size: int
@@ -70,10 +71,10 @@ class Extent(NamedTuple):
 def pack_extents(
     sizes_and_alignments: Iterable[tuple[int, int]], start: int = 0
 ) -> tuple[list[Extent], int]:
-    """Places runs one behind the other, each at the next multiple of its alignment.
+    """Places runs one after the other, each at the next multiple of its alignment.
 
-    Returns the runs and the end of the last one; nothing lies behind it. Payloads in a case's
-    segment and segments in a file are placed by this.
+    Returns the runs and the end of the last one; nothing lies after it. This places payloads in a
+    case's segment, and segments in a file.
     """
     extents = []
     end = start
@@ -109,6 +110,6 @@ def plan(metadata_size: int, segments: Sequence[tuple[int, int]]) -> Plan:
 
 
 def place_vector(offset: int, alignment: int) -> int:
-    """Where the u32 length of a FlatBuffers byte vector lies, at or behind ``offset``, so that its
-    bytes begin at a multiple of ``alignment`` (at least 4)."""
+    """The position of the u32 length of a FlatBuffers byte vector, at or after ``offset``, for
+    which its bytes begin at a multiple of ``alignment`` (at least 4)."""
     return align_up(offset + 4, alignment) - 4

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a bundle's metadata says, as plain data. ``decode`` reads it, ``encode`` writes it."""
+"""The content of a bundle's metadata, as plain data. ``decode`` reads it, ``encode`` writes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_RANK = 16
 
 
 class Segment(NamedTuple):
-    """A run of bytes behind the metadata. ``offset`` counts from ``segment_base_offset``."""
+    """A run of bytes after the metadata. ``offset`` counts from ``segment_base_offset``."""
 
     offset: int
     size: int

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The error that names the rule of the format which a file breaks, and where.
-
-The rules themselves, with all that is said of them, come from ``schema/rules.toml``.
+"""The error that names the rule that a file breaks, and the place. The rules themselves, with their
+texts, come from ``schema/rules.toml``.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ _PLACEHOLDER = re.compile(r"\{(value|expected)(?::(.))?\}")
 
 
 def _fill(template: str, value: object, expected: object) -> str:
-    """The text of a rule's values; empty when one that it wants is not known."""
+    """The text of a rule's values; empty when one that it needs is not known."""
     known = {"value": value, "expected": expected}
 
     def put(found: re.Match[str]) -> str:
@@ -103,7 +102,7 @@ def _fill(template: str, value: object, expected: object) -> str:
         return f"{what:#x}" if found[2] == "x" and isinstance(what, int) else str(what)
 
     wanted = {found[1] for found in _PLACEHOLDER.finditer(template)}
-    # As the C++ core has it, two zeros are values that nobody knows.
+    # As in the C++ core, two zeros mean that the values are not known.
     if any(known[name] is None for name in wanted) or not (_counts(value) or _counts(expected)):
         return ""
     return _PLACEHOLDER.sub(put, template)

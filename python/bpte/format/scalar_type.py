@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Element types: ExecuTorch's numbers, sizes and names. No numpy here: start-up is cheap."""
+"""Element types: ExecuTorch's numbers, sizes and names. Does not import numpy, so that start-up
+stays fast."""
 
 from __future__ import annotations
 
@@ -61,12 +62,14 @@ _BY_NAME: dict[str, ScalarType] = {facts.name: ScalarType(n) for n, facts in _FA
 
 
 def dtype_name(scalar_type: int) -> str:
-    """numpy's name of an element type; ``"bfloat16"`` for that, which numpy alone does not have."""
+    """numpy's name of an element type; ``"bfloat16"`` for the type that numpy alone does not
+    have."""
     return _FACTS[scalar_type].name
 
 
 def from_name(name: str) -> ScalarType | None:
-    """The element type of numpy's (or torch's) name; ``None`` when a bundle does not carry it."""
+    """The element type with this name in numpy (or torch); ``None`` when a bundle cannot carry
+    it."""
     return _BY_NAME.get(name)
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""schema/bpte.fbs as numbers: each table's fields by their place in it, the union's members, and
-the structs. ``core/internal/schema.h`` holds the same for C++; a test holds both against the
-schema."""
+"""schema/bpte.fbs as numbers: each table's fields by their index, the union's members, and the
+structs. ``core/internal/schema.h`` has the same for C++. A test compares both with the schema."""
 
 from __future__ import annotations
 

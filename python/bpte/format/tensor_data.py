@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A dense tensor on its way into a bundle: its facts, and its bytes block by block."""
+"""Dense tensors on their way into a bundle."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CHUNK = 4 << 20
 
 
 class TensorData:
-    """A dense tensor to be stored: its facts, and its bytes in the memory order of ``dim_order``,
-    block by block, so that none of it need be copied as a whole."""
+    """A dense tensor to be stored: dtype and shape, and its bytes in the memory order of
+    ``dim_order``. The bytes come block by block, so that the whole need not be copied."""
 
     __slots__ = ("_again", "_blocks", "dim_order", "scalar_type", "size", "sizes")
 
@@ -30,7 +30,7 @@ class TensorData:
         blocks: Callable[[], Iterator[Buffer]],
         again: Callable[[Sequence[int]], TensorData] | None = None,
     ) -> None:
-        """``again`` makes the same tensor in another order, where that needs no copy of the
+        """``again`` makes the same tensor in another order, if it can do so without a copy of the
         whole."""
         self.scalar_type = ScalarType(scalar_type)
         self.sizes = tuple(sizes)
@@ -57,13 +57,13 @@ class TensorData:
         return True
 
     def beginning(self) -> bytes:
-        """The first bytes that it would store, to tell different tensors apart cheaply."""
+        """The first bytes that it would store: a cheap way to see that two tensors differ."""
         stream = _Stream(self.blocks())
         return bytes(stream.take(min(256, self.size, stream.available()))) if self.size else b""
 
     def stated_as(self, dim_order: Sequence[int]) -> TensorData | None:
-        """The same bytes under another ``dim_order``, when that says the same: dimensions of size
-        1 (and empty tensors) have no place in memory. ``None`` when it does not."""
+        """The same bytes under another ``dim_order``, if that means the same layout: dimensions of
+        size 1 (and empty tensors) have no place in memory. ``None`` if it does not."""
         dim_order = tuple(dim_order)
         if sorted(dim_order) != sorted(self.dim_order):
             return None
@@ -98,7 +98,7 @@ class TensorData:
 
 
 class _Stream:
-    """Blocks, taken in steps of one's own choosing."""
+    """Bytes from blocks, taken in steps of any size."""
 
     def __init__(self, blocks: Iterator[Buffer]) -> None:
         self._blocks = blocks
@@ -115,7 +115,7 @@ class _Stream:
 
 
 def inverse(permutation: Sequence[int]) -> list[int]:
-    """The permutation that takes this one back."""
+    """The inverse of a permutation."""
     result = [0] * len(permutation)
     for position, dimension in enumerate(permutation):
         result[dimension] = position

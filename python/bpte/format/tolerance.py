@@ -22,9 +22,10 @@ class NanPolicy(IntEnum):
 class Tolerance:
     """Element by element: ``|actual - expected| <= atol + rtol * |expected|``.
 
-    What is ``None`` is not stated: ``rtol`` and ``atol`` are then ``torch.testing.assert_close``'s
-    for the output's dtype (integers and bools exact), a floor is not checked. ``atol`` is in the
-    output's own units: LSBs for an integer output. Raises ``ValueError`` for what cannot be.
+    A member that is ``None`` is not stated: ``rtol`` and ``atol`` are then those of
+    ``torch.testing.assert_close`` for the output's dtype (integers and bools exact), and a floor is
+    not checked. ``atol`` is in the output's own units: LSBs for an integer output. Raises
+    ``ValueError`` for values that are out of range.
     """
 
     rtol: float | None = None

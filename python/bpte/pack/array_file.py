@@ -2,8 +2,8 @@
 """Arrays of ``.npy`` and ``.npz`` files, which other programs may change while they are packed.
 
 A ``.npy`` file is read block by block when it is written into the bundle, and is never wholly in
-memory; it is not mapped, as a mapped file that is cut short ends the process. That it is the same
-file each time, and does not change, is checked.
+memory; it is not mapped, as a mapped file that is cut short ends the process. Each reading checks
+that the file is the same and has not changed.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def _read_header(file: Any, path: Path, name: str) -> _Stored:
         if read is None:
             raise ValueError(f"version {version[0]}.{version[1]} of the format")
         shape, fortran, dtype = read(file)
-    except Exception as error:  # of Python's tokenizer and parser too
-        raise PackError(f"{path} is no .npy or .npz file: {error}") from None
+    except Exception as error:  # also from Python's tokenizer and parser
+        raise PackError(f"{path} is not a .npy or .npz file: {error}") from None
     if dtype.hasobject or dtype.subdtype is not None:
         raise PackError(f"{path}: arrays of dtype {dtype} cannot be bundled")
     order = tuple(range(len(shape)))
@@ -113,7 +113,7 @@ def _not_an_array(path: Path, name: str, magic: bytes) -> str:
             f"{path} is an archive (as torch.save writes), no .npy file: save each tensor with "
             "numpy.save(name, tensor.numpy())"
         )
-    return f"{path} is no .npy or .npz file: save the array with numpy.save"
+    return f"{path} is not a .npy or .npz file: save the array with numpy.save"
 
 
 def _tensor(stored: _Stored, dtype: object, dim_order: Sequence[int] | None) -> TensorData:
@@ -127,7 +127,7 @@ def _tensor(stored: _Stored, dtype: object, dim_order: Sequence[int] | None) -> 
         if in_file == little:
             yield from stored.blocks()
             return
-        for block in stored.blocks():  # of whole elements: blocks' sizes are multiples of 16
+        for block in stored.blocks():  # whole elements: the size of a block is a multiple of 16
             yield np.frombuffer(block, in_file).astype(little).tobytes()
 
     def again(order: Sequence[int]) -> TensorData:
@@ -156,8 +156,8 @@ def _tensor(stored: _Stored, dtype: object, dim_order: Sequence[int] | None) -> 
 
 @contextlib.contextmanager
 def _private_copy(stored: _Stored) -> Iterator[Any]:
-    """The elements as a mapped array, of a copy that nobody else can cut short: to lay them out
-    anew, they are taken from all over the file."""
+    """The elements as a mapped array of a private copy, which no other program can cut short. To
+    reorder the elements, they are read from all over the file."""
     import numpy as np
 
     with tempfile.TemporaryFile() as copy:
@@ -179,7 +179,7 @@ def _member(path: Path, member: str) -> Any:
         if magic == _NPY_MAGIC:
             raise PackError(f"{path} is one array, without members: name it without :{member}")
         if magic[:2] != b"PK":
-            raise PackError(f"{path} is no .npz file: save arrays with numpy.savez")
+            raise PackError(f"{path} is not a .npz file: save arrays with numpy.savez")
         file.seek(0)
         try:
             members = np.load(file, allow_pickle=False)
@@ -191,8 +191,8 @@ def _member(path: Path, member: str) -> Any:
             known = ", ".join(members) or "none"
         except MemoryError:
             raise PackError(f"{path}:{member} does not fit into memory") from None
-        except Exception as error:  # of zip archives, decompressors and numpy's parser
-            raise PackError(f"{path} is no .npz file: {error}") from None
+        except Exception as error:  # from zip archives, decompressors and numpy's parser
+            raise PackError(f"{path} is not a .npz file: {error}") from None
     raise PackError(f"{path} has no member {member!r}, it has {known}")
 
 

@@ -22,7 +22,7 @@ def dropped(
     strings: Mapping[str, str],
     drop: bool,
 ) -> list[str]:
-    """What BP08 cannot carry. Raises ``PackError`` when there is any and it must not be dropped."""
+    """What BP08 cannot carry. Raises ``PackError`` when there is any that must not be dropped."""
     lost = []
     for suite in suites:
         if suite.tolerances:
@@ -34,7 +34,7 @@ def dropped(
             if case.tolerances:
                 lost.append(f"the tolerances of {where}")
     lost += [f"the named data {key!r}" for key in named_data]
-    # Who produced it is ours to say, not the caller's: nobody misses it.
+    # The producer's name is ours, not the caller's: dropping it needs no permission.
     lost += [f"the metadata {key!r}" for key in strings if key != "producer"]
     if lost and not drop:
         raise PackError(
@@ -44,8 +44,8 @@ def dropped(
 
 
 class Bp08Writer:
-    """Writes a BP08 file: a FlatBuffer whose large vectors come last, the program as the last of
-    them, so that it streams like BP09."""
+    """Writes a BP08 file: a FlatBuffer whose large vectors come last, and the program as the last
+    of these, so that it can be streamed like BP09."""
 
     def __init__(
         self,

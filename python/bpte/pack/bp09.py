@@ -31,8 +31,8 @@ _FIRST_CASE_SEGMENT = 1
 
 
 class Bp09Writer:
-    """Writes a BP09 file: segments first, at offsets that are known before any of them is read,
-    then, when their checksums are known, what lies in front of them."""
+    """Writes a BP09 file: first the segments, at offsets that are known before any of them is read;
+    then, when their checksums are known, the metadata in front of them."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Bp09Writer:
         program_alignment = alignment or layout.program_alignment(program.size)
         wanted = [(program.size, program_alignment)]
         self.cases: list[_CaseSegment] = []
-        self._alike: dict[object, list[int]] = {}  # what cases begin with -> their segments
+        self._alike: dict[object, list[int]] = {}  # how cases begin -> their segments
         plain = []
         for suite in suites:
             plain_cases = [
@@ -132,7 +132,7 @@ class Bp09Writer:
         moved = self.program.size + sum(source.size for source in self.extra.values())
         moved += sum(tensor.size for case in self.cases for tensor in case.tensors)
         step = progress(moved) if progress else None
-        os.ftruncate(fd, plan.file_size)  # what is not written is a hole: zeros
+        os.ftruncate(fd, plan.file_size)  # padding is not written: holes read as zeros
         base = plan.segment_base_offset
         crcs = [self.program.copy_to(fd, base + plan.segments[0].offset, step)]
         for case, extent in zip(self.cases, plan.segments[1:], strict=False):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Test suites as callers make them, and as the writers take them."""
+"""Test suites in two forms: as callers make them, and as the writers take them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MethodTestCase:
 
 @dataclass
 class MethodTestSuite:
-    """All test cases of one method, and the tolerances of those that state none."""
+    """All test cases of one method, and the tolerances for the cases that state none."""
 
     method_name: str
     test_cases: Sequence[MethodTestCase] = field(default_factory=list)
@@ -51,7 +51,7 @@ class MethodTestSuite:
 
 
 class PackedCase(NamedTuple):
-    """A case whose values have been looked at."""
+    """A case whose values have been checked."""
 
     name: str
     inputs: list[PackedValue]

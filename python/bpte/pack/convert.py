@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From one format into the other."""
+"""Converts a bundle into the other format."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bpte.pack.program_source import FileRun
 
 
 def unbundle(bundle: Bundle) -> BundledProgram:
-    """What could be saved as this bundle again. It reads from the bundle's file when it is saved,
-    so the bundle must stay open."""
+    """A ``BundledProgram`` with the content of this bundle. It reads the bundle's file when it is
+    saved, so the bundle must stay open."""
 
     def value(stored: object) -> object:
         return bundle.tensor_data(stored) if isinstance(stored, Tensor) else stored
@@ -58,7 +58,7 @@ def convert(
     durable: bool = True,
     progress: Callable[[int], Progress] | None = None,
 ) -> Saved:
-    """Writes the bundle ``source`` anew in ``format``. Raises ``OSError``, ``BundleError`` when
+    """Writes the bundle ``source`` again in ``format``. Raises ``OSError``, ``BundleError`` when
     ``source`` is malformed, and ``PackError`` for what the format cannot carry (see
     ``BundledProgram.save``). All checksums of ``source`` are verified first."""
     with access.command(), Bundle(source) as bundle:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whether suites fit the methods of the program that they are bundled with."""
+"""Checks that suites fit the methods of the program that they are bundled with."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MODES = ("strict", "relayout", "outputs", "skip")
 def fit(
     program: ProgramSource, suites: list[PackedSuite], mode: str, *, outputs: bool = False
 ) -> tuple[list[PackedSuite], list[str]]:
-    """Holds the suites against the program, see ``BundledProgram.save``. Gives them back, in the
-    program's memory order where ``mode`` says so, and notes. ``outputs``: the expected outputs in
-    any case. Raises ``PackError`` for the first that does not fit."""
+    """Compares the suites with the program, see ``BundledProgram.save``. Returns the suites, in the
+    program's memory order if ``mode`` says so, and notes. ``outputs``: the expected outputs in any
+    case. Raises ``PackError`` for the first that does not fit."""
     if mode not in MODES:
         raise PackError(f"unknown fit {mode!r}, there are {', '.join(MODES)}")
     if mode == "skip" or not suites:
@@ -59,8 +59,8 @@ def _fit_suite(methods: dict[str, MethodInfo], suite: PackedSuite, mode: str) ->
 
 
 def require_program(path: str | os.PathLike[str]) -> None:
-    """Raises ``PackError`` for a file that does not begin like an ExecuTorch program, and says what
-    it is instead where that is known."""
+    """Raises ``PackError`` for a file that does not begin like an ExecuTorch program. The error
+    says what the file is instead, if that is known."""
     source = FileProgram(path)
     try:
         head = source.head(pte_file.PROBE_SIZE)
@@ -82,7 +82,7 @@ def require_program(path: str | os.PathLike[str]) -> None:
 
 
 def _inspect(program: ProgramSource, head: bytes) -> ProgramInfo:
-    """Only the FlatBuffer in front is read, into memory of our own: what happens to a file
+    """Reads only the FlatBuffer at the front, into memory of its own, so that a file that changes
     meanwhile does no harm."""
     from bpte.program import ProgramError, inspect
 

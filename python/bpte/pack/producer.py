@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bundled programs as they are made: the names and shapes of ``executorch.devtools``, plus what the
-format adds. Nothing of a program is held in memory or parsed to be written."""
+"""Makes bundled programs: the names and signatures of ``executorch.devtools``, and more for what
+the format adds. Writing a program neither parses it nor holds it in memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Saved(NamedTuple):
 
 
 class BundledProgram:
-    """A program and the test suites that say what it must compute.
+    """A program, and the test suites that say what it must compute.
 
     ``executorch_program``: a path, bytes, or an ``ExecutorchProgramManager``; or give a path as
     ``pte_file_path``. ``named_data``: further bytes (or paths) by key. ``metadata``: texts by key,
@@ -120,7 +120,7 @@ class BundledProgram:
         fit: str = "strict",
         drop: bool = False,
     ) -> bytes:
-        """The bundle in memory: for small ones. See ``save``."""
+        """The bundle in memory, for small bundles. See ``save``."""
         import tempfile
 
         with (
@@ -135,7 +135,7 @@ class BundledProgram:
     def check(
         self, *, format: str = header.BP09, fit: str = "strict", drop: bool = False
     ) -> list[str]:
-        """All that ``save`` would refuse before it writes; gives its notes."""
+        """Raises what ``save`` would raise before it writes. Returns the notes of ``save``."""
         with self._writer(format, None, layout.PAYLOAD_ALIGNMENT, fit, drop) as writer:
             return writer.notes
 
@@ -159,8 +159,8 @@ class BundledProgram:
             program = program_source(self.program)
             sources.callback(program.close)
             extra: dict[str, ProgramSource] = {}
-            # Keys in their order, and their segments likewise: what is read and written again gives
-            # the same file.
+            # Sorts keys, and their segments likewise, so that a bundle that is read and written
+            # again is the same file.
             for key, data in sorted(self.named_data.items(), key=lambda item: str(item[0])):
                 source = extra[checked_text("a key of named data", key)] = program_source(data)
                 sources.callback(source.close)

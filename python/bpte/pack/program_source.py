@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The program to be bundled: a file, bytes, or what writes itself into a file."""
+"""The program to be bundled: a file, bytes, or an object that writes itself into a file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ProgramSource(Protocol):
     def copy_to(
         self, fd: int, offset: int, progress: Progress | None, *, checksum: bool = True
     ) -> int:
-        """Writes all of it at ``offset``; gives its CRC-32, if that is wanted."""
+        """Writes all of it at ``offset``. Returns its CRC-32, if asked for."""
         ...
 
     def close(self) -> None: ...
@@ -63,8 +63,8 @@ class FileProgram:
         size: int | None = None,
         state: FileState | None = None,
     ) -> None:
-        """See ``FileRun``. Raises ``OSError`` for what cannot be opened, is no regular file, or is
-        another file than ``state`` says."""
+        """See ``FileRun``. Raises ``OSError`` for a file that cannot be opened, is not a regular
+        file, or is not the file of ``state``."""
         self.name = os.fspath(path)
         self._fd = access.open_input(path)
         self._offset = offset
@@ -120,7 +120,7 @@ class BytesProgram:
 
 
 class WrittenProgram:
-    """A program that writes itself, piece by piece, never joined."""
+    """A program that writes itself piece by piece; the pieces are never joined in memory."""
 
     def __init__(self, writer: WritesItself) -> None:
         self.name = type(writer).__name__
@@ -151,8 +151,8 @@ class WrittenProgram:
 
 
 def _refuse_data_beside_it(program: object) -> None:
-    """Raises ``PackError`` for a program (``ExecutorchProgramManager``) whose constants are not in
-    what it writes, but in data files of its own, which ``write_tensor_data_to_file`` writes."""
+    """Raises ``PackError`` for a program (``ExecutorchProgramManager``) whose constants are in data
+    files of their own, which ``write_tensor_data_to_file`` writes."""
     files = getattr(program, "_tensor_data", None)
     if not files:
         return
@@ -165,7 +165,8 @@ def _refuse_data_beside_it(program: object) -> None:
 
 
 class _Sink:
-    """What a program writes itself into: counts, or passes on to a file descriptor."""
+    """The file that a program writes itself into: counts bytes, or passes them on to a
+    descriptor."""
 
     def __init__(self, fd: int | None, offset: int, progress: Progress | None) -> None:
         self._fd = fd
@@ -196,8 +197,8 @@ class _Head:
 
 
 def program_source(program: object) -> ProgramSource:
-    """What a caller gave as the program. Raises ``TypeError`` for what it cannot be, ``OSError``
-    for a file that cannot be opened."""
+    """The source for what a caller gave as the program. Raises ``TypeError`` for other types,
+    ``OSError`` for a file that cannot be opened."""
     if isinstance(program, (str, Path, os.PathLike)):
         return FileProgram(program)
     if isinstance(program, (bytes, bytearray, memoryview)):

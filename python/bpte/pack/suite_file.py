@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Test suites as people write them down: a TOML file, or words on the command line."""
+"""Reads test suites from a TOML file, or from words of the command line."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _checked(make: Callable[[], Tolerance], where: str) -> Tolerance:
 
 
 def _value(folder: Path, value: object, where: str) -> object:
-    """A scalar as it is; the array of a file that is named."""
+    """Returns a scalar as it is, and the array of a named file."""
     if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):

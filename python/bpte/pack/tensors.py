@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Inputs and expected outputs as people have them: numpy arrays, torch tensors, scalars.
-
-Neither numpy nor torch is imported here before somebody hands over one of theirs.
+"""Inputs and expected outputs as callers have them: numpy arrays, torch tensors, scalars. numpy and
+torch are imported only when a caller passes one of their objects.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _MAX_SIZE = (1 << 31) - 1
 
 
 class PackError(ValueError):
-    """What was given cannot be packed: says which method, case, input or output, and why."""
+    """A value or option cannot be packed. Says which method, case, input or output, and why."""
 
     def __init__(self, what: str, *, method: str | None = None, place: Place | None = None) -> None:
         super().__init__(what)
@@ -67,8 +66,8 @@ def _is_dense(sizes: Sequence[int], strides: Sequence[int], order: Sequence[int]
 
 
 def normalise(value: object) -> TensorData | int | float | bool:
-    """What a caller gave as one input or output. Raises ``PackError`` for what a bundle cannot
-    carry."""
+    """Converts what a caller gave as one input or output. Raises ``PackError`` for what a bundle
+    cannot carry."""
     normal = _normalise(value)
     if isinstance(normal, TensorData):
         for size in normal.sizes:
@@ -120,8 +119,8 @@ def check_array(dtype: Any, rank: int) -> ScalarType:
 
 
 def from_numpy(array: Any, dim_order: Sequence[int] | None = None) -> TensorData:
-    """A numpy array. Without ``dim_order`` its bytes are stored in the order in which they lie in
-    memory when that is dense, else row-major; with it, in that order."""
+    """A numpy array. Without ``dim_order``, its bytes are stored in their order in memory if that
+    is dense, else row-major. With it, in that order."""
     import numpy as np
 
     scalar_type = check_array(array.dtype, array.ndim)
@@ -209,7 +208,7 @@ def flatten(data: object) -> list[object]:
 def write_tensor(
     fd: int, extent: layout.Extent, tensor: TensorData, progress: Progress | None, crc: int
 ) -> int:
-    """Writes a tensor's bytes into ``extent`` of a file; gives their CRC-32, continued from
+    """Writes a tensor's bytes into ``extent`` of a file. Returns their CRC-32, continued from
     ``crc``."""
     written, crc = transfer.write_blocks(fd, extent.offset, tensor.blocks(), progress, crc)
     if written != extent.size:

@@ -2,12 +2,12 @@
 """ExecuTorch programs: what is in a ``.pte`` file, and ``Program`` objects to files and back.
 
 ``inspect`` needs neither torch nor executorch; the rest needs executorch, which is imported when
-it is first called. ``to_executorch()`` is called once in a process, so that the import counts: the
-package loads what writing needs, and everything else when it is first asked for.
+it is first called. ``to_executorch()`` is called once in a process, so the time of the import
+counts. The package therefore imports what writing needs, and everything else on first use.
 
-Lives here: the codec of programs (``_schema`` and ``_tables``: what is known of their tables;
-``_writer``, ``_reader`` and ``_native``: the bytes; ``_pte`` and ``_restore``: whole files), the
-inspector, and the drop-in for ExecuTorch's own functions. May import ``bpte.files`` and
+What lives here: the codec of programs (``_schema`` and ``_tables``: the description of their
+tables; ``_writer``, ``_reader`` and ``_native``: the bytes; ``_pte`` and ``_restore``: whole
+files), the inspector, and the drop-in for ExecuTorch's own functions. May import ``bpte.files`` and
 ``bpte.format``.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Why a program cannot be written: the slow walk that knows where it is.
+"""Finds out why a program cannot be written, by a slow walk that keeps its path.
 
 The writers check all that they write but keep no path, for speed. When one of them fails, this
 walk finds the first place that breaks a rule and names it.
@@ -33,7 +33,7 @@ def check(binding: Binding, program: Any) -> None:
     """
     try:
         _table(binding, binding.tables[-1], program, "")
-    except RecursionError:  # Unreachable by the schema's depth; __index__ may do as it likes.
+    except RecursionError:  # The schema is not that deep, but a foreign __index__ may recurse.
         raise ProgramError("the objects are nested too deeply") from None
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What ``_writer`` puts its tables into: a file that grows from its end, with its texts, bytes
-and vectors of scalars. The rules are those at the top of ``_writer.py``."""
+"""The file that ``_writer`` fills. It grows from its end, and holds texts, bytes and vectors of
+scalars. The rules are those at the top of ``_writer.py``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ZEROS = bytes(8)
 
 
 class File:
-    """What was written so far: ``blocks``, then ``chunks``, both from the end of the file."""
+    """The bytes written so far: ``blocks``, then ``chunks``, both from the end of the file."""
 
     __slots__ = (
         *("alignment", "alignments", "blocks", "chunks", "distance"),
@@ -33,7 +33,7 @@ class File:
         self.distance = 0  # of the last chunk
         self.blocks: list[Any] = []
         self.chunks: list[bytes] = []
-        # Distances of what is there for all its equals.
+        # Distances of the things that are written once for all their equals.
         self.texts: dict[str, int] = {}
         self.vectors: dict[bytes, int] = {}
         self.wide_vectors: dict[bytes, int] = {}  # of 8-byte elements
@@ -48,7 +48,8 @@ class File:
         self.chunks.clear()
 
     def align_8(self, distance: int) -> int:
-        """Pads so that what comes next at this distance is 8-byte aligned; gives the padding."""
+        """Pads so that what is written next at this distance is 8-byte aligned. Returns the
+        padding."""
         if self.alignment < 8:
             self.alignment = 8
         padding = distance & 4

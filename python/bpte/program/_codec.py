@@ -2,11 +2,12 @@
 """Objects to FlatBuffer bytes and back, by the fastest path there is.
 
 A file with segments has an extended header (executorch/schema/extended_header.h) between the
-FlatBuffer's file identifier and its first object, which says where the FlatBuffer ends and where
+FlatBuffer's file identifier and its first object, which states where the FlatBuffer ends and where
 the segments begin.
 
-The native accelerator is an optional part of the installation (``setup.py``): same objects, same
-bytes, less time. ``BPTE_NATIVE=0`` in the environment keeps it from being used.
+The native accelerator is an optional part of the installation (``setup.py``): it takes the same
+objects, and gives the same bytes in less time. ``BPTE_NATIVE=0`` in the environment keeps it from
+being used.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ def encode(
     """The FlatBuffer of ``root``, an object of the binding's root class.
 
     ``alignments`` are those of ``Binding.alignments``. ``header_bytes``, a multiple of every
-    alignment in force, are put between the file identifier and the rest: what ``header`` makes of
-    the length of the result, and zeros. ``native`` chooses a path; None takes the accelerator if
-    it is there. Raises ProgramError, naming the place, for an object that cannot be written
+    alignment in force, are put between the file identifier and the rest: what ``header`` returns
+    for the length of the result, and zeros. ``native`` chooses a path; None takes the accelerator
+    if it is installed. Raises ProgramError, naming the place, for an object that cannot be written
     without loss.
     """
 
@@ -126,7 +127,7 @@ def decode(
                 )
                 return read
             except ValueError as error:
-                failure = error  # which knows no place; the pure reader does
+                failure = error  # it does not know the place; the pure reader does
         from bpte.program import _reader
 
         read = _reader.decode(binding, data, views=views, allow_unknown=allow_unknown)
@@ -137,7 +138,8 @@ def decode(
 
 @contextlib.contextmanager
 def _collector_paused() -> Iterator[None]:
-    """The collector would look at each of many thousand new objects again and again."""
+    """Pauses the garbage collector, which would visit many thousands of new objects again and
+    again."""
     collecting = gc.isenabled()
     gc.disable()
     try:

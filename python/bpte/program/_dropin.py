@@ -38,7 +38,8 @@ class Patch:
         self._active = True
 
     def undo(self) -> None:
-        """Restores executorch. Patches count: the last one undone restores. Idempotent."""
+        """Restores executorch. Patches are counted: undoing the last one restores executorch.
+        Undoing one twice does nothing."""
         if self._active:
             self._active = False
             _release()
@@ -126,7 +127,8 @@ def _release() -> None:
 
 
 def _only_while_patched(original: Callable[..., Any], ours: Callable[..., Any]) -> Any:
-    """A module that is imported meanwhile keeps this function for good; it goes by the state."""
+    """A module that is imported while the patch is active keeps this function for ever, so the
+    function checks whether the patch is still active."""
 
     @functools.wraps(original)
     def function(*args: Any, **kwargs: Any) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The slow way to the same file: JSON, and the ``flatc`` that executorch brings.
+"""A slower way to the same file: JSON, and the ``flatc`` of executorch.
 
 For objects that the direct path refuses and JSON can still express, such as an infinity given as
 a string in a list of floats.
@@ -32,8 +32,8 @@ def encode(
 ) -> bytes:
     """As ``_codec.encode``, by executorch's JSON encoder and flatc.
 
-    Raises FallbackError with the words of whichever of them failed, or if what they made cannot
-    be read back.
+    Raises FallbackError, with the message of the one that failed, or if their result cannot be read
+    back.
     """
     json_ = importlib.import_module("executorch.exir._serialize._program")
     flatc = importlib.import_module("executorch.exir._serialize._flatbuffer")

@@ -24,7 +24,7 @@ class ExtendedHeader:
 
     ``program_size`` counts from the start of the file and includes this header;
     ``segment_base_offset`` is from the start of the file, 0 without segments;
-    ``segment_data_size`` is 0 where the file does not say it.
+    ``segment_data_size`` is 0 when the file does not state it.
     """
 
     program_size: int
@@ -33,8 +33,8 @@ class ExtendedHeader:
 
 
 def parse(view: bytes | memoryview) -> tuple[int, ExtendedHeader] | None:
-    """The header's own length and its fields, as they stand in a file's first bytes; None where
-    there is no header. Nothing is checked."""
+    """The header's own length and its fields, as a file's first bytes state them; None without a
+    header. Checks nothing."""
     if len(view) < OFFSET + _MINIMUM or view[OFFSET : OFFSET + 4] != MAGIC:
         return None
     (length,) = struct.unpack_from("<I", view, OFFSET + 4)

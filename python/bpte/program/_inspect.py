@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a ``.pte`` file contains, without torch, without executorch, and without its weights.
+"""Describes a ``.pte`` file without torch, without executorch, and without reading its weights.
 
-Only the FlatBuffer part of the file is read; constants and delegate data are looked up, never
-copied, so a file of 10 GB costs what its graph costs.
+Only the FlatBuffer part of the file is read; constants and delegate data are located, never copied,
+so a file of 10 GB takes as long as its graph.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class ValueInfo:
     nor a list of tensors. The rest is for tensors, and None for others: ``scalar_type`` is
     ExecuTorch's number of the element type and ``scalar_type_name`` its name in the schema;
     ``sizes`` are upper bounds unless ``dynamism`` is "static" ("dynamic_bound": bounded,
-    "dynamic_unbound": they say nothing); ``dim_order`` lists dimensions from outermost to
-    innermost; ``nbytes`` is the size in bytes of a dense tensor with these sizes (None for
-    element types that are not whole bytes); ``constant``: the data is in the file or in a file
-    beside it, under ``data_name`` if it has one; ``memory``: (buffer id, byte offset) in the
-    method's planned memory.
+    "dynamic_unbound": they mean nothing); ``dim_order`` lists dimensions from outermost to
+    innermost; ``nbytes`` is the size in bytes of a dense tensor with these sizes (None for element
+    types that are not whole bytes); ``constant``: the data is in the file or in a file beside it,
+    under ``data_name`` if it has one; ``memory``: (buffer id, byte offset) in the method's planned
+    memory.
     """
 
     kind: str
@@ -137,7 +137,7 @@ class ProgramInfo:
     unknown_fields: bool
 
     def method(self, name: str) -> MethodInfo:
-        """The method of that name. Raises KeyError, which lists those that are there."""
+        """The method of that name. Raises KeyError, which lists the methods that exist."""
         for method in self.methods:
             if method.name == name:
                 return method
@@ -147,8 +147,8 @@ class ProgramInfo:
 def inspect(source: Source, *, file_size: int | None = None) -> ProgramInfo:
     """Describes the program in a file, given its path, or in bytes.
 
-    The bytes are those of a whole ``.pte`` file or, with ``file_size``, those of its beginning, as
-    far at least as its FlatBuffer goes. A path is memory-mapped, and closed again; nothing in the
+    The bytes are those of a whole ``.pte`` file or, with ``file_size``, those of its beginning,
+    which must contain its FlatBuffer. A file is memory-mapped, and closed again; nothing in the
     result refers to the source. Raises ProgramError, naming the place, for anything that is not a
     well-formed program, and OSError for a path that cannot be read.
     """

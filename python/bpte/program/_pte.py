@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""ExecuTorch's objects to ``.pte`` files: the FlatBuffer, and after it the segments.
+"""Writes ExecuTorch's objects as ``.pte`` files: the FlatBuffer, and after it the segments.
 
-Nothing large is copied to make a file: a ``PteData`` is a list of references to the constants
-where they are, and is written piece by piece.
+Nothing large is copied to make a file: a ``PteData`` refers to the constants where they are, and is
+written piece by piece.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _flatbuffer(
         return _codec.encode(binding, program, alignments, header_bytes=header_bytes, header=header)
     except ProgramError as error:
         if type(program) is not binding.classes[-1]:
-            raise  # JSON can make nothing of it, whatever it is.
+            raise  # JSON cannot write an object of another class.
         direct = error
     from bpte.program import _fallback
 
@@ -73,10 +73,9 @@ def _flatbuffer(
 
 
 class PteData:
-    """The bytes of a file as a sequence of chunks, most of which belong to someone else.
-
-    Has what executorch's ``Cord`` has: ``len``, ``bytes`` and ``write_to_file``. The chunks must
-    not change while this is in use.
+    """The bytes of a file as a sequence of chunks, most of which belong to other objects. Has the
+    methods of executorch's ``Cord``: ``len``, ``bytes`` and ``write_to_file``. The chunks must not
+    change while this is in use.
     """
 
     def __init__(self) -> None:
@@ -141,8 +140,8 @@ def serialize_pte(
     bytes (and of its own alignment), each constant at one of ``constant_tensor_alignment``
     (default 16). ``pte`` is not changed, and not copied: the result refers to its data.
 
-    Raises ProgramError, naming the place, for a program that cannot be written, and ValueError
-    for an alignment that is none.
+    Raises ProgramError, naming the place, for a program that cannot be written, and ValueError for
+    an alignment that is not a power of two.
     """
     if constant_tensor_alignment is None:
         constant_tensor_alignment = _CONSTANT_ALIGNMENT
@@ -215,8 +214,8 @@ class _Segments:
 def _extract(
     original: Any, mutable_data: Any, named_data: Any, delegates: bool, constant_alignment: int
 ) -> tuple[Any, _Segments]:
-    """A program that shares all it can with the original, and refers to the segments that come
-    back with it (each with its alignment), instead of holding their data."""
+    """A program that refers to segments instead of holding their data, and these segments, each
+    with its alignment. The program shares everything else with the original."""
     classes = importlib.import_module("executorch.exir.schema")
     for i, segment in enumerate(original.segments or ()):
         # A file without data may have an empty segment, and keeps it.
@@ -247,7 +246,7 @@ def _extract(
 
 
 def _lay_out(buffers: Sequence[Any], alignment: int, place: str) -> tuple[PteData, list[int]]:
-    """The buffers one after another, and the offset of each."""
+    """The buffers one after the other, and the offset of each."""
     data = PteData()
     offsets: list[int] = []
     for i, buffer in enumerate(buffers):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FlatBuffer bytes to objects, in pure Python, trusting nothing.
+"""Reads objects from FlatBuffer bytes that are not trusted, in pure Python.
 
-Every offset, length and alignment is checked before it is used; what is refused is named by its
-path (``execution_plan[0].values[17].val.sizes``) and byte. The path costs nothing until something
-is wrong: it is put together while the exception unwinds.
+Every offset, length and alignment is checked before it is used; an error names the path
+(``execution_plan[0].values[17].val.sizes``) and the byte. A valid file pays nothing for the path:
+it is put together while the exception unwinds.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Fault(Exception):
 
 
 class _Layout(NamedTuple):
-    """What one vtable says about the tables that use it; the same in every file.
+    """What one vtable states about the tables that use it; the same in every file.
 
     The entries of the lists start with the index of their value in what ``unpack`` returns.
     """
@@ -93,7 +93,7 @@ def decode(
     except _Fault as fault:
         raise ProgramError(fault.rule, fault.place()) from None
     finally:
-        decoder.readers.clear()  # They refer to the decoder: let go of the data now.
+        decoder.readers.clear()  # They refer to the decoder: releases the data now.
 
 
 class _Decoder:
@@ -158,7 +158,7 @@ class _Decoder:
                     try:
                         values[target] = members[raw[source]]
                     except KeyError:
-                        raise _Fault(f"{raw[source]} is no value of the enum") from None
+                        raise _Fault(f"{raw[source]} is not a value of the enum") from None
                 for source, target, child, offset, field in children:  # noqa: B007
                     step = raw[source]
                     if not step:
@@ -296,7 +296,7 @@ class _Decoder:
 
 
 def _layout(table: Table, vtable: bytes, at: int) -> _Layout:
-    """Understands a vtable. ``at`` is its byte in the file, for what is said about it."""
+    """Decodes a vtable. ``at`` is its byte in the file, for messages."""
     inline, *entries = struct.unpack_from(f"<{len(vtable) // 2 - 1}H", vtable, 2)
     if inline < 4:
         raise _Fault(f"its vtable at byte {at} gives it {inline} bytes")
@@ -307,8 +307,8 @@ def _layout(table: Table, vtable: bytes, at: int) -> _Layout:
         offset = entries[slot] if slot < len(entries) else 0
         if offset == 0:
             return -1
-        # Not held against the table's stated size: FlatBuffers' Python builder (seen: 25.2.10)
-        # lets tables of different sizes share a vtable, and other languages' verifiers accept it.
+        # Does not check the table's stated size: FlatBuffers' Python builder (25.2.10 does) lets
+        # tables of different sizes share a vtable, and other languages' verifiers accept it.
         if offset < 4 or offset % min(SIZES[code], 4):
             raise _Fault(f"its vtable at byte {at} puts slot {slot} at {offset}")
         parts.append((offset, code))
@@ -368,7 +368,7 @@ def _phase(parts: list[tuple[int, str]], at: int) -> int:
 def _enum_default(field: Field) -> Any:
     assert field.enum is not None
     if field.default not in field.enum:
-        raise _at(field.name, f"{field.default} is no value of the enum")
+        raise _at(field.name, f"{field.default} is not a value of the enum")
     return field.enum[field.default]
 
 
@@ -383,7 +383,7 @@ def _unpacker(
     layout, end = "<", 0
     for index in order:
         offset, code = parts[index]
-        if offset < end:  # Fields over one another: odd, but every reader makes sense of it.
+        if offset < end:  # Fields that overlap: odd, but every reader accepts them.
             return _one_by_one(parts), [*range(len(parts)), -1]
         layout += f"{offset - end}x{code}"
         end = offset + SIZES[code]

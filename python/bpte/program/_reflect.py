@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From a schema as flatc understands it to the rows that a binding is made from.
+"""Makes the rows of a binding from a schema that flatc has compiled.
 
 flatc compiles a schema to a binary one, a FlatBuffer of ``reflection.fbs``, which this package's
-reader reads. Only what ``program.fbs`` uses is carried: tables of scalars, enums, strings,
-tables, unions of tables, and vectors of scalars or tables. Anything else is refused by name, so
-that a construct added upstream is never read half.
+reader reads. Only the constructs of ``program.fbs`` are supported: tables of scalars, enums,
+strings, tables, unions of tables, and vectors of scalars or tables. Anything else is refused by
+name, so that a construct added upstream is never half read.
 
 ``python -m bpte.program._reflect`` prints ``_tables.py`` for the installed executorch.
 """
@@ -107,9 +107,8 @@ _OPTIONS = {"tensor": "constant_tensor", "delegate": "delegate"}
 
 
 def compile_file(source: Path) -> tuple[bytes, Rows, Enums]:
-    """The identifier, the rows and the enums of a schema file, held by no class.
-
-    Raises SchemaError with flatc's words, or for what cannot be carried.
+    """The identifier, the rows and the enums of a schema file, without classes. Raises SchemaError
+    with flatc's message, or for a construct that is not supported.
     """
     flatc = importlib.import_module("executorch.exir._serialize._flatbuffer")._get_flatc_path()
     with tempfile.TemporaryDirectory(prefix="bpte-") as folder:
@@ -125,7 +124,7 @@ def compile_file(source: Path) -> tuple[bytes, Rows, Enums]:
 
 
 def compile_text(text: str) -> tuple[bytes, Rows, Enums]:
-    """As ``compile_file``, of a schema that includes no other."""
+    """As ``compile_file``, for the text of a schema that includes no other."""
     with tempfile.TemporaryDirectory(prefix="bpte-") as folder:
         source = Path(folder) / "schema.fbs"
         source.write_text(text, encoding="utf-8")
@@ -155,9 +154,8 @@ class _Compiler:
         return identifier, tuple(self._rows), enums
 
     def _table(self, table: Any) -> int:
-        """The index of a table, whose rows are made after those of the tables it refers to.
-
-        A cycle is refused: a codec that trusts nothing wants a bounded depth.
+        """The index of a table. Its rows come after those of the tables it refers to. A cycle is
+        refused, so that the depth of a program is bounded.
         """
         name = _bare(table.name)
         if table.is_struct:
@@ -230,10 +228,10 @@ def _bare(name: str) -> str:
 
 
 def rows_for(rows: Rows, enums: Enums, find: Callable[[str], Any]) -> Rows:
-    """The rows as dataclasses of the same names, which ``find`` gives, hold them.
+    """The rows, adapted to the dataclasses of the same names, which ``find`` gives.
 
     Raises SchemaError when a table has no class, when one side has a field that the other lacks,
-    or when a field's type cannot hold what the schema stores: nothing is dropped in silence.
+    or when a field's type cannot hold what the schema stores: nothing is dropped silently.
     """
     classes: list[Any] = []
     for name, fields in rows:
@@ -272,7 +270,8 @@ _WORDS = ("scalar", "string", "table", "union", "vector of scalars", "vector of 
 
 
 def _holds(field: Field, hint: Any, classes: list[Any]) -> str | None:
-    """What a field of this type hint holds (see ``Field``); None if that loses something."""
+    """What a field with this type hint holds (see ``Field``); None if it cannot hold every
+    value."""
     options = set(get_args(hint)) if get_origin(hint) is Union else {hint}
     options.discard(type(None))
     if field.kind == UNION:

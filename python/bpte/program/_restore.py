@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From the bytes of a ``.pte`` file to ExecuTorch's objects: its data back where it came from."""
+"""Reads ExecuTorch's objects from the bytes of a ``.pte`` file, with the data of its segments put
+back."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ Source = str | os.PathLike[str] | bytes | bytearray | memoryview | mmap.mmap
 def deserialize(data: bytes | bytearray | memoryview) -> Any:
     """The ``executorch.exir.schema.Program`` in a FlatBuffer, with or without extended header.
 
-    Equal to what executorch's own reader gives. Segments are not looked at; see
-    ``deserialize_pte``. Raises ProgramError, naming the place, for anything not well formed.
+    Equal to what executorch's own reader gives. Segments are not read; see ``deserialize_pte``.
+    Raises ProgramError, naming the place, for anything not well formed.
     """
     program, _ = _codec.decode(_schema.executorch(), memoryview(data).cast("B"))
     return program
@@ -55,7 +56,8 @@ def view_of(source: Source) -> Iterator[memoryview]:
     try:
         yield memoryview(mapping)
     finally:
-        # An exception on its way still holds views of the mapping; it then ends with them.
+        # A raised exception may still hold views of the mapping, which then ends with the last of
+        # them.
         with contextlib.suppress(BufferError):
             mapping.close()
 
@@ -78,7 +80,7 @@ def _restore(view: memoryview) -> Any:
 
 
 class _Segmented:
-    """Puts the data of the segments back to where the exporter had it."""
+    """Puts the data of the segments back where the exporter had it."""
 
     def __init__(self, data: memoryview, program: Any) -> None:
         self._classes = importlib.import_module("executorch.exir.schema")
@@ -161,14 +163,14 @@ class _Segmented:
         return store.get_named_data_store_output()
 
     def _buffers(self, entry: Any, place: str) -> list[Any]:
-        """The subsegments; padding behind one counts as part of it, as for executorch."""
+        """The subsegments. Padding after one counts as part of it, as in executorch."""
         view = self._view(entry.segment_index, f"{place}.segment_index")
         offsets = [*(entry.offsets or ()), len(view)]
         buffers: list[Any] = []
         for i, (start, end) in enumerate(itertools.pairwise(offsets)):
             if not start <= end <= len(view):
                 raise ProgramError(
-                    f"offset {start} is behind the next one, {end}, or the end",
+                    f"offset {start} is after the next one, {end}, or the end",
                     f"{place}.offsets[{i}]",
                 )
             buffers.append(self._classes.Buffer(storage=bytes(view[start:end])))

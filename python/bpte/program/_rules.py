@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What must hold between the parts of a program, beyond the FlatBuffer being well formed.
+"""Rules between the parts of a program, beyond those of FlatBuffers.
 
 Works on any objects with the schema's names: records, or ExecuTorch's own dataclasses.
 """
@@ -17,8 +17,8 @@ _INLINE, _SEGMENT = 0, 1  # DataLocation
 def check(program: Any, segment_data_size: int | None) -> None:
     """Raises ProgramError, naming the place, for the first rule that ``program`` breaks.
 
-    ``segment_data_size``: how many bytes follow the segment base offset; None when there are
-    no segments to look at (a program that is not yet a file).
+    ``segment_data_size``: how many bytes follow the segment base offset; None when there are no
+    segments (a program that is not yet a file).
     """
     segments: Sequence[Any] = program.segments or ()
     if segment_data_size is not None:
@@ -133,7 +133,7 @@ def _instructions(plan: Any, place: str, values: int) -> None:
                     _index(value, limit, f"{at}.{name}", of)
             for k, index in enumerate(getattr(arguments, "args", None) or ()):
                 _index(index, values, f"{at}.args[{k}]", "values")
-            # A jump behind the last instruction ends the method.
+            # A jump past the last instruction ends the method.
             target = getattr(arguments, "destination_instruction", None)
             if target is not None:
                 _index(
@@ -147,7 +147,9 @@ def _tensor(tensor: Any, place: str, constants: int) -> None:
         if size < 0:
             raise ProgramError(f"the size is {size}", f"{place}.sizes[{i}]")
     if sorted(order) != list(range(len(sizes))):
-        raise ProgramError(f"{order} is no order of {len(sizes)} dimensions", f"{place}.dim_order")
+        raise ProgramError(
+            f"{order} is not an order of {len(sizes)} dimensions", f"{place}.dim_order"
+        )
     # Constants, or initial states of mutable tensors: the latter live in segments of their own.
     external = tensor.extra_tensor_info is not None and tensor.extra_tensor_info.location == 1
     if tensor.data_buffer_idx > 0 and tensor.allocation_info is None and not external:

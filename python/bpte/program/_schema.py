@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The tables of a schema and the Python classes that stand for them: what every codec works from.
+"""The tables of a schema, and the Python classes for them. Every codec works from these.
 
-A schema is data: ``ROWS``, a tuple of ``(table name, rows of its fields)``. Each table stands
-after those it refers to, and the root is the last. A field's row holds the arguments of
-``Field``. ``_tables.py`` has the rows of ExecuTorch's Program, made when this package is
-built; ``_reflect.py`` makes them.
+A schema is data: ``ROWS``, a tuple of ``(table name, rows of its fields)``. Each table comes after
+those it refers to, and the root is the last. A field's row holds the arguments of ``Field``.
+``_tables.py`` has the rows of ExecuTorch's Program, made when this package is built;
+``_reflect.py`` makes them.
 
 Two bindings exist: to ExecuTorch's dataclasses (``executorch.exir.schema``), and to small classes
 made from the rows alone, with which the inspector reads files where there is no executorch.
@@ -46,7 +46,7 @@ can be than the file."""
 
 
 def table_budget(size: int) -> int:
-    """How many tables a reader visits in a file of ``size`` bytes before it gives up.
+    """The most tables that a reader visits in a file of ``size`` bytes.
 
     Offsets may point anywhere, so a hostile file of 16 kB can describe 10^12 tables. The writer
     shares at most a holder and its leaf (two tables for one offset of four bytes); files
@@ -56,7 +56,7 @@ def table_budget(size: int) -> int:
 
 
 def element_budget(size: int) -> int:
-    """How many elements of scalar vectors a reader copies. See ``SHARED_BYTES``: the writer
+    """The most elements of scalar vectors that a reader copies. See ``SHARED_BYTES``: the writer
     cannot exceed 28 elements in 12 bytes."""
     return 8 * size + 4096
 
@@ -185,7 +185,7 @@ class Binding:
 
 
 class Record:
-    """An object of a table, where no other class stands for it: an attribute for each field."""
+    """An object of a table that has no class of its own: an attribute for each field."""
 
     __slots__ = ()
 
@@ -247,7 +247,8 @@ SOURCES = (
 
 
 def fingerprint(package: Path) -> str:
-    """Of the ``SOURCES`` in the folder of the executorch package; "" where one is missing."""
+    """The fingerprint of the ``SOURCES`` in the folder of the executorch package; "" when one is
+    missing."""
     digest = sha256()
     try:
         for source in SOURCES:
@@ -265,19 +266,19 @@ def fingerprint(package: Path) -> str:
 def executorch() -> Binding:
     """The installed executorch's schema tied to its dataclasses. Imports executorch.
 
-    If the files of the package are those that ``_tables`` was made from, nothing is left to do;
-    otherwise its schema is compiled by its flatc and held against its dataclasses.
+    If ``_tables`` was made from the same files as the package has, its rows are used. Otherwise the
+    package's flatc compiles its schema, which is checked against its dataclasses.
     """
     schema = importlib.import_module("executorch.exir.schema")
     identifier: bytes = _tables.IDENTIFIER
     rows: Rows = _tables.ROWS
     if fingerprint(Path(str(schema.__file__)).parents[1]) != _tables.FINGERPRINT:
-        # Loaded by name, as it works on this module: only an unknown executorch needs it.
+        # Imported here, because it imports this module, and only an unknown executorch needs it.
         identifier, rows, _ = importlib.import_module("bpte.program._reflect").installed()
     return to_dataclasses(identifier, rows, lambda name: getattr(schema, name))
 
 
 @functools.cache
 def records() -> Binding:
-    """The packaged schema tied to plain records; needs nothing but this package."""
+    """The packaged schema tied to plain records. Needs only this package."""
     return to_records(_tables.IDENTIFIER, _tables.ROWS)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a field accepts: one conversion per kind of value, for the writer and for the checker.
+"""The values that a field accepts: one conversion for each kind, for the writer and for the
+checker.
 
 Each returns what is stored, or raises TypeError, ValueError or OverflowError with a message that
 says what was found. The native accelerator accepts and refuses exactly the same.
@@ -32,7 +33,7 @@ def show(value: Any) -> str:
 
 
 def integer(value: Any) -> int:
-    """An int, or what says by ``__index__`` that it is one."""
+    """An int, or an object with ``__index__``."""
     try:
         return operator.index(value)
     except TypeError:
@@ -52,7 +53,8 @@ def boolean(value: Any) -> bool:
 
 
 def double(value: Any) -> float:
-    """A float, or what converts to one by ``__float__`` or ``__index__``; never a string."""
+    """A float, or an object that converts to one by ``__float__`` or ``__index__``; never a
+    string."""
     if isinstance(value, float):
         return value
     if isinstance(value, (str, bytes, bytearray)):
@@ -64,7 +66,8 @@ def double(value: Any) -> float:
 
 
 def double_or_text(value: Any) -> float:
-    """As ``double``, and the words by which ExecuTorch's Double keeps what JSON cannot write."""
+    """As ``double``, or one of the words with which ExecuTorch's Double stores what JSON cannot
+    write."""
     if isinstance(value, str):
         if value not in _TEXTS:
             raise ValueError(f"expected a float or one of {sorted(_TEXTS)}, found {value!r}")
@@ -85,7 +88,7 @@ def items(value: Any) -> list[Any] | tuple[Any, ...]:
 
 
 def blob(value: Any) -> bytes | memoryview:
-    """Bytes without a copy, where the value lends its buffer."""
+    """The bytes of a value, without a copy if it has the buffer protocol."""
     if isinstance(value, bytes):
         return value
     try:
@@ -101,7 +104,7 @@ def enum_member(value: Any, name: str, members: dict[int, Any]) -> int:
     """A member of the enum ``name``, or its number."""
     number = integer(value)
     if number not in members:
-        raise ValueError(f"{number} is no {name}")
+        raise ValueError(f"{number} is not a {name}")
     return number
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Objects to FlatBuffer bytes, in pure Python.
+"""Writes objects as FlatBuffer bytes, in pure Python.
 
 A FlatBuffer grows from its end: a table can only refer forwards, so what it refers to is written
 before it, and stands after it. Places are therefore *distances from the end of the file*, and a
@@ -19,9 +19,9 @@ both follow:
 - A vtable is written immediately before the first table that needs it.
 
 What makes it fast: objects of one class mostly have values of the same types in their fields. For
-each combination of types that a table is met with, a plan is made once, which says what to convert
-and what to write; for each set of fields that differ from their defaults, a layout, which packs
-the table in one call.
+each combination of types, a plan is made once; it says what to convert and what to write. For each
+set of fields that differ from their defaults, a layout is made once; it packs the table in one
+call.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Head = Callable[[int, int, int], bytes]
 """Makes the first bytes of the file, given the bytes after them, the root table's distance from
 the end, and the alignment that the file's length must have."""
 
-_MANY = 96  # chunks are joined when there are more: each costs more than its bytes
+_MANY = 96  # more chunks than this are joined: each takes more memory than its bytes
 _MAX_PLANS = 256  # for each table; odd objects could ask for any number
 
 _OFFSET = struct.Struct("<i").pack
@@ -68,8 +68,8 @@ _OFFSET = struct.Struct("<i").pack
 def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) -> bytes:
     """The file for the root object.
 
-    ``alignments`` are those of ``Binding.alignments``. Raises whatever a wrong object happens to
-    provoke; ``_check.check`` then says what it was.
+    ``alignments`` are those of ``Binding.alignments``. A wrong object may raise any exception;
+    ``_check.check`` then finds the reason.
     """
     writers: list[Write] = binding.made.get("writers") or []
     if not writers:
@@ -93,7 +93,7 @@ _Convert = Callable[[Any], Any]
 
 
 class Layout(NamedTuple):
-    """Of one table with one set of fields."""
+    """The layout of a table with one set of fields."""
 
     size: int  # bytes
     eight: bool  # whether there are 8-byte fields
@@ -103,7 +103,7 @@ class Layout(NamedTuple):
 
 
 class _PositiveZero:
-    """The default 0.0: the one value that a float can have and still be left out."""
+    """The default 0.0, which does not equal -0.0: only 0.0 itself may be left out."""
 
     def __ne__(self, other: object) -> bool:
         return struct.pack("<d", other) != ZEROS
@@ -112,8 +112,8 @@ class _PositiveZero:
 def _layout(
     scalars: list[Field], given: tuple[bool, ...], children: list[Field]
 ) -> tuple[Layout, list[int]]:
-    """Of a table with those scalars that are given and with all of the children; the second
-    result is where in the table each child's offset is."""
+    """The layout of a table with the given scalars and all children, and where in the table each
+    child's offset is."""
     # Slot, code, and place in (the vtable's offset, types of unions, scalars, offsets).
     parts: list[tuple[int, str, int]] = []
     unions = [field for field in children if field.kind == UNION]
@@ -149,7 +149,7 @@ def _leaf_writer(table: Table) -> Write:
     defaults = [_default(field) for field in fields]
     conversions: dict[tuple[type, ...], list[_Convert | None]] = {}
     layouts: dict[tuple[bool, ...], Layout] = {}
-    # Single integers repeat, and equal ones need not be packed to be found.
+    # Single integers repeat: a dictionary of their values finds equal ones without packing.
     number = len(fields) == 1 and fields[0].code not in "fd" and fields[0].enum is None
 
     def write(file: File, value: Any) -> int:
@@ -237,7 +237,7 @@ def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]
 
 
 class _Child(NamedTuple):
-    """What a table refers to, where it is not None."""
+    """A part that a table refers to, when it is not None."""
 
     place: int  # among the values
     write: Write
@@ -361,7 +361,7 @@ def _list(write_item: Write) -> Write:
 
 
 def _keep(plans: dict[Any, Any], types: tuple[type, ...], plan: Any) -> None:
-    """Odd objects could ask for any number of plans."""
+    """Keeps a plan, up to a limit: odd objects could need any number of plans."""
     if len(plans) < _MAX_PLANS:
         plans[types] = plan
 
@@ -389,7 +389,7 @@ def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
 
 
 def _conversions(fields: list[Field], types: tuple[type, ...]) -> list[_Convert | None]:
-    """What makes scalars of these types such that can be stored; empty if all of them are."""
+    """The conversions that make scalars of these types storable; empty if all of them are."""
     result = [_conversion(field, kind) for field, kind in zip(fields, types, strict=True)]
     return result if any(result) else []
 
@@ -415,5 +415,5 @@ def _conversion(field: Field, kind: type) -> _Convert | None:
         if kind is float:
             return None
         return _values.double_or_text if field.holds == "text" else _values.double
-    # struct refuses whatever is not an integer in range, but it never sees a default.
+    # struct refuses everything but integers in range, but defaults do not reach it.
     return None if kind is int else _values.integer

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What can be told of a ``.pte`` from its first bytes (executorch's schema/extended_header.h), and
-what ``bpte.program`` tells of the rest."""
+"""The facts that the first bytes of a ``.pte`` state (executorch's schema/extended_header.h), and a
+description of the rest by ``bpte.program``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _header_facts(first: bytes) -> dict[str, int] | None:
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What ``bpte inspect`` says of a ``.pte``."""
+    """What ``bpte inspect`` shows of a ``.pte``."""
     fd = access.open_input(path)
     try:
         size = os.fstat(fd).st_size

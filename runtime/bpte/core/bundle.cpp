@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// What an opened bundle gives, but for its suites' cases.
+// What an opened bundle gives, except suites and cases (test_case.cpp).
 
 #include <bpte/core/bundle.h>
 #include <bpte/core/internal/metadata.h>
@@ -22,7 +22,7 @@ Vector segment_table(Reader& reader, Position root) {
 }
 
 #if BPTE_CORE_BP08
-// Of an address: the largest power of two that divides it, as far as 32 bits hold it.
+// The largest power of two, of those that 32 bits hold, that divides an address.
 uint32_t alignment_of(uintptr_t address) {
   const uint32_t low = static_cast<uint32_t>(address);
   return low != 0 ? low & (~low + 1) : 0x80000000u;
@@ -143,7 +143,7 @@ Result<Span<const uint8_t>> Bundle::case_payload(const TestCase& test_case, Span
     Span<const uint8_t> bytes;
     BPTE_TRY(load(info.file_offset, info.size, buffer, bytes, fault));
     if (verify) {
-      // What was read, not what another reading might give.
+      // Verifies the bytes that were read: another reading might give others.
       BPTE_TRY(internal::check_segment(index, info, bytes, fault));
     }
     payload = bytes;
@@ -245,7 +245,7 @@ uint32_t Bundle::metadata_count() const {
   return count(root_, schema::kProgramMetadata);
 }
 
-// A text of an entry of named data, which BP08 has none of, or of metadata.
+// A text of an entry of metadata, or of named data, which BP08 does not have.
 Result<Text> Bundle::entry_text(unsigned list, uint32_t index, unsigned field) const {
   return result_of<Text>([&](Text& found, Fault& fault) {
     const bool has_list = bp09() || list != schema::kProgramNamedData;

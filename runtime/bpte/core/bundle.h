@@ -12,28 +12,27 @@
 
 namespace bpte {
 
-/// Identifies a bundle in its first bytes; a caller that knows only an address reads this many to
-/// learn the file's size.
+/// So many of a file's first bytes identify a bundle. A caller that knows only an address reads
+/// them to learn the file's size.
 inline constexpr size_t kHeaderProbeSize = 128;
 
 enum class Format : uint8_t { kBP08 = 8, kBP09 = 9 };
 
-/// The extended header (schema/README.md); for BP08 the same facts as far as it has them, the rest
-/// zero.
+/// The extended header (schema/README.md). For BP08: the facts that it has, and zeros.
 struct Header {
   Format format = Format::kBP09;
   uint64_t file_size = 0;
   uint64_t metadata_size = 0;
   uint64_t segment_base_offset = 0;
   uint64_t segment_data_size = 0;
-  uint32_t base_alignment = 0;  ///< where the first byte must lie; BP08: 16
+  uint32_t base_alignment = 0;  ///< of the first byte's address; BP08: 16
   uint32_t header_length = 0;
   uint32_t required_features = 0;
   uint32_t metadata_crc32 = 0;
 
-  /// Reads and checks the header of a BP09 file from its first bytes; needs kHeaderProbeSize of
-  /// them, or the whole file when it is shorter. Checks everything that the header alone can
-  /// contradict, but neither the real length nor the metadata.
+  /// Reads and checks the header of a BP09 file from its first bytes. Needs kHeaderProbeSize of
+  /// them, or the whole file when it is shorter. Checks every rule that the header alone can break,
+  /// but neither the real length nor the metadata.
   static Result<Header> parse(Span<const uint8_t> first_bytes);
 };
 
@@ -53,17 +52,17 @@ struct OpenOptions {
 
 class Bundle;
 
-/// One test case: a view, valid as long as its Bundle and the bytes behind it are. All that the
-/// file can get wrong was checked at opening; the calls below fail only for an index out of range
+/// One test case: a view, valid as long as its Bundle and the file's bytes are. Opening has checked
+/// all that the file can get wrong. The calls below fail only for an index out of range
 /// (no_such_item).
 class TestCase {
  public:
   Text name() const;  ///< empty when the file gives none
   uint32_t input_count() const;
-  uint32_t output_count() const;  ///< of expected outputs; 0: the case only runs
+  uint32_t output_count() const;  ///< expected outputs; 0: the case is only run
 
-  /// The bytes that hold this case's tensors: one run of the file. size 0 when it has none (scalars
-  /// only). For BP08: size 0, payloads lie in the metadata.
+  /// The segment that holds this case's payloads. Its size is 0 when there are none (only scalars),
+  /// and for BP08, whose payloads lie in the metadata.
   SegmentInfo payload() const;
 
   /// Input or expected output. `payload_bytes` is what Bundle::case_payload() gave for this case;
@@ -71,8 +70,8 @@ class TestCase {
   Result<Value> input(uint32_t index, Span<const uint8_t> payload_bytes) const;
   Result<Value> expected_output(uint32_t index, Span<const uint8_t> payload_bytes) const;
 
-  /// Case over suite over default: what the file states for this output; members not stated stay
-  /// NaN.
+  /// What the file states for this output: the case's tolerance, else the suite's, else the
+  /// default. Members that are not stated stay NaN.
   Tolerance tolerance(uint32_t output_index) const;
 
  private:
@@ -100,9 +99,9 @@ class TestSuite {
 };
 
 /// An opened bundle: views into bytes that the caller owns and keeps alive and unchanged. Allocates
-/// nothing, ever. Opening checks every rule of schema/README.md but the segments' checksums and
-/// paddings (OpenOptions) and those that need the program loaded; after it no access can leave the
-/// file.
+/// nothing. Opening checks every rule of schema/README.md, except the segments' checksums and
+/// paddings (OpenOptions) and the rules that need the program loaded. After that, no access can
+/// leave the file.
 class Bundle {
  public:
   /// In place: `file` is the whole file, memory-mapped, in flash or in DDR. BP09's first byte must
@@ -124,16 +123,15 @@ class Bundle {
   /// no_such_item when no suite names this method.
   Result<TestSuite> suite_for(Text method_name) const;
 
-  /// Where the program lies. For BP08 the alignment is what its address in the file happens to
-  /// have.
+  /// Where the program lies. BP08 states no alignment: its own is what its address happens to have.
   SegmentInfo program_info() const;
   /// The program in place, aligned to program_info().alignment. Empty when the bundle came from a
   /// data source (use read_segment).
   Span<const uint8_t> program() const;
 
-  /// This case's tensors, verified against its CRC-32 when `verify` is set: in place, or read into
-  /// `buffer` (aligned to 16, size of TestCase::payload()) when the bundle came from a data source.
-  /// `buffer` is not touched in the first case.
+  /// This case's payloads, verified against the segment's CRC-32 when `verify` is set. In place, or
+  /// read into `buffer` (aligned to 16, size of TestCase::payload()) when the bundle came from a
+  /// data source. In place, `buffer` is not used.
   Result<Span<const uint8_t>> case_payload(const TestCase& test_case, Span<uint8_t> buffer,
                                            bool verify) const;
 
@@ -167,7 +165,7 @@ class Bundle {
 
   // The steps below give Error::kOk, or the broken rule with the fault filled in
   // (internal/refuse.h).
-  // What the two ways in share; `scratch` as for verify_checksums().
+  // What both ways of opening share; `scratch` as for verify_checksums().
   Error adopt(const Span<const uint8_t>& metadata, const OpenOptions& options,
               const Span<uint8_t>& scratch, Fault& fault);
   // The next bytes of [offset, offset + size): all of them in place, or as many as `scratch` takes.
@@ -180,10 +178,10 @@ class Bundle {
              Fault& fault) const;
   // Empty when there is no such segment.
   SegmentInfo segment_info(uint32_t index) const;
-  // Of a vector of tables in the metadata: how many, and where one of them lies.
+  // A vector of tables in the metadata: how many it has, and where one of them lies.
   uint32_t count(uint32_t table, unsigned field) const;
   Error entry(uint32_t table, unsigned field, uint32_t index, uint32_t& at, Fault& fault) const;
-  // Index of a key in a list of the root's that is in order; its count when it is not there.
+  // Index of a key in one of the root's sorted lists; the list's count when the key is not there.
   uint32_t find(unsigned field, const Text& key) const;
   Text text(uint32_t table, unsigned field) const;
   Result<Text> entry_text(unsigned list, uint32_t index, unsigned field) const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// The rules of schema/README.md that the metadata can break, in one walk over all that it reaches.
+// The rules of schema/README.md that the metadata can break, checked in one walk over all its
+// tables.
 
 #include <bpte/core/config.h>
 #include <bpte/core/internal/header.h>
@@ -12,12 +13,12 @@ namespace bpte::internal {
 
 namespace {
 
-// What a walk may reach for each byte of metadata, and what an entry of a vector of tables counts
-// (schema/README.md, "Work at opening").
+// How many bytes a walk may visit for each byte of metadata, and for how many an entry of a vector
+// of tables counts (schema/README.md, "Work at opening").
 constexpr uint64_t kReachPerByte = 8;
 constexpr uint64_t kReachOfEntry = 32;
 
-// BP08 states no order of its suites, so that finding two for one method takes comparing all pairs.
+// BP08's suites are in no order: to find two for one method, all pairs are compared.
 constexpr uint32_t kMaxSuitesBP08 = 256;
 
 class Walk {
@@ -30,13 +31,13 @@ class Walk {
 
   Error run() {
     BPTE_TRY(root());
-    return sound();  // a rule of FlatBuffers broken after the last look counts as well
+    return sound();  // also sees what the last reads broke
   }
 
  private:
   bool bp09() const { return !BPTE_CORE_BP08 || header_.format == Format::kBP09; }
 
-  // What looks wrong because the FlatBuffer is broken is reported as that.
+  // A broken FlatBuffer makes other rules look broken: it is reported first.
   Error fail(Error rule, Position at) {
     BPTE_TRY(sound());
     return refuse(fault_, rule, at);
@@ -45,7 +46,7 @@ class Walk {
     note(fault_, value, expected);
     return fail(rule, at);
   }
-  // Whether all that was read so far keeps FlatBuffers' rules.
+  // Whether everything read so far was a valid FlatBuffer.
   Error sound() {
     if (reader_.bad()) {
       note(fault_, 0, 0);
@@ -76,18 +77,17 @@ class Walk {
     return {reinterpret_cast<const char*>(reader_.pointer(string.at)), string.count};
   }
 
-  Reader reader_;  // first: most calls are made of it
+  Reader reader_;
   Fault& fault_;
   const Header& header_;
   Position root_ = 0;
   Vector segments_;
-  uint32_t case_segment_ = kNoIndex;  // where the payloads of the case at hand lie
+  uint32_t case_segment_ = kNoIndex;  // of the current case's payloads
   uint64_t reach_left_;
 };
 
-// Counts what a reference leads to, once for each reference: vectors may be shared, so that a walk
-// over all that is reachable can take far longer than the file is long. A file made for it would
-// hang its reader.
+// Counts the bytes that a reference leads to, once for each reference. Vectors may be shared, so a
+// small file can take an endless walk. This bounds it.
 Error Walk::reach(uint64_t bytes, Position at) {
   if (bytes > reach_left_) {
     return fail(Error::kTableSharing, at);
@@ -247,7 +247,7 @@ Error Walk::test_case(Position test_case, const Vector& inherited) {
   return values(outputs, fault_.output);
 }
 
-// `index` is the fault's, of inputs or of outputs.
+// `index` is fault_.input or fault_.output.
 Error Walk::values(const Vector& values, uint32_t& index) {
   for (uint32_t i = 0; i < values.count; ++i) {
     index = i;
@@ -296,7 +296,7 @@ Error Walk::tensor(Position table) {
       return fail(Error::kNegativeSize, at, static_cast<uint64_t>(int64_t{size}), 0);
     }
     empty |= size == 0;
-    // 64 x 32 bits in two halves; the second product overflows when its upper half is not zero.
+    // Multiplies 64 by 32 bits in two halves. The product overflows when the upper half does.
     const uint64_t low = (bytes & 0xFFFFFFFFu) * static_cast<uint32_t>(size);
     const uint64_t high = (bytes >> 32) * static_cast<uint32_t>(size) + (low >> 32);
     overflow |= high >> 32;
@@ -356,7 +356,7 @@ Error Walk::payload(const TensorFields& fields, Position table, uint64_t bytes) 
     return fail(Error::kPayloadSegment, at, index, case_segment_);
   }
   const SegmentInfo segment = load_segment(reader_, segments_, index);
-  // A segment aligned to less would misalign what it holds.
+  // A segment with a smaller alignment would misalign its payloads.
   if (offset % schema::kPayloadAlignment != 0 || segment.alignment < schema::kPayloadAlignment) {
     return fail(Error::kPayloadAlignment, at,
                 offset % schema::kPayloadAlignment != 0 ? offset : segment.alignment,
@@ -401,8 +401,8 @@ Error Walk::text(const Vector& text) {
   return Error::kOk;
 }
 
-// Named data or string metadata, by the rule of its own: tables of a key, present, text and in
-// order, and of a segment or a text.
+// Named data or string metadata; `rule` is the one that the list in question breaks. An entry has a
+// key (present, text and in order) and a segment or a text.
 Error Walk::entries(unsigned field, Error rule) {
   static_assert(schema::kNamedDataKey == 0 && schema::kKeyValueKey == 0, "");
   Vector entries;
@@ -432,7 +432,7 @@ Error Walk::entries(unsigned field, Error rule) {
   return Error::kOk;
 }
 
-// Key `index` of its list against the one before it, whose place it takes in `last`.
+// Checks key `index` of its list against `last`, the one before it. Makes it the new `last`.
 Error Walk::key(const Vector& key, uint32_t index, Vector& last) {
   if (index != 0 && compare(text_at(last), text_at(key)) >= 0) {
     return fail(Error::kKeyOrder, key.at, index, 0);
@@ -441,7 +441,7 @@ Error Walk::key(const Vector& key, uint32_t index, Vector& last) {
   return Error::kOk;
 }
 
-// BP08's suites are in no order: each name against all before it.
+// BP08's suites are in no order: compares a name with all before it.
 Error Walk::once(const Vector& suites, uint32_t index, const Vector& name) {
   for (uint32_t i = 0; i < index; ++i) {
     const Vector other = reader_.string(reader_.element(suites, i), schema::kSuiteMethodName);

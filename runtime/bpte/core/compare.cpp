@@ -7,9 +7,9 @@
 
 #include <cstring>
 
-// Two ways to the same answer. Element by element, for every dtype and every value: all that a
-// target with little flash has (BPTE_CORE_SMALL). Elsewhere most elements go block by block
-// (internal/judge_blocks.h), and those that this cannot judge come back one by one.
+// Two ways lead to the same answer. One judges element by element, for every dtype and every value:
+// a target with little flash has only this one (BPTE_CORE_SMALL). The other judges most elements
+// block by block (internal/judge_blocks.h), and the rest one by one.
 
 namespace bpte {
 
@@ -53,8 +53,8 @@ constexpr double kScaleUp = 0x1p600;
 constexpr double kScaleDown = 0x1p-600;
 constexpr double kTooSmall = 0x1p-800;
 
-// What to multiply by in another pass, given a sum of squares that may have left the range of a
-// double at either end; whether that is needed.
+// Whether a sum of squares left the range of a double, at either end. If so, `scale` is what to
+// multiply values by in a second pass.
 bool choose(double sum_of_squares, double& scale) {
   const bool small = sum_of_squares < kTooSmall;
   if (!small && is_finite(sum_of_squares)) {
@@ -64,8 +64,8 @@ bool choose(double sum_of_squares, double& scale) {
   return true;
 }
 
-// After a pass with these scales no sum of up to 2^70 squares leaves the range, and none is zero
-// wrongly.
+// In a pass with these scales no sum of up to 2^70 squares leaves the range, and none becomes zero
+// by underflow.
 bool choose(const Totals& totals, Scales& scales) {
   const bool error = choose(totals[kError2], scales.error);
   const bool expected = choose(totals[kExpected2], scales.expected);
@@ -73,12 +73,12 @@ bool choose(const Totals& totals, Scales& scales) {
   return error || expected || actual;
 }
 
-// log2 of a finite number of at least 2^-1000, within some 1e-15: exponent and fraction from the
-// bits, the fraction's logarithm by the series of atanh. Spares the targets libm's.
+// log2 of a finite number of at least 2^-1000, within some 1e-15. Exponent and fraction come from
+// the bits, the fraction's logarithm from the series of atanh. Targets need not link libm's.
 double log2_of(double x) {
   uint64_t bits;
   std::memcpy(&bits, &x, sizeof(bits));
-  // The fraction into [sqrt(1/2), sqrt(2)), as far as the upper half of the bits tells.
+  // Brings the fraction into [sqrt(1/2), sqrt(2)), to the precision of the upper half of its bits.
   constexpr uint32_t kSqrtHalf = 0x3FE6A09Eu;
   const uint32_t steps =
       (static_cast<uint32_t>(bits >> 32) - kSqrtHalf + (uint32_t{1024} << 20)) >> 20;
@@ -97,7 +97,7 @@ double log2_of(double x) {
 
 constexpr double kDecibelsPerOctave = 3.0102999566398120;  // 10 log10(2)
 
-// A number of elements, which size_t holds: few targets convert 64 bits by themselves.
+// A number of elements. size_t holds it; to convert 64 bits takes a library call on most targets.
 double real_count(uint64_t count) {
   return static_cast<double>(static_cast<size_t>(count));
 }
@@ -158,8 +158,7 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
         judge_pairs(expected, actual, walk, judge);
     }
     judge.finish();
-    // When nothing differs no ratio is taken, and zeros may be right. Only float64 leaves the
-    // range.
+    // When nothing differs no ratio is computed. Only squares of float64 can leave the range.
     if (scaled || out.max_abs_error == 0 || expected.scalar_type != ScalarType::kDouble ||
         !choose(judge.totals(), scales)) {
       summarise(judge, scales, out);
@@ -168,8 +167,8 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
   }
 }
 
-// A scalar is a tensor of rank 0 that lies in the Value; its view is kept in `scalar`.
-[[gnu::noinline]] const TensorView& as_tensor(const Value& value, TensorView& scalar) {
+// A value as a tensor. A scalar becomes one of rank 0, whose view is made in `scalar`.
+const TensorView& as_tensor(const Value& value, TensorView& scalar) {
   if (value.kind == ValueKind::kTensor) {
     return value.tensor;
   }
@@ -246,7 +245,7 @@ Comparison compare(const Value& expected, const Value& actual, const Tolerance& 
     return out;
   }
   if (out.reason == Reason::kNone) {
-    // Divided rather than multiplied: 29 of 100 is then no more than a share of 0.29.
+    // Divides, since 0.29 * 100 is below 29 in double: 29 of 100 must be within a share of 0.29.
     if (out.mismatches != 0 &&
         !(real_count(out.mismatches) / real_count(out.numel) <= tolerance.max_outlier_share)) {
       out.reason = Reason::kElements;

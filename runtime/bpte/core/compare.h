@@ -17,13 +17,13 @@ enum class NanPolicy : uint8_t {
 };
 
 /// How far an output may be from its expected value: |actual - expected| <= atol + rtol *
-/// |expected|, element by element. A member that is NaN is not stated: rtol and atol then come from
-/// default_tolerance() for the expected dtype, each for itself; a floor is not checked.
+/// |expected|, element by element. A member that is NaN is not stated: rtol or atol then comes from
+/// default_tolerance() for the expected dtype; a floor is then not checked.
 struct Tolerance {
   double rtol = std::numeric_limits<double>::quiet_NaN();
   double atol =
       std::numeric_limits<double>::quiet_NaN();  ///< in the output's own units (LSBs for integers)
-  double max_outlier_share = 0;  ///< 0..1: mismatches / numel may be as much as this
+  double max_outlier_share = 0;  ///< 0 to 1: the largest accepted mismatches / numel
   double min_sqnr_db = std::numeric_limits<double>::quiet_NaN();
   double min_cosine = std::numeric_limits<double>::quiet_NaN();
   NanPolicy nan_policy = NanPolicy::kUnequal;
@@ -31,10 +31,10 @@ struct Tolerance {
 };
 
 /// rtol and atol as torch.testing.assert_close (torch 2.13) takes them for this dtype; integers and
-/// bools are exact (0, 0). Of the other members, the defaults.
+/// bools are exact (0, 0). The other members have their defaults.
 Tolerance default_tolerance(ScalarType type);
 
-/// The outcome for one output.
+/// The verdict on one output.
 enum class Verdict : uint8_t {
   kPass = 0,
   kFail = 1,
@@ -44,10 +44,10 @@ enum class Verdict : uint8_t {
 /// Why an output failed. The first that applies, in this order.
 enum class Reason : uint8_t {
   kNone = 0,
-  kKind,   ///< a tensor was expected and a scalar came, or the other way round, or another scalar
-  kDtype,  ///< another scalar type, or one that a bundle does not carry
-  kShape,  ///< another rank or another size; or sizes, dim_order and data contradict each other
-  kElements,  ///< more elements lie outside than max_outlier_share allows
+  kKind,      ///< the values are not of one kind: a tensor and a scalar, or two different scalars
+  kDtype,     ///< another scalar type, or one that a bundle does not carry
+  kShape,     ///< another rank or another size; or sizes, dim_order and data contradict each other
+  kElements,  ///< more mismatches than max_outlier_share allows
   kSqnr,      ///< below min_sqnr_db
   kCosine,    ///< below min_cosine
 };
@@ -67,12 +67,12 @@ struct Number {
 };
 
 /// Verdict and evidence of one output. Statistics are over logical elements, in double, whatever
-/// the dtype; integers are subtracted exactly before. Pairs with a NaN or an infinity on either
-/// side are left out of the error, SQNR and cosine statistics and counted in `nonfinite`. An error
-/// that a double cannot hold is +inf, relatively too, and so is the mean of relative errors whose
-/// sum it cannot hold.
+/// the dtype; integers are subtracted exactly first. Pairs with a NaN or an infinity on either side
+/// are left out of the error, SQNR and cosine statistics and counted in `nonfinite`. An absolute or
+/// relative error that a double cannot hold is +inf. So is the mean of relative errors whose sum a
+/// double cannot hold.
 ///
-/// For kKind, kDtype and kShape no element was looked at: the counts are 0 and the statistics NaN.
+/// For kKind, kDtype and kShape no element is compared: the counts are 0 and the statistics NaN.
 /// That holds for a `not_compared` output as well; its reason is one of these or kNone.
 struct Comparison {
   Verdict verdict = Verdict::kPass;
@@ -97,14 +97,14 @@ struct Comparison {
 };
 
 /// Judges `actual` against `expected`. Both may have any dim_order; elements are matched by logical
-/// index. An element is close when it equals its counterpart (infinities of one sign do, and +0 and
-/// -0), when the NaN policy says so, or when |actual - expected| is finite and within atol + rtol *
-/// |expected|. That is torch.isclose, computed in double: no rounding in the dtype's own precision,
-/// and the integers' differences exact. A bool is true when its byte is not zero.
+/// index. An element is close when it equals its counterpart (as infinities of one sign do, and +0
+/// and -0), when the NaN policy says so, or when |actual - expected| is finite and within atol +
+/// rtol * |expected|. That is torch.isclose, computed in double: no rounding in the dtype's own
+/// precision, and the integers' differences exact. A bool is true when its byte is not zero.
 ///
-/// Needs no heap, no exceptions and at most a kilobyte of stack where size matters (see
-/// compare.cpp). Trusts neither view: sizes, dim_order and data that contradict each other are
-/// kShape, and nothing outside `data` is read. Data need not be aligned.
+/// Needs no heap, no exceptions and, with BPTE_CORE_SMALL, at most a kilobyte of stack. Trusts
+/// neither view: sizes, dim_order and data that contradict each other are kShape, and nothing
+/// outside `data` is read. Data need not be aligned.
 Comparison compare(const Value& expected, const Value& actual, const Tolerance& tolerance);
 
 }  // namespace bpte

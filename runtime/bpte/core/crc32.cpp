@@ -2,9 +2,10 @@
 #include <bpte/core/config.h>
 #include <bpte/core/crc32.h>
 
-// Two variants of one function. Where flash is short (BPTE_CORE_SMALL) a table of 16 words and two
-// look-ups a byte; elsewhere slicing: 16 tables, one step for 16 bytes (Kounavis and Berry, "A
-// Systematic Approach to Building High Performance Software-Based CRC Generators", 2005).
+// Two variants of one function. Where flash is short (BPTE_CORE_SMALL): a table of 16 words and two
+// look-ups for each byte. Elsewhere: slicing, with 16 tables and one step for 16 bytes (Kounavis
+// and Berry, "A Systematic Approach to Building High Performance Software-Based CRC Generators",
+// 2005).
 
 namespace bpte {
 
@@ -70,7 +71,7 @@ constexpr Table make_table() {
 
 constexpr Table kTable = make_table();
 
-// Little-endian whatever the host is; compilers make one load of it where they may.
+// Little-endian on every host. Compilers turn it into one load where that is possible.
 uint32_t load_u32(const uint8_t* bytes) {
   return uint32_t{bytes[0]} | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 |
          uint32_t{bytes[3]} << 24;

@@ -12,13 +12,13 @@ namespace bpte {
 /// The rule's name in schema/README.md, e.g. "payload_bounds". Never null; static storage.
 const char* to_string(Error error);
 
-/// What an index of `Fault` says when it does not apply.
+/// An index of `Fault` that does not apply.
 inline constexpr uint32_t kNoIndex = 0xFFFFFFFFu;
 
 /// One violation: which rule, where, and the value found there. Plain data, cheap to copy.
 struct Fault {
-  /// No fault. Out of line: copies of the initial values in each place that starts with one would
-  /// take a small target hundreds of bytes.
+  /// No fault. Out of line: a copy of the initial values in each place that makes one would take
+  /// hundreds of bytes of flash.
   Fault();
 
   Error error;
@@ -28,7 +28,7 @@ struct Fault {
   uint32_t input;   ///< index among the case's inputs ...
   uint32_t output;  ///< ... or among its expected outputs
   uint32_t segment;
-  uint64_t offset;    ///< offset in the file of the offending item, 0 when there is none to name
+  uint64_t offset;    ///< where in the file the broken item lies; 0 when there is none to name
   uint64_t value;     ///< the value found
   uint64_t expected;  ///< the value, limit or alignment that the rule wants; 0 when there is none
                       ///< to name

@@ -17,7 +17,7 @@ class Writer {
   explicit Writer(Span<char> buffer) : buffer_(buffer) {}
 
   void put(char c) {
-    // One place stays free for the NUL.
+    // Keeps one place free for the NUL.
     if (size_ + 1 < buffer_.size()) {
       buffer_[size_++] = c;
     }
@@ -42,8 +42,8 @@ class Writer {
     put(negative ? ~value + 1 : value, 10);
   }
 
-  // Four bytes of a file: what is not printable as \xNN, so that a terminal takes none of it for a
-  // command.
+  // Four bytes of a file. Those that are not printable become \xNN, so that a terminal takes none
+  // for a command.
   void put_characters(uint64_t value) {
     for (int i = 0; i < 4; ++i, value >>= 8) {
       const uint32_t c = value & 0xFF;

@@ -9,17 +9,17 @@ namespace {
 // One digit more than a double needs, so that rounding to 17 digits sees what follows.
 constexpr int kKept = 18;
 
-// The leading digits of an exact decimal: 0.d0 d1 d2 ... * 10^exponent, d0 != 0. `more` tells that
-// digits other than zero follow the kept ones.
+// The leading digits of an exact decimal: 0.d0 d1 d2 ... * 10^exponent, d0 != 0. `more`: digits
+// other than zero follow the kept ones.
 struct Decimal {
   uint8_t digits[kKept] = {};
   int exponent = 0;
   bool more = false;
 };
 
-// m * 2^e exactly, m > 0, e in [-1076, 971]: as an integer in base 10^9 (times 10^e where e < 0,
-// since 2^e = 5^-e * 10^e), of which the leading digits are kept. The largest is m * 5^1076, below
-// 10^770.
+// m * 2^e exactly, for m > 0 and e in [-1076, 971]. Computed as an integer in base 10^9; where e <
+// 0, times 10^e, since 2^e = 5^-e * 10^e. The leading digits are kept. The largest integer is m *
+// 5^1076, below 10^770.
 Decimal exact_decimal(uint64_t m, int e) {
   constexpr uint32_t kBase = 1000000000u;
   constexpr size_t kWords = 87;
@@ -120,9 +120,9 @@ class Writer {
   size_t size_ = 0;
 };
 
-// m * 2^e in the fewest digits that lie nearer to it than to its neighbours, whose distance is 2^e
-// upwards and, when `narrow_below` (m is the smallest of its binade), half of that downwards. What
-// lies half-way is read as the even one.
+// Writes m * 2^e in the fewest digits that lie nearer to it than to its neighbours. The next number
+// up is 2^e away; so is the next one down, or half of that when `narrow_below` (m is the smallest
+// of its binade). A decimal half-way between two numbers is read as the even one.
 void put_shortest(uint64_t m, int e, bool narrow_below, int max_digits, Writer& out) {
   const Decimal value = exact_decimal(m, e);
   const Decimal above = exact_decimal(2 * m + 1, e - 1);
@@ -197,7 +197,7 @@ size_t format_uint(uint64_t value, Span<char> buffer) {
   char reversed[20];
   size_t count = 0;
   do {
-    // Long division in steps of 32 bits: one of 64 bits is a call of the library on small targets.
+    // Long division in steps of 32 bits: a 64-bit division is a library call on small targets.
     uint64_t quotient = 0;
     uint32_t remainder = 0;
     for (int shift = 48; shift >= 0; shift -= 16) {

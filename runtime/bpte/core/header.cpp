@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// The first bytes of a file, by schema/README.md's "Bytes" and the header's part of its table of
-// rules.
+// Reads and checks the first bytes of a file (schema/README.md, "Bytes", and the header's rules).
 
 #include <bpte/core/internal/flatbuffer.h>
 #include <bpte/core/internal/header.h>
@@ -15,7 +14,7 @@ namespace internal {
 
 namespace {
 
-// Four characters as they are loaded.
+// Four characters as the little-endian number that load() gives.
 constexpr uint32_t four(const char (&text)[5]) {
   return static_cast<uint32_t>(text[0]) | static_cast<uint32_t>(text[1]) << 8 |
          static_cast<uint32_t>(text[2]) << 16 | static_cast<uint32_t>(text[3]) << 24;

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/internal/metadata.h>
 
+#include <limits>
+
 namespace bpte::internal {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
 
 SegmentInfo load_segment(const Reader& reader, const Vector& segments, uint32_t index) {
   const Position at = segments.at + index * schema::kSegmentSize;
@@ -27,24 +35,19 @@ TensorFields read_tensor(Reader& reader, Position table) {
 
 Tolerance read_tolerance(Reader& reader, Position table, bool& valid) {
   Tolerance tolerance;
-  // In the order of their fields, which are the first.
-  double* const numbers[] = {&tolerance.rtol, &tolerance.atol, &tolerance.max_outlier_share,
-                             &tolerance.min_sqnr_db, &tolerance.min_cosine};
-  static_assert(schema::kToleranceRtol == 0 && schema::kToleranceMinCosine == 4, "");
-  valid = true;
-  for (unsigned field = 0; field <= schema::kToleranceMinCosine; ++field) {
+  const auto read = [&](unsigned field, double least, double& member) {
     const Position at = reader.field(table, field, flatbuffer::shape(8, 8));
     if (at == 0) {
-      continue;  // not stated: the default stays
+      return true;  // not stated: the default stays
     }
-    const double number = reader.load<double>(at);
-    *numbers[field] = number;
-    // No NaN; only the floors may be negative. Two conditions on purpose: GCC 12 takes
-    // "v >= 0 || (v < 0 && ...)" to hold for a NaN.
-    if (number != number || (number < 0 && field < schema::kToleranceMinSqnrDb)) {
-      valid = false;
-    }
-  }
+    member = reader.load<double>(at);
+    return member >= least;  // false for a NaN
+  };
+  valid = read(schema::kToleranceRtol, 0, tolerance.rtol);
+  valid &= read(schema::kToleranceAtol, 0, tolerance.atol);
+  valid &= read(schema::kToleranceMaxOutlierShare, 0, tolerance.max_outlier_share);
+  valid &= read(schema::kToleranceMinSqnrDb, -kInfinity, tolerance.min_sqnr_db);
+  valid &= read(schema::kToleranceMinCosine, -kInfinity, tolerance.min_cosine);
   const uint8_t policy = reader.scalar<uint8_t>(table, schema::kToleranceNanPolicy);
   tolerance.nan_policy = static_cast<NanPolicy>(policy);
   tolerance.not_compared = reader.scalar<uint8_t>(table, schema::kToleranceNotCompared) != 0;

@@ -32,7 +32,7 @@ Result<Bundle> Bundle::open(Span<const uint8_t> file, const OpenOptions& options
     Header& header = bundle.header_;
     BPTE_TRY(internal::parse_header(file, header, fault));
     if (!bundle.bp09()) {
-      header.file_size = header.metadata_size = file.size();  // it stands nowhere in the file
+      header.file_size = header.metadata_size = file.size();  // the file does not state it
     }
     BPTE_TRY(internal::check_file_size(header, file.size(), fault));
     BPTE_TRY(internal::check_alignment(file.data(), header.base_alignment, fault));
@@ -55,7 +55,7 @@ Error Bundle::adopt(const Span<const uint8_t>& metadata, const OpenOptions& opti
   if (options.verify_checksums) {
     const Error broken = verify(0, segment_count(), header_.metadata_size, scratch, fault);
     if (broken != Error::kOk) {
-      metadata_ = {};  // a bundle that is refused gives nothing
+      metadata_ = {};  // nothing can be read from a refused bundle
       return broken;
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Opening through a data source: what is read twice is held against what was read before.
+// Opening through a data source. What is read twice must be the same both times.
 
 #include <bpte/core/config.h>
 
@@ -17,7 +17,7 @@ using internal::refuse_with;
 
 namespace {
 
-// Two readings of one header.
+// Whether two readings gave the same header.
 bool same(const Header& a, const Header& b) {
   return a.format == b.format && a.file_size == b.file_size && a.metadata_size == b.metadata_size &&
          a.segment_base_offset == b.segment_base_offset &&
@@ -25,13 +25,13 @@ bool same(const Header& a, const Header& b) {
          a.metadata_crc32 == b.metadata_crc32;
 }
 
-// Bytes to check checksums through when the caller's buffer has none to spare.
+// Scratch for checksums when the caller's buffer has none left.
 constexpr size_t kSmallScratch = 64;
 
 // Reads the header from the first bytes of a source of this size, into the front of `buffer`.
 Error probe(DataSource& source, uint64_t size, const Span<uint8_t>& buffer, Header& header,
             Fault& fault) {
-  // A source that cannot tell its size holds at least a BP09 file's smallest segment base.
+  // A source of unknown size holds at least a BP09 file, whose segments begin no earlier than this.
   const size_t wanted = size < kHeaderProbeSize ? static_cast<size_t>(size) : kHeaderProbeSize;
   const Span<uint8_t> bytes = buffer.subspan(0, wanted);
   if (!bytes.empty() && !source.read(0, bytes)) {
@@ -40,7 +40,7 @@ Error probe(DataSource& source, uint64_t size, const Span<uint8_t>& buffer, Head
   BPTE_TRY(internal::parse_header(bytes, header, fault));
   if (header.format == Format::kBP08) {
     if (size == DataSource::kUnknownSize) {
-      return refuse(fault, Error::kReadFailed, 0);  // its length stands nowhere else
+      return refuse(fault, Error::kReadFailed, 0);  // no other place states its length
     }
     header.file_size = header.metadata_size = size;
   }
@@ -50,7 +50,7 @@ Error probe(DataSource& source, uint64_t size, const Span<uint8_t>& buffer, Head
   return Error::kOk;
 }
 
-// Reads the metadata, and sees to it that neither its header nor the size is another by now.
+// Reads the metadata, and checks that header and size have not changed in the meantime.
 Error read_metadata(DataSource& source, uint64_t size, const Header& probed,
                     const Span<uint8_t>& metadata, Fault& fault) {
   if (!source.read(0, metadata)) {

@@ -29,7 +29,7 @@ class [[nodiscard]] Result {
   bool ok() const { return fault_.error == Error::kOk; }
   const Fault& fault() const { return fault_; }
   Fault& fault() { return fault_; }
-  /// Meaningful only when ok(); otherwise a T that is empty but safe to ask.
+  /// Meaningful only when ok(); otherwise an empty T, whose members are safe to call.
   const T& get() const { return value_; }
   T& get() { return value_; }
   const T* operator->() const { return &value_; }

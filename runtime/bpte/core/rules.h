@@ -65,8 +65,8 @@ enum class [[nodiscard]] Error : uint8_t {
   // The segments.
   /// segments_missing: there is no segment table
   kSegmentsMissing,
-  /// segment_alignment: it is no power of two, exceeds base_alignment, or offset is no multiple of
-  /// it
+  /// segment_alignment: it is not a power of two, exceeds base_alignment, or offset is not a
+  /// multiple of it
   kSegmentAlignment,
   /// segment_order: a segment begins before the one in front of it ends
   kSegmentOrder,
@@ -102,7 +102,7 @@ enum class [[nodiscard]] Error : uint8_t {
   kInputsMissing,
   /// outputs_missing: a case's expected_outputs is absent
   kOutputsMissing,
-  /// value_missing: a value has no type, an unknown one, or no table behind it
+  /// value_missing: a value has no type, an unknown one, or no table
   kValueMissing,
   /// text_encoding: a name, key or text is not UTF-8 or holds a NUL
   kTextEncoding,
@@ -114,7 +114,7 @@ enum class [[nodiscard]] Error : uint8_t {
   kToleranceValue,
 
   // Tensors.
-  /// scalar_type: it is unknown, or none that a bundle carries
+  /// scalar_type: it is unknown, or a bundle cannot carry it
   kScalarType,
   /// sizes_missing: sizes is absent
   kSizesMissing,
@@ -132,8 +132,8 @@ enum class [[nodiscard]] Error : uint8_t {
   kPayloadInline,
   /// payload_segment: the segment is past the table, or not that of the case's other tensors
   kPayloadSegment,
-  /// payload_alignment: the offset in the segment, or the segment's own alignment, is no multiple
-  /// of 16
+  /// payload_alignment: the offset in the segment, or the segment's own alignment, is not a
+  /// multiple of 16
   kPayloadAlignment,
   /// payload_bounds: the payload ends past its segment
   kPayloadBounds,

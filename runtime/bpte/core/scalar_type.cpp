@@ -15,7 +15,7 @@ size_t element_size(ScalarType type) {
     BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
 #undef BPTE_ROW
   }
-  return 0;  // a number that came out of a file or an engine and is none of ours
+  return 0;  // a file or an engine may give a number that has no row
 }
 
 bool fits_float32(ScalarType type) {

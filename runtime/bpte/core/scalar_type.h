@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-/// The element types that a bundle carries, and all that the core knows of each. Whatever depends
-/// on the type is made from this table, so that no place can forget a row; the core does not
-/// compile with an encoding that it cannot read.
+/// The element types that a bundle carries, and all that the core knows of each. Everything that
+/// depends on the type is made from this table, so that no place can forget a row. The core does
+/// not compile with an encoding that it cannot read.
 ///
 /// ROW(enumerator, number, name, stored, encoding, rtol, atol)
 ///   number      ExecuTorch's (executorch/schema/scalar_type.fbs)
@@ -38,7 +38,7 @@ enum class ScalarType : int8_t {
 #undef BPTE_ENUMERATOR
 };
 
-/// Bytes of one element; 0 for a type that a bundle does not carry (quantised, bits, float8,
+/// Bytes of one element; 0 for a type that a bundle cannot carry (quantised, bits, float8,
 /// complex).
 size_t element_size(ScalarType type);
 

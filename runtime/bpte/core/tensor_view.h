@@ -9,7 +9,7 @@ namespace bpte {
 /// ExecuTorch's kTensorDimensionLimit (runtime/core/exec_aten/util/tensor_dimension_limit.h).
 inline constexpr size_t kMaxRank = 16;
 
-/// A dense tensor: a view, valid as long as the memory behind it is. `data` holds numel *
+/// A dense tensor: a view, valid as long as the memory that it refers to. `data` holds numel *
 /// element_size bytes in the memory order that `dim_order` states (dim_order[0] is the outermost
 /// dimension in memory). All are checked when the view comes from a bundle.
 struct TensorView {
@@ -25,7 +25,7 @@ enum class ValueKind : uint8_t { kNone = 0, kTensor = 1, kInt = 2, kBool = 3, kD
 /// "tensor", "int", "bool", "double" or "none". Never null; static storage.
 const char* to_string(ValueKind kind);
 
-/// One input or output: a tensor or a scalar; which one is said by `kind`.
+/// One input or output: a tensor or a scalar. `kind` says which.
 struct Value {
   ValueKind kind = ValueKind::kNone;
   TensorView tensor;

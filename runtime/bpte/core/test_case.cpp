@@ -20,7 +20,8 @@ Error tensor_view(Reader& reader, Position table, bool bp09,
                   const Span<const uint8_t>& payload_bytes, TensorView& tensor, Fault& fault) {
   const TensorFields fields = internal::read_tensor(reader, table);
   tensor.scalar_type = fields.scalar_type;
-  // Opening found both aligned: the vector of int32 within the metadata, that in memory.
+  // Opening has checked both alignments: of the vector of int32 in the metadata, and of the
+  // metadata in memory.
   tensor.sizes = {internal::as_aligned<int32_t>(reader.pointer(fields.sizes.at)),
                   fields.sizes.count};
   tensor.dim_order = {reader.pointer(fields.dim_order.at), fields.dim_order.count};
@@ -68,7 +69,7 @@ uint32_t TestCase::output_count() const {
   return bundle_->count(table_, schema::kCaseExpectedOutputs);
 }
 
-// That of the first tensor: opening saw to it that the others' is the same.
+// The first tensor's segment: opening has checked that the others' is the same.
 uint32_t TestCase::payload_segment() const {
   if (!bundle_->bp09()) {
     return kNoIndex;
@@ -138,7 +139,7 @@ Tolerance TestCase::tolerance(uint32_t output_index) const {
     entries = reader.tables(suite_table_, schema::kSuiteTolerances);
   }
   const uint32_t index = entries.count == 1 ? 0 : output_index;
-  bool valid;  // opening saw to it
+  bool valid;  // checked at opening
   return internal::read_tolerance(
       reader, index < entries.count ? reader.element(entries, index) : 0, valid);
 }

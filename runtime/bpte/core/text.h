@@ -14,8 +14,9 @@ struct Text {
 bool operator==(const Text& a, const Text& b);
 bool operator==(const Text& a, const char* b);
 
-/// Below, at or above 0 as `a` comes before, is or comes after `b` in the order of a file's keys:
-/// byte by byte, as unsigned numbers; a text comes before what it begins.
+/// Negative, 0 or positive: `a` comes before `b`, is `b`, or comes after `b` in the order of a
+/// file's keys. That order compares bytes as unsigned numbers; a prefix comes before the longer
+/// text.
 int compare(const Text& a, const Text& b);
 
 }  // namespace bpte

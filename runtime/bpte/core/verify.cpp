@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Checksums and padding: everything of a file that opening does not look at.
+// Checksums and padding: all of a file that opening does not read by default.
 
 #include <bpte/core/config.h>
 #include <bpte/core/crc32.h>
@@ -13,8 +13,8 @@ namespace bpte {
 
 namespace {
 
-// Whether a computed CRC-32 may stand for the stored one. A fuzzing build takes any, to get past
-// the checksums.
+// Whether a computed CRC-32 is the stored one. A fuzzing build accepts any, to get past the
+// checksums.
 bool matches(uint32_t computed, uint32_t stored) {
 #ifdef BPTE_FUZZ_ACCEPT_ANY_CRC
   (void)computed;
@@ -56,8 +56,7 @@ Error internal::check_segment(uint32_t index, const SegmentInfo& segment,
   return check_segment_crc(index, segment, crc32(bytes), fault);
 }
 
-// Goes over bytes [from, to) of the file: their CRC-32, or, when none is wanted, whether all are
-// zero.
+// Computes the CRC-32 of bytes [from, to) of the file; without a `crc`, checks that all are zero.
 Error Bundle::scan(uint64_t from, uint64_t to, const Span<uint8_t>& scratch, uint32_t* crc,
                    Fault& fault) const {
   while (from < to) {
@@ -77,14 +76,14 @@ Error Bundle::scan(uint64_t from, uint64_t to, const Span<uint8_t>& scratch, uin
   return Error::kOk;
 }
 
-// Segments [first, last), each with the padding in front of it, which begins at `padding` for the
-// first one.
+// Verifies segments [first, last), each with the padding in front of it. The padding in front of
+// the first one begins at `padding`.
 Error Bundle::verify(uint32_t first, uint32_t last, uint64_t padding, const Span<uint8_t>& scratch,
                      Fault& fault) const {
   for (uint32_t i = first; i < last; ++i) {
     const SegmentInfo info = segment_info(i);
     const uint64_t end = info.file_offset + info.size;
-    fault.segment = i != 0 ? i : kNoIndex;  // in front of the first one it is the metadata's
+    fault.segment = i != 0 ? i : kNoIndex;  // the first padding belongs to the metadata
     BPTE_TRY(scan(padding, info.file_offset, scratch, nullptr, fault));
     fault.segment = i;
     uint32_t computed = 0;

@@ -29,8 +29,8 @@ enum class EngineError : uint8_t {
 /// "invalid_program", "unknown_method", ... Never null; static storage.
 const char* to_string(EngineError error);
 
-/// Where an engine finds the program. Exactly one of the two ways: `bytes` in place (aligned as the
-/// bundle states), or [offset, offset + size) of `source`.
+/// Where an engine finds the program: either `bytes` in place (aligned as the bundle states), or
+/// [offset, offset + size) of `source`.
 struct ProgramLocation {
   Span<const uint8_t> bytes;
   DataSource* source = nullptr;
@@ -38,9 +38,9 @@ struct ProgramLocation {
   uint64_t size = 0;
 };
 
-/// The one interface to something that executes programs. One program at a time, one method at a
-/// time: load(), then load_method() for a method, then for every case set_input() for each input,
-/// execute(), output(). Every call tells failure by its return value and message(); none aborts on
+/// The one interface to something that executes programs: one program and one method at a time.
+/// Call load(), then load_method(), then for every case set_input() for each input, execute() and
+/// output(). Every call reports failure by its return value and message(). None aborts because of
 /// data.
 class Engine {
  public:
@@ -52,8 +52,8 @@ class Engine {
   /// The program must outlive the engine's use of it: it is run where it lies.
   [[nodiscard]] virtual EngineError load(const ProgramLocation& program) = 0;
   virtual bool has_method(const char* name, size_t name_size) const = 0;
-  /// Makes a method ready to run and forgets the one before, its memory included. State that a
-  /// method mutates starts afresh.
+  /// Makes a method ready to run, and releases the one before with its memory. State that a method
+  /// mutates begins with its initial value again.
   [[nodiscard]] virtual EngineError load_method(const char* name, size_t name_size) = 0;
 
   /// Of the loaded method.
@@ -62,11 +62,11 @@ class Engine {
   /// The engine copies or refers to `value`, which stays valid until execute() has returned.
   [[nodiscard]] virtual EngineError set_input(size_t index, const Value& value) = 0;
   [[nodiscard]] virtual EngineError execute() = 0;
-  /// A view into the engine's memory, valid until the next call that is not output(). A value of a
+  /// A view into the engine's memory, valid until the next call other than output(). A value of a
   /// kind that Value cannot hold is kUnsupported.
   [[nodiscard]] virtual EngineError output(size_t index, Value& value) = 0;
 
-  /// One line about the last failure, with names; "" when there is none. NUL-terminated, valid
+  /// One line about the last failure, with names; "" when there was none. NUL-terminated, valid
   /// until the next call.
   virtual const char* message() const = 0;
 

@@ -10,7 +10,8 @@
 
 namespace bpte {
 
-/// One line of text, built in place: what Engine::message() gives. What does not fit is cut.
+/// One line of text, built in place, as Engine::message() returns it. Text that does not fit is cut
+/// off.
 class Message {
  public:
   const char* c_str() const { return text_; }
@@ -29,7 +30,7 @@ class Message {
     for (const char c : text) put(c);
     return *this;
   }
-  /// Any integer but a character.
+  /// Any integer type except characters.
   template <typename T, typename = std::enable_if_t<std::is_integral_v<T>>>
   Message& operator<<(T value) {
     static_assert(!std::is_same_v<T, char> && !std::is_same_v<T, bool>);

@@ -8,16 +8,17 @@
 
 namespace bpte {
 
-/// A .pte's extended header (executorch/schema/extended_header.h) as it stands there: nothing of it
-/// is checked. Offsets count from the program's first byte.
+/// A .pte's extended header (executorch/schema/extended_header.h) as the file states it, unchecked.
+/// Offsets count from the program's first byte.
 struct ExtendedHeader {
   bool present = false;
   uint32_t length = 0;  ///< in bytes
   uint64_t program_size = 0;
   uint64_t segment_base = 0;
-  uint64_t segment_data_size = 0;  ///< 0 too when the header is an older, shorter one
+  uint64_t segment_data_size = 0;  ///< also 0 when the header is an older, shorter one
 
-  /// Of a program's first bytes, all of it or at least 40; `program` may be shorter than a header.
+  /// Reads it from a program's first bytes: all of them or at least 40. They may be too few for a
+  /// header.
   static ExtendedHeader read(Span<const uint8_t> program) {
     namespace schema = program_schema;
     ExtendedHeader header;

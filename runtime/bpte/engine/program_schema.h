@@ -6,8 +6,8 @@
 
 // The parts of ExecuTorch's program schema (exir/_serialize/program.fbs, file identifier ET12) that
 // the engines read: field ids count a table's fields in the order of their declaration (a union
-// takes two: its type, then its value). tests/engine/reference/test_program_schema.py holds every
-// constant here against the schema that the executorch package ships.
+// takes two: its type, then its value). tests/engine/reference/test_program_schema.py compares
+// every constant here with the schema in the executorch package.
 
 namespace bpte::program_schema {
 

@@ -19,7 +19,7 @@ constexpr uint64_t kHalfOfIt = 0x0008000000000000;  // a denormal
 constexpr uint64_t kTwoTo100 = 0x4630000000000000;
 constexpr uint32_t kDenormal32 = 0x00400000;
 
-// Numbers that the compiler cannot know, so that it has to compute with them.
+// The compiler cannot know these numbers, so that it has to compute with them.
 double number(uint64_t bits) {
   volatile uint64_t hidden = bits;
   const uint64_t seen = hidden;
@@ -34,7 +34,7 @@ bool has_bits(double value, uint64_t bits) {
   return seen == bits;
 }
 
-// What the compiler makes of this file.
+// Tests the arithmetic of this file.
 const char* program_fault() {
   const double nan = number(kNan);
   if (nan == nan || !(nan != nan)) return "a NaN equals itself";
@@ -64,7 +64,7 @@ Comparison compare_one(ScalarType type, const T& expected, const T& actual) {
   return compare(values[0], values[1], exactly);
 }
 
-// What compare() was built to, which may be otherwise than this file.
+// Tests compare(), which may be built with other options than this file.
 const char* compare_fault() {
   const struct {
     uint64_t expected;

@@ -6,7 +6,7 @@ namespace bpte {
 
 namespace {
 
-// Of bytes [offset, offset + size) of the file.
+// The CRC-32 of bytes [offset, offset + size) of the file.
 Status crc_of(const Bundle& bundle, uint64_t offset, uint64_t size, Span<uint8_t> scratch,
               uint32_t& crc) {
   crc = 0;

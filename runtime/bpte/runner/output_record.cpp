@@ -8,7 +8,7 @@ namespace bpte {
 
 namespace {
 
-// The dtype as which a value's elements are written.
+// The dtype with which a value's elements are written.
 ScalarType element_type(const Value& value) {
   switch (value.kind) {
     case ValueKind::kTensor:
@@ -76,7 +76,7 @@ bool same_shape(Span<const int32_t> a, Span<const int32_t> b) {
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(int32_t)) == 0);
 }
 
-// What was expected, and what came where it is another kind, dtype or shape.
+// The expected kind, dtype and shape; the actual ones where they differ.
 void write_types(RecordWriter& writer, const Value& expected, const Value& actual) {
   const bool tensor = expected.kind == ValueKind::kTensor;
   writer.field(key::kKind, to_string(expected.kind));

@@ -6,8 +6,8 @@
 
 namespace bpte {
 
-/// One element of a case's `outputs` (docs/result-protocol.md): `result` is what compare() gave for
-/// `expected`, `actual` and `tolerance`.
+/// Writes one element of a case's `outputs` (docs/result-protocol.md). `result` is what compare()
+/// returned for `expected`, `actual` and `tolerance`.
 void write_output(RecordWriter& writer, const Value& expected, const Value& actual,
                   const Comparison& result, const Tolerance& tolerance);
 

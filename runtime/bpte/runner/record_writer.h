@@ -12,23 +12,23 @@
 
 namespace bpte {
 
-/// Writes the result protocol's lines (docs/result-protocol.md): one JSON object each, and the
-/// CRC-32 over them. Commas and quotes are seen to; that objects and arrays are closed is the
-/// caller's part. No heap, no printf.
+/// Writes the result protocol's lines (docs/result-protocol.md), one JSON object each, and the
+/// CRC-32 over them. The writer puts commas and quotes; the caller closes objects and arrays. No
+/// heap, no printf.
 class RecordWriter {
  public:
   explicit RecordWriter(Output& output) : output_(output) {}
 
-  /// A record is everything between these two.
+  /// Begin and end of a record.
   void begin_record(const char* event);
   void end_record();
-  /// The last record's end: adds the checksum of the records before it.
+  /// Ends the last record: adds the checksum of the records before it.
   void end_last_record();
-  /// Ends a line that was left in the middle, so that what follows begins a new one. A reader will
-  /// find the record broken.
+  /// Ends an incomplete line, so that the next record begins on a new one. A reader will find the
+  /// incomplete record broken.
   void abandon_record();
 
-  /// A member whose value is written next: an object, an array, or one of the values below.
+  /// A member's key. Its value is written next: an object, an array, or one of the values below.
   void key(Key member);
   /// A member and its value: text, a boolean, a floating-point number or an integer.
   void field(Key member, const char* value) { field(member, Text{value, std::strlen(value)}); }
@@ -56,14 +56,14 @@ class RecordWriter {
   void end_array() { close(']'); }
 
   void text(const char* value);
-  /// What is not valid UTF-8 becomes U+FFFD.
+  /// Bytes that are not valid UTF-8 become U+FFFD.
   void text(Text value);
   void integer(uint64_t value);
   void integer(int64_t value);
   void boolean(bool value);
-  /// As many digits as it takes to read it back; a string where JSON has no number.
+  /// With as many digits as reading it back takes; a string when it is not a number in JSON.
   void real(double value);
-  /// As many as it takes to read it back as a float.
+  /// With as many digits as reading it back as a float takes.
   void real32(float value);
   /// A string: `prefix` and lower-case hexadecimal digits, at least `min_digits` of them.
   void hex(uint64_t value, size_t min_digits, const char* prefix);

@@ -8,7 +8,7 @@ namespace bpte {
 
 namespace {
 
-// What was asked for, which the launcher holds against what it asked.
+// What was asked for. The launcher compares it with its request.
 void write_request(RecordWriter& writer, const RunOptions& options) {
   if (options.nonce.size > 0) writer.field(key::kNonce, options.nonce);
   writer.field(key::kTarget, options.target);
@@ -20,7 +20,7 @@ void write_request(RecordWriter& writer, const RunOptions& options) {
 
 }  // namespace
 
-// What a run has come to. The order of these questions is docs/result-protocol.md's.
+// The outcome of a run. docs/result-protocol.md states the order of these questions.
 Outcome outcome_of(const Tally& tally, bool stopped, Outcome reason) {
   if (tally.failed > 0) return Outcome::kMismatch;
   if (stopped) return reason;

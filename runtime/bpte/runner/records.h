@@ -12,7 +12,7 @@
 
 namespace bpte {
 
-/// How many cases came to which verdict.
+/// How many cases have which verdict.
 struct Tally {
   uint64_t passed = 0;
   uint64_t failed = 0;
@@ -20,13 +20,13 @@ struct Tally {
   uint64_t unjudged = 0;
 };
 
-/// What a run has come to; `reason` counts where it was stopped.
+/// The outcome of a run; `reason` is that of a run that was stopped.
 Outcome outcome_of(const Tally& tally, bool stopped, Outcome reason);
-/// Whose fault it is: the bundle's (kMalformed) or not (kInfrastructure).
+/// The outcome of an error: kMalformed when the bundle is at fault, else kInfrastructure.
 Outcome outcome_of(Error error);
 Outcome outcome_of(EngineError error);
 
-/// All that the record `error` says.
+/// The content of the record `error`.
 struct Stop {
   const char* error = "";
   const char* message = "";
@@ -35,13 +35,13 @@ struct Stop {
 };
 
 void write_error(RecordWriter& writer, const Stop& stop);
-/// The record `error` for a broken rule. Returns its outcome.
+/// Writes the record `error` for a broken rule. Returns its outcome.
 Outcome write_fault(RecordWriter& writer, const Fault& fault);
 void write_end(RecordWriter& writer, const Tally& tally, Outcome outcome);
 
 /// Begins the record `begin`: the protocol's version and what was asked for.
 void begin_protocol(RecordWriter& writer, const RunOptions& options);
-/// Which bundle is run, in the record `begin`. Without an `identity` its checksums are left out.
+/// Writes into the record `begin` which bundle is run, without checksums when `identity` is null.
 void write_bundle(RecordWriter& writer, const Bundle& bundle, const Identity* identity,
                   bool verified);
 

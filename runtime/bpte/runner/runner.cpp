@@ -53,11 +53,11 @@ class Run {
   Verdict judge_output(const TestCase& test_case, uint32_t index, Span<const uint8_t> payload);
   Outcome finish();
 
-  // Each ends the run.
+  // Both end the run.
   void stop(const Fault& fault, uint32_t suite = kNoIndex, uint32_t test_case = kNoIndex);
   void stop(const char* error, const char* message, Outcome outcome, uint32_t suite = kNoIndex,
             uint32_t test_case = kNoIndex);
-  // Ends the case, or, where the program is to blame, the run.
+  // Ends the case, or, when the program is at fault, the run.
   void case_error(EngineError error, const char* message);
   void begin_case();
   void end_case(const char* verdict);
@@ -70,9 +70,9 @@ class Run {
   BundleSource source_;
   Tally tally_;
   bool stopped_ = false;
-  Outcome reason_ = Outcome::kPassed;  // of stopping
+  Outcome reason_ = Outcome::kPassed;  // why the run was stopped
 
-  // The case at hand.
+  // The current case.
   uint32_t suite_index_ = 0;
   uint32_t case_index_ = 0;
   Text method_;
@@ -97,7 +97,7 @@ Run::~Run() {
   current = nullptr;
 }
 
-// The record `begin`, and what must hold before anything is loaded.
+// Writes the record `begin`, and checks what must hold before anything is loaded.
 bool Run::begin() {
   const bool verified =
       BPTE_CORE_CHECKSUMS && (options_.verify_checksums || options_.verified_at_opening);
@@ -273,7 +273,7 @@ void Run::run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_i
   if (!test_case.ok()) return stop(test_case.fault(), suite_index, case_index);
   case_name_ = test_case->name();
 
-  // For every case: what the method writes must not reach the next one.
+  // Done for every case, because what a method writes must not reach the next case.
   EngineError error = engine_.load_method(method_.data, method_.size);
   if (error != EngineError::kOk) return case_error(error, engine_.message());
 
@@ -296,7 +296,7 @@ void Run::run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_i
 Verdict Run::judge_output(const TestCase& test_case, uint32_t index, Span<const uint8_t> payload) {
   const Result<Value> expected = test_case.expected_output(index, payload);
   Value actual;
-  (void)engine_.output(index, actual);  // judge() has seen that it can be had
+  (void)engine_.output(index, actual);  // judge() has checked that this succeeds
   Tolerance tolerance = test_case.tolerance(index);
   if (!std::isnan(options_.rtol)) tolerance.rtol = options_.rtol;
   if (!std::isnan(options_.atol)) tolerance.atol = options_.atol;
@@ -306,7 +306,7 @@ Verdict Run::judge_output(const TestCase& test_case, uint32_t index, Span<const 
 }
 
 void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t time) {
-  // What can go wrong does so before the record is begun.
+  // First, before the record begins, checks that all outputs can be read.
   for (uint32_t i = 0; i < test_case.output_count(); ++i) {
     const Result<Value> expected = test_case.expected_output(i, payload);
     if (!expected.ok()) return stop(expected.fault(), suite_index_, case_index_);
@@ -326,8 +326,16 @@ void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
     passed |= verdict == Verdict::kPass;
   }
   writer_.end_array();
-  end_case(failed ? "fail" : passed ? "pass" : "unjudged");
-  ++(failed ? tally_.failed : passed ? tally_.passed : tally_.unjudged);
+  if (failed) {
+    ++tally_.failed;
+    end_case("fail");
+  } else if (passed) {
+    ++tally_.passed;
+    end_case("pass");
+  } else {
+    ++tally_.unjudged;
+    end_case("unjudged");
+  }
 }
 
 void Run::run_suite(uint32_t index, const TestSuite& suite) {
@@ -366,7 +374,7 @@ Outcome report_fault(const Fault& fault, Output& output, const RunOptions& optio
 
 void abandon_run(const char* error, const char* message) {
   Run* const run = Run::current;
-  Run::current = nullptr;  // once: the handler that calls this may itself fault
+  Run::current = nullptr;  // only once: the handler that calls this may itself fault
   if (run != nullptr) run->abandon(error, message);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// A firmware that runs nothing and claims that all is well: a whole protocol of one case that
-// passed, with the nonce that it was given and a right checksum, about a bundle of one byte.
+// A firmware that runs nothing and reports success: a whole protocol of one case that passed, with
+// the right nonce and checksum, about a bundle of one byte.
 
 #include <bpte/runner/record_writer.h>
 

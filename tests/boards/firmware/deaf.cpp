@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// In place of arguments.cpp: a firmware that understands its command line and does otherwise.
+// Replaces arguments.cpp: a firmware that reads its command line and then does something else.
 //   BPTE_DEAF_SELECTION   runs every case, whatever --method and --case say
 //   BPTE_DEAF_ADDRESS     looks for the bundle at the board's load address, wherever it was put
 //   BPTE_DEAF_NONCE       gives back none

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// What the start-up promises: variables initialised and zeroed, constructors run, floating point
-// on, a read that faults survived, time that passes.
+// Tests what the start-up promises: variables are initialised and zeroed, constructors have run,
+// floating point is on, a read that faults is survived, and time passes.
 
 #include <cerrno>
 #include <cstdint>

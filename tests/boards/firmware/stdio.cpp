@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// printf() for tests that want it: picolibc's stdout, on the board's console.
+// printf() for tests that need it: picolibc's stdout, on the board's console.
 
 #include <cstdio>
 

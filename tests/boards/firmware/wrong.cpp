@@ -49,7 +49,7 @@ int main() {
   say("#bpte {\"event\": \"case\", \"suite\": 0, \"method\": \"forward\", \"case\": 0, \"verdi");
   return 0;
 #elif defined(BPTE_WRONG_EXIT_LIES)
-  // Nothing was judged, and the exit status claims that all is well.
+  // Nothing was judged, and the exit status reports success.
   say("#bpte {\"event\": \"error\", \"error\": \"out_of_memory\", \"message\": \"\", \"outcome\": "
       "4}\n");
   return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// bpte's sources in a firmware of one's own, without CMake and without an operating system: the
-// bundle that is linked in, through the reference engine.
+// bpte's sources in a firmware of its own, without CMake and without an operating system. It runs
+// the bundle that is linked in through the reference engine.
 #include <bpte/engine/reference/reference_engine.h>
 #include <bpte/runner/runner.h>
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// resources_tool FILE: what the ExecuTorch engine makes of too little memory and of a source that
+// resources_tool FILE: tests the ExecuTorch engine with too little memory and with a source that
 // fails (tests/engine/executorch/test_executorch_resources.py). Runs a bundle's cases in arenas of
-// every size from nothing to enough, one arena at a time: whatever is too small must end in
-// out_of_memory, with the arena and the size in the message. Then with a source whose n-th read
-// fails, for every n: that must be told as well. Prints what was enough for each.
+// every size from nothing to enough, one arena at a time: one that is too small must end in
+// out_of_memory, with the arena and the size in the message. Then runs them with a source whose
+// n-th read fails, for every n: that must be reported as well. Prints the size that was enough for
+// each arena.
 
 #include <bpte/core/bundle.h>
 #include <bpte/engine/executorch/executorch_engine.h>
@@ -29,7 +30,7 @@ std::vector<uint8_t> read_file(const char* path) {
   return bytes;
 }
 
-// Gives `reads` reads, and fails then.
+// Succeeds for `reads` reads, and then fails.
 class MemorySource final : public bpte::DataSource {
  public:
   explicit MemorySource(const std::vector<uint8_t>& bytes, size_t reads = SIZE_MAX)
@@ -48,7 +49,7 @@ class MemorySource final : public bpte::DataSource {
   size_t left_;
 };
 
-// Everything a run asks of an engine; stops at the first error.
+// All calls that a run makes to an engine; stops at the first error.
 bpte::EngineError run_all(const bpte::Bundle& bundle, bpte::Engine& engine,
                           const bpte::ProgramLocation& program, bpte::Span<uint8_t> payload) {
   bpte::EngineError error = engine.load(program);
@@ -98,7 +99,7 @@ int main(int argc, char** argv) {
     size_t size = 0;
     for (size_t step = 8;; size += step) {
       if (size > kLimit) return 4;
-      // Exactly as large as stated, so that a sanitizer sees a byte too many.
+      // Exactly as large as stated, so that a sanitizer sees an access past its end.
       const std::unique_ptr<uint8_t[]> buffer(new uint8_t[size]);
       bpte::FixedArena fixed(bpte::Span<uint8_t>(buffer.get(), size));
       bpte::HeapArena heaps[4];
@@ -124,7 +125,7 @@ int main(int argc, char** argv) {
           return 1;
         }
       }
-      // All that was taken is given back.
+      // All memory is released again.
       if (fixed.mark() > 0 && need != kProgram && need != kAllInOne && need != kTemp) {
         std::printf("%s memory of %zu bytes: %zu bytes not given back\n", kNames[need], size,
                     fixed.mark());

@@ -188,7 +188,7 @@ TEST_CASE("wrong inputs are refused") {
   CHECK(input.tensor.sizes.size() == 1);
   CHECK(input.tensor.sizes[0] == 3);
   CHECK(engine.input(1, input) == EngineError::kInvalidInput);
-  CHECK(count_once(engine) == 1);  // none of them did harm
+  CHECK(count_once(engine) == 1);  // none of them changed the state
 }
 
 TEST_CASE("needs for memory are stated and enough") {
@@ -266,7 +266,7 @@ TEST_CASE("too much work is refused") {
   CHECK(says(engine, "limit of 10"));
 }
 
-/// Loads and runs whatever `copy` holds; whether it was refused or ran.
+/// Loads and runs the program in `copy`. Whether it was refused with a message, or ran.
 bool try_program(size_t size, const char* method) {
   ReferenceOptions options;
   options.work_limit = 100000;
@@ -288,7 +288,7 @@ bool try_program(size_t size, const char* method) {
   return ran || engine.message()[0] != '\0';
 }
 
-// On a host every bit, under the sanitizers' eyes; an emulated board tries some.
+// On a host, under the sanitizers, flips every bit; an emulated board flips some.
 #if defined(__unix__)
 constexpr size_t kStep = 1;
 #else

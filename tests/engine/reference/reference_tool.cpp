@@ -45,12 +45,12 @@ void write(T value) {
   std::fwrite(&value, 1, sizeof(value), stdout);
 }
 
-/// A value with the memory behind it.
+/// A value with its memory.
 struct OwnedValue {
   Value value;
   std::vector<int32_t> sizes;
   std::vector<uint8_t> dim_order;
-  std::vector<uint64_t> data;  // for its alignment
+  std::vector<uint64_t> data;  // uint64_t for the alignment
 };
 
 OwnedValue read_value() {

@@ -30,8 +30,8 @@ DataContainer = list | tuple | dict  # type: ignore[type-arg]
 
 
 class MethodTestCase(_MethodTestCase):
-    """Inputs and expected outputs. Whatever torch's pytrees flatten is flattened; what cannot be
-    bundled raises ``AssertionError`` at once, as there."""
+    """Inputs and expected outputs. Everything that torch's pytrees flatten is flattened. A value
+    that cannot be bundled raises ``AssertionError`` at once, as there."""
 
     def __init__(self, inputs: object, expected_outputs: object = None) -> None:
         super().__init__(

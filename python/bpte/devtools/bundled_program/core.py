@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class BundledProgram:
     """A program and its test suites, sorted by method.
 
-    Suites that do not fit the program raise ``AssertionError``, as there, and more of them do:
-    shapes are looked at as well. Inputs in another memory order than the program's are brought into
-    that, where the original stores bytes that the method then misreads.
+    Suites that do not fit the program raise ``AssertionError``, as there; here shapes are checked
+    as well. Inputs in another memory order are brought into the program's order; there the method
+    misreads them.
     """
 
     def __init__(

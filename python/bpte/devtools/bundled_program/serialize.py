@@ -25,7 +25,7 @@ def serialize_from_bundled_program_to_flatbuffer(bundled_program: BundledProgram
 
 
 def deserialize_from_flatbuffer_to_bundled_program(flatbuffer: Buffer) -> schema.BundledProgram:
-    """What a bundle's bytes, BP08 or BP09, hold. Raises ``BundleError``."""
+    """The content of a bundle's bytes, BP08 or BP09. Raises ``BundleError``."""
     with Bundle.from_bytes(flatbuffer) as bundle:
         return schema.BundledProgram(
             version=BUNDLED_PROGRAM_SCHEMA_VERSION,

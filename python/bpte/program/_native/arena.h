@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A file that grows from its end, and a set of what is already in it.
+// A file that grows from its end, and a set of the things that are already in it.
 
 #pragma once
 
@@ -19,7 +19,8 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena() { PyMem_RawFree(memory_); }
 
-  // Room for `count` bytes before what is there; valid until the next call. Throws bad_alloc.
+  // Makes room for `count` bytes before the existing ones; valid until the next call. Throws
+  // bad_alloc.
   uint8_t* prepend(size_t count) {
     if (count > capacity_ - used_) grow(count);
     used_ += count;
@@ -45,7 +46,7 @@ class Arena {
   size_t used_ = 0;
 };
 
-// Finds bytes that were written before. A tag separates what must not be taken for one another.
+// Finds bytes that were written before. Only bytes with the same tag count as equal.
 class Shared {
  public:
   explicit Shared(const Arena& arena) : arena_(arena) {}
@@ -75,7 +76,7 @@ class Shared {
     uint32_t hash;
     uint32_t count;
     uint32_t tag;
-    uint32_t distance;  // 0: nothing here
+    uint32_t distance;  // 0: empty
     size_t place;
   };
 

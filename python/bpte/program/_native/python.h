@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The little that this extension adds to Python's C API: owned references, and containers whose
-// memory Python accounts for (tracemalloc sees it).
+// What this extension adds to Python's C API: owned references, and containers whose memory Python
+// counts (tracemalloc sees it).
 
 #pragma once
 

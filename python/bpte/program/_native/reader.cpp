@@ -21,14 +21,14 @@ Ref owned(PyObject* object) {
   return Ref(object);
 }
 
-// As bpte.program._schema says it of a class.
+// As bpte.program._schema states it for a class.
 int is_plain(PyObject* cls) {
   Ref module = owned(PyImport_ImportModule("bpte.program._schema"));
   Ref answer = owned(PyObject_CallMethod(module.get(), "is_plain", "O", cls));
   return answer.get() == Py_True ? 1 : 0;
 }
 
-// What one vtable says about the tables that use it.
+// What one vtable states about the tables that use it.
 struct Plan {
   uint32_t size = 0;          // inline bytes
   int phase = -1;             // the table's position modulo 8; -1: anything
@@ -72,7 +72,7 @@ class Reader {
       found = cache.plans.emplace(at, make_plan(index, at)).first;
     }
     cache.last_at = at;
-    cache.last = &found->second;  // nodes of a map stay where they are
+    cache.last = &found->second;  // nodes of a map do not move
     return found->second;
   }
 
@@ -96,7 +96,7 @@ class Reader {
       int offset = load<uint16_t>(at + 4 + 2 * static_cast<uint64_t>(part.slot));
       if (offset == 0) continue;
       int alignment = part.width < 4 ? part.width : 4;
-      // Not held against the table's stated size: see _reader.py.
+      // Does not check the table's stated size: see _reader.py.
       if (offset < 4 || offset % alignment != 0) refuse("field place");
       plan.size = std::max(plan.size, static_cast<uint32_t>(offset + part.width));
       if (part.width == 8) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// FlatBuffer bytes to objects. Accepts and refuses what bpte/program/_reader.py does, which is
-// then asked for the place and the words.
+// Reads objects from FlatBuffer bytes. Accepts and refuses what bpte/program/_reader.py does, which
+// then gives the place and the message.
 
 #pragma once
 

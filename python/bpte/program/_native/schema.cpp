@@ -29,7 +29,7 @@ int width_of(char code) {
   }
 }
 
-// Whether the members of an enum were taken over; what a field does not hold as one has none.
+// Whether reading the members of an enum succeeded. A field that does not hold an enum has none.
 bool parse_enum(PyObject* enums, PyObject* holds, Field& field) {
   PyObject* found = PyDict_GetItemWithError(enums, holds);
   if (found == nullptr) return !PyErr_Occurred();
@@ -43,7 +43,7 @@ bool parse_enum(PyObject* enums, PyObject* holds, Field& field) {
   return !PyErr_Occurred();
 }
 
-// A default of the type in which Python holds the field.
+// The default, of the type with which Python holds the field.
 bool parse_default(PyObject* value, Field& field) {
   if (field.kind != Kind::kScalar) return true;
   if (PyFloat_Check(value)) {

@@ -33,7 +33,7 @@ Ref owned(PyObject* object) {
   return Ref(object);
 }
 
-// A value that is not of the plain Python type, as bpte.program._values.`conversion` sees it.
+// Converts a value that is not of the plain Python type by bpte.program._values.`conversion`.
 Ref convert(const char* conversion, PyObject* value) {
   Ref module = owned(PyImport_ImportModule("bpte.program._values"));
   Ref function = owned(PyObject_GetAttrString(module.get(), conversion));
@@ -184,7 +184,7 @@ class Writer {
     }
     uint64_t place = align(layout);
     uint8_t* at = prepend(layout.size);
-    std::memset(at + layout.size - 4, 0, 4);  // the padding behind the last field
+    std::memset(at + layout.size - 4, 0, 4);  // the padding after the last field
     for (auto [part, offset] : layout.places) {
       const Part& inline_part = table.parts[static_cast<size_t>(part)];
       uint64_t value = values[part];
@@ -519,7 +519,7 @@ class Writer {
   Shared shared_;
   std::vector<std::unordered_map<uint64_t, uint64_t>> holders_;
   PyVector<uint64_t> vtables_;                       // distances, 0: not written yet
-  std::vector<std::pair<size_t, Buffer>> borrowed_;  // the arena's place behind each
+  std::vector<std::pair<size_t, Buffer>> borrowed_;  // the arena's place after each
   uint64_t distance_ = 0;
   uint64_t alignment_ = 4;
 };

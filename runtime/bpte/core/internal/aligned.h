@@ -5,8 +5,8 @@
 
 namespace bpte::internal {
 
-/// Bytes that the caller has found to be aligned for T, as T's. One place for such casts, so that
-/// -Wcast-align can tell of all others.
+/// Bytes as objects of type T. The caller has checked that they are aligned for T. All such casts
+/// are here, so that -Wcast-align warns of any other.
 template <typename T>
 T* as_aligned(uint8_t* bytes) {
   return static_cast<T*>(static_cast<void*>(bytes));

@@ -21,11 +21,11 @@ namespace avx2 {
 template <typename T>
 inline constexpr size_t kBlock = 4096 / sizeof(T);
 
-/// Pairs of a run, in which the largest relative error is looked for at once, if it may be there.
+/// Pairs of a run. The largest relative error is searched once for each run that may hold it.
 template <typename T>
 inline constexpr size_t kRun = kBlock<T> / 4;
 
-/// Bytes that are asked for ahead of their use: the machine by itself does not look beyond a page.
+/// Bytes that are prefetched: the machine itself does not prefetch beyond a page.
 inline constexpr size_t kAhead = 1024;
 
 // ---- lanes
@@ -230,7 +230,7 @@ struct Sums {
   __m256d relative;
 };
 
-/// An error and what it is relative to; 0 and 1 where the expected value is 0.
+/// An error and the magnitude that it is relative to; 0 and 1 where the expected value is 0.
 template <typename T>
 BPTE_AVX2_INLINE void relate(__m256i e, __m256i error, __m256i& is_zero, __m256i& n, __m256i& d) {
   using L = Lanes<T>;
@@ -239,7 +239,7 @@ BPTE_AVX2_INLINE void relate(__m256i e, __m256i error, __m256i& is_zero, __m256i
   d = L::subtract(L::magnitude(e), is_zero);
 }
 
-/// The largest fraction of each 16-bit lane, of bytes: held against others by multiplying across.
+/// The largest fraction of each 16-bit lane, for bytes; compared by cross-multiplication.
 struct Largest {
   __m256i n;
   __m256i d;
@@ -327,7 +327,7 @@ BPTE_AVX2_INLINE void measure_run(const uint8_t* expected, const uint8_t* actual
     max_n = L::higher(max_n, n);
     min_d = L::lower(min_d, _mm256_or_si256(d, is_zero));
   }
-  // Most runs hold no relative error larger than the largest so far, and this tells so of most.
+  // Most runs hold no relative error larger than the largest so far. This test finds most of them.
   if (highest_of<Unsigned>(max_n) > max_relative * lowest_of<Unsigned>(min_d)) {
     const double found = largest_relative<T>(expected, actual, count);
     max_relative = found > max_relative ? found : max_relative;

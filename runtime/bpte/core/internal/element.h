@@ -12,8 +12,9 @@
 namespace bpte {
 namespace internal {
 
-// How a stored element is read; the table of scalar types names one of these for each type. The
-// value's own type, floating-point, signed or unsigned, says how it is compared and shown.
+// How a stored element is read. The table of scalar types names one of these for each type. The
+// type that value() returns (floating-point, signed or unsigned) decides how elements are compared
+// and shown.
 namespace encoding {
 
 struct Plain {
@@ -37,7 +38,8 @@ struct BFloat16 {
 
 }  // namespace encoding
 
-/// One element: its value as a double, and an integer's exactly, as 64 bits of two's complement.
+/// One element: its value as a double, and for an integer its exact value as 64 bits of two's
+/// complement.
 struct Element {
   double real;
   uint64_t bits;
@@ -55,7 +57,7 @@ Element load_as(const uint8_t* bytes) {
   }
 }
 
-/// The element of a type that a bundle carries; `bytes` need not be aligned.
+/// Loads an element of a type that a bundle carries; `bytes` need not be aligned.
 inline Element load(ScalarType type, const uint8_t* bytes) {
   switch (type) {
 #define BPTE_ROW(enumerator, number, name, stored, encoded, ...) \
@@ -69,9 +71,10 @@ inline Element load(ScalarType type, const uint8_t* bytes) {
 
 template <typename Value>
 constexpr Number::Kind number_kind_of() {
-  return std::is_floating_point_v<Value> ? Number::Kind::kDouble
-         : std::is_signed_v<Value>       ? Number::Kind::kInt
-                                         : Number::Kind::kUInt;
+  if (std::is_floating_point_v<Value>) {
+    return Number::Kind::kDouble;
+  }
+  return std::is_signed_v<Value> ? Number::Kind::kInt : Number::Kind::kUInt;
 }
 
 /// How the values of a type that a bundle carries are compared and shown.

@@ -38,8 +38,8 @@ Position Reader::field(Position table, unsigned index, Shape shape) {
   if (table == 0 || bad() || !holds(table, 4, 4)) {
     return 0;
   }
-  // The stored offset is signed. Modulo 2^32 is enough: a vtable in front of the buffer comes out
-  // at 2^31 or more, which no buffer reaches.
+  // The stored offset is signed. Computing modulo 2^32 is enough: a vtable in front of the buffer
+  // becomes a position of 2^31 or more, which lies outside every buffer.
   const Position vtable = table - load<uint32_t>(table);
   if (!holds(vtable, 2, 2)) {
     return 0;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// A reader of FlatBuffers that trusts nothing: every access is checked against the buffer, so that
-// no separate verification pass, no generated code and no recursion is needed. It refuses what
+// A reader of FlatBuffers that trusts nothing. It checks every access against the buffer, so it
+// needs no separate verification pass, no generated code and no recursion. It refuses what
 // FlatBuffers' own verifier refuses (https://flatbuffers.dev/internals): positions outside the
 // buffer or misaligned, offsets of zero or of 2^31 and more, odd vtables, unterminated strings.
 //
-// A violation is remembered (bad()), and everything read from then on looks absent: a walk need not
-// look at each single access, only once before it believes what it found.
+// The reader remembers a violation (bad()); everything read after it looks absent. So a walk need
+// not check each access, only bad() before it relies on what it read.
 
 #include <bpte/core/span.h>
 
@@ -32,7 +32,7 @@ using Shape = uint32_t;
 constexpr Shape shape(uint32_t size, uint32_t align) {
   return size << 8 | align;
 }
-/// Of an offset: a table, string or vector is referred to by one.
+/// The shape of an offset, which refers to a table, string or vector.
 inline constexpr Shape kOffset = shape(4, 4);
 inline constexpr Shape kByte = shape(1, 1);
 
@@ -43,9 +43,9 @@ struct Vector {
   explicit operator bool() const { return at != 0; }
 };
 
-/// The buffer must outlive the reader. Alignment is judged relative to its first byte, which the
-/// caller therefore keeps aligned to the largest alignment of the schema if typed pointers are made
-/// from positions; load() itself needs none.
+/// The buffer must outlive the reader. Alignment is checked relative to the buffer's first byte. A
+/// caller that makes typed pointers from positions must align that byte to the schema's largest
+/// alignment; load() needs no alignment.
 class Reader {
  public:
   Reader() = default;
@@ -58,7 +58,7 @@ class Reader {
     }
   }
 
-  /// Whether anything read so far broke a rule of FlatBuffers, and where it was first seen.
+  /// Whether anything read so far broke a rule of FlatBuffers, and where that was first found.
   bool bad() const { return bad_at_ != kNone; }
   Position bad_at() const { return bad_at_; }
   /// Calls the buffer bad at `at`, for a rule of the caller's own; gives 0, "absent".
@@ -67,8 +67,8 @@ class Reader {
   /// The root table (the offset at position 0).
   Position root();
 
-  /// The field's value, a scalar or struct, stored inline in the table; `index` is the field's
-  /// number in the schema, from 0.
+  /// Where a field's value, a scalar or struct, lies in the table. `index` is the field's number in
+  /// the schema, from 0.
   Position field(Position table, unsigned index, Shape shape);
 
   /// A scalar field, or `otherwise` when absent.
@@ -81,7 +81,7 @@ class Reader {
   /// What an offset field leads to: a table, or a union's value.
   Position table(Position table, unsigned index);
 
-  /// A vector of such elements.
+  /// A vector of elements of this shape.
   Vector vector(Position table, unsigned index, Shape element) {
     return unpack(find(table, index, element));
   }
@@ -93,7 +93,7 @@ class Reader {
   /// Element `index` (below count) of a vector of tables (kOffset).
   Position element(const Vector& vector, uint32_t index) { return follow(vector.at + 4 * index); }
 
-  /// Loads from a position that one of the calls above gave, within what it vouched for.
+  /// Loads from a position that one of the calls above gave, within the size that it checked.
   template <typename T>
   T load(Position at) const {
     T value;

@@ -17,9 +17,9 @@ inline float float_from_bfloat16(uint16_t bits) {
   return float_from_bits(uint32_t{bits} << 16);
 }
 
-/// IEEE 754 binary16, every value of which is a binary32 as well. A subnormal (exponent 0) is given
-/// the exponent of the smallest normal number, which is then subtracted again: exact, and no
-/// subnormal ever enters the FPU, which may be set to flush them.
+/// Converts from IEEE 754 binary16; a binary32 holds every value of it. A subnormal (exponent 0)
+/// gets the exponent of the smallest normal number, which is then subtracted. This is exact. No
+/// subnormal enters the FPU, which may be set to flush them to zero.
 inline float float_from_half(uint16_t bits) {
   constexpr uint32_t kRebias = (127u - 15u) << 23;
   constexpr uint32_t kSmallestNormal = kRebias + (1u << 23);  // 2^-14
@@ -28,9 +28,12 @@ inline float float_from_half(uint16_t bits) {
       float_from_bits(magnitude + kSmallestNormal) - float_from_bits(kSmallestNormal);
   const float normal = float_from_bits(magnitude + kRebias);
   const float nonfinite = float_from_bits(magnitude | 0x7F800000u);
-  const float value = magnitude >= 0x0F800000u   ? nonfinite  // all exponent bits
-                      : magnitude >= 0x00800000u ? normal
-                                                 : subnormal;
+  float value = subnormal;
+  if (magnitude >= 0x0F800000u) {  // all exponent bits
+    value = nonfinite;
+  } else if (magnitude >= 0x00800000u) {
+    value = normal;
+  }
   return (bits & 0x8000u) != 0 ? -value : value;
 }
 

@@ -6,8 +6,9 @@
 
 // Judging needs IEEE 754 arithmetic as written: a NaN must differ from everything, an infinity must
 // stay one, and a sum must be added in its order. A compiler that was told to ignore this would
-// pass wrong outputs, so the core refuses to be compiled by it. Clang tells of -ffast-math and
-// -ffinite-math-only alone, GCC of each flag; what no macro tells, the runner's self-test finds.
+// pass wrong outputs, so the core refuses to be compiled by it. Clang has macros for -ffast-math
+// and -ffinite-math-only only, GCC for each flag. The runner's self-test finds what no macro
+// reports.
 //
 // BPTE_ALLOW_FAST_MATH_FOR_TESTS switches the refusal off, for the tests of that self-test. A core
 // built with it must judge nothing that counts.
@@ -28,7 +29,7 @@
 namespace bpte {
 namespace internal {
 
-// By the bits, so that the answer does not depend on how the compiler takes arithmetic.
+// These look at the bits, so that compiler flags for arithmetic cannot change the answer.
 
 inline uint64_t bits_of(double x) {
   uint64_t bits;

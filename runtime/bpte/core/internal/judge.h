@@ -13,9 +13,9 @@ inline double magnitude(double x) {
   return __builtin_fabs(x);
 }
 
-/// Powers of two that values are multiplied by before they are squared, one for each sum of
-/// squares: 1 unless the squares of float64 leave the range of a double. The ratios that are wanted
-/// do not change.
+/// Powers of two by which values are multiplied before they are squared, one for each sum of
+/// squares. They are 1 unless squares of float64 leave the range of a double. The ratios of the
+/// sums are corrected for them.
 struct Scales {
   double error = 1;
   double expected = 1;
@@ -23,11 +23,11 @@ struct Scales {
 };
 
 /// Judges pairs of elements in the order in which they come, and gathers the evidence. All of it is
-/// inline, so that the counts stay in registers: out of line, a pair takes half as long again.
+/// inline, so that the counts stay in registers: out of line, a pair takes 1.5 times as long.
 class Judge {
  public:
-  /// rtol and atol are those of `out`, where the largest errors and the first mismatch are put as
-  /// they are found.
+  /// Uses rtol and atol of `out`. Stores the largest errors and the first mismatch there as it
+  /// finds them.
   Judge(ScalarType type, NanPolicy policy, const Scales& scales, Comparison& out)
       : kind_(number_kind(type)), policy_(policy), scales_(scales), out_(out) {
     out.max_abs_error = out.max_rel_error = 0;
@@ -69,10 +69,11 @@ class Judge {
     const bool less = kind_ == Number::Kind::kInt
                           ? static_cast<int64_t>(a.bits) < static_cast<int64_t>(e.bits)
                           : a.bits < e.bits;
-    // Two's complement: the difference of any two values fits 64 bits unsigned.
+    // In two's complement the difference of any two values fits 64 unsigned bits.
     const uint64_t difference = less ? e.bits - a.bits : a.bits - e.bits;
     error = static_cast<double>(difference);
-    // An allowance below 1, the usual one, is not converted, which takes a call on small targets.
+    // A conversion is a library call on small targets. An allowance below 1, the usual one, needs
+    // none.
     return difference == 0 || allowed >= 0x1p64 ||
            (allowed >= 1 && difference <= static_cast<uint64_t>(allowed));
   }
@@ -84,7 +85,8 @@ class Judge {
     set_number(out_.first_actual, kind_, a);
   }
 
-  /// The next `count` pairs, all of them finite, judged elsewhere; their sums are made zero.
+  /// Adds the next `count` pairs, all finite, which a kernel has judged. Makes the block's sums
+  /// zero.
   void block(BlockResult& block, size_t count) {
     totals_.add(block.sums);
     numel_ += count;
@@ -94,7 +96,7 @@ class Judge {
     raise(out_.max_rel_error, block.max_relative);
   }
 
-  /// Completes counts and sums; nothing is judged after it.
+  /// Completes counts and sums. No pair may be judged after it.
   void finish() {
     totals_.add(sums_);
     totals_.finish();
@@ -112,7 +114,7 @@ class Judge {
   size_t relatives() const { return relatives_; }  ///< pairs with a relative error
 
  private:
-  /// Pairs that are summed plainly, before their sums go to the compensated totals.
+  /// So many pairs are summed plainly before their sums go to the compensated totals.
   static constexpr size_t kPlainlySummed = 256;
 
   static void raise(double& highest, double x) { highest = x > highest ? x : highest; }
@@ -142,7 +144,7 @@ class Judge {
     }
     const double expected = e.real * scales_.expected;
     const double actual = a.real * scales_.actual;
-    // Scaled down before the subtraction, which could overflow; scaled up after it.
+    // Scales down before the subtraction, which could overflow, and up after it.
     const double scaled_error = scales_.error < 1
                                     ? magnitude(a.real * scales_.error - e.real * scales_.error)
                                     : error * scales_.error;
@@ -157,14 +159,13 @@ class Judge {
   NanPolicy policy_;
   const Scales& scales_;
   Comparison& out_;
-  // As wide as the machine counts: the Comparison's 64 bits cost a small target two instructions
-  // for each.
+  // As wide as a register: 64 bits would take a small target two instructions for each count.
   size_t numel_ = 0;
   size_t mismatches_ = 0;
   size_t nonfinite_ = 0;
   size_t relatives_ = 0;
-  size_t pending_ = 0;       // pairs whose sums are not in the totals
-  double sums_[kSums] = {};  // of those
+  size_t pending_ = 0;       // pairs whose sums are not yet in the totals
+  double sums_[kSums] = {};  // of the pending pairs
   Totals totals_;
 };
 

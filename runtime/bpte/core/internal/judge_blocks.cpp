@@ -10,7 +10,7 @@ namespace internal {
 
 namespace {
 
-// A block on its way to the kernels.
+// Collects pairs into blocks, and passes these to the kernels.
 class Block {
  public:
   Block(ScalarType type, double rtol, double atol, Judge& judge)
@@ -62,10 +62,10 @@ class Block {
   }
 
  private:
-  // Pairs that lie side by side.
+  // Pairs whose elements lie side by side.
   struct Pairs {
     ScalarType type;
-    bool integers;  // though they lie as doubles
+    bool integers;  // though stored as doubles
     size_t element_bytes;
     const uint8_t* expected_data;
     const uint8_t* actual_data;
@@ -153,7 +153,8 @@ void judge_blocks(const TensorView& expected, const TensorView& actual, double r
     block.flush();
     return;
   }
-  // In the order of memory, which is not the logical one: what was found first may not be.
+  // Goes in the order of memory, which is not the logical one: the mismatch found first may not be
+  // the first.
   const size_t element_bytes = element_size(expected.scalar_type);
   block.row(expected_data, actual_data, {walk.numel, {element_bytes, element_bytes}, 0});
   block.flush();

@@ -8,11 +8,11 @@
 namespace bpte {
 namespace internal {
 
-/// Whether judge_blocks() can hold elements against this tolerance.
+/// Whether judge_blocks() can judge with this tolerance.
 bool suits_blocks(double rtol, double atol);
 
-/// Judges all pairs of a walk, which has some, block by block (vector_kernels.h). What the kernels
-/// leave comes back to the judge pair by pair, so that the evidence is the same.
+/// Judges all pairs of a walk, which is not empty, block by block (vector_kernels.h). A block that
+/// the kernels cannot judge is judged pair by pair, so that the evidence is the same.
 void judge_blocks(const TensorView& expected, const TensorView& actual, double rtol, double atol,
                   Walk& walk, Judge& judge);
 

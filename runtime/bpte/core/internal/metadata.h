@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// What is read out of the metadata, in one place for the check at opening and for the accessors.
+// Reads structs and tables of the metadata, both for the check at opening and for the accessors.
 
 #include <bpte/core/bundle.h>
 #include <bpte/core/internal/flatbuffer.h>
@@ -26,8 +26,8 @@ struct TensorFields {
 };
 TensorFields read_tensor(Reader& reader, Position table);
 
-/// A tolerance as the table states it, the default when absent; whether its values keep their
-/// rules. Given back by value, so that the defaults stand in one place.
+/// A tolerance as the table states it; members that are absent keep their defaults. `valid`:
+/// whether the values keep the rule tolerance_value.
 Tolerance read_tolerance(Reader& reader, Position table, bool& valid);
 
 }  // namespace bpte::internal

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// How errors travel in the core: a step gives Error::kOk, or the rule that it found broken, having
-// told the caller's Fault where and which value. BPTE_TRY passes it on. Public functions are made
-// of such steps by result_of(), which hands the Fault out. (Passing Result on by value from step to
-// step would take a small target more flash than the rules themselves.)
+// How errors travel in the core: a step returns Error::kOk or the broken rule, and fills the
+// caller's Fault in with place and values. BPTE_TRY passes an error on. Public functions turn such
+// steps into a Result by result_of(). (Returning a Result from each step would take more flash than
+// the rules themselves.)
 
 #include <bpte/core/config.h>
 #include <bpte/core/result.h>
 
-/// Ends the function that it stands in when a step finds a rule broken.
+/// Returns from the enclosing function when a step finds a rule broken.
 #define BPTE_TRY(step)                                                         \
   do {                                                                         \
     if (const ::bpte::Error broken_ = (step); broken_ != ::bpte::Error::kOk) { \
@@ -19,14 +19,13 @@
 
 namespace bpte::internal {
 
-/// Fills in which rule is broken and the offset in the file, leaving indices and values as they
-/// are. Gives the rule.
+/// Fills in the broken rule and the offset in the file; keeps indices and values. Returns the rule.
 Error refuse(Fault& fault, Error rule, uint64_t offset);
 
-/// The same with the value found and what the rule wants: for what a caller acts on.
+/// The same with the values found and wanted, for rules whose values a caller acts on.
 Error refuse_with(Fault& fault, Error rule, uint64_t offset, uint64_t value, uint64_t expected);
 
-/// Fills in the values for a person to read. A small target leaves them out, which saves 400 bytes.
+/// Fills in values that only people read. A small target leaves them out, which saves 400 bytes.
 inline void note([[maybe_unused]] Fault& fault, [[maybe_unused]] uint64_t value,
                  [[maybe_unused]] uint64_t expected) {
 #if !BPTE_CORE_SMALL
@@ -41,11 +40,11 @@ inline Error refuse(Fault& fault, Error rule, uint64_t offset, uint64_t value, u
   return refuse(fault, rule, offset);
 }
 
-/// What a step comes to that takes a T to fill in and a Fault.
+/// The Result of a step that takes a T to fill in and a Fault.
 template <typename T, typename Step>
 Result<T> result_of(const Step& step) {
   Result<T> result;
-  (void)step(*result, result.fault());  // it stands in the fault
+  (void)step(*result, result.fault());  // the fault has it, too
   return result;
 }
 

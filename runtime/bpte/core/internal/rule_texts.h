@@ -3,7 +3,7 @@
 
 // Made from schema/rules.toml by tools/rules.py: do not edit.
 
-// One string each with its parts behind one another, each ended by a NUL: 250 bytes less than
+// One string each, of parts that follow one another, each ended by a NUL: 250 bytes less than
 // tables of pointers.
 
 namespace bpte::internal {
@@ -100,7 +100,7 @@ inline constexpr char kRuleTexts[] =
     "vectors or texts are shared so often that reading the metadata takes too long\0" "\0"
     "a padding byte is not zero\0" "#\0"
     "there is no segment table\0" "\0"
-    "the segment's alignment is not a power of two up to base_alignment, or its offset is no multiple of it\0" "#, against @\0"
+    "the segment's alignment is not a power of two up to base_alignment, or its offset is not a multiple of it\0" "#, against @\0"
     "the segment begins before the one in front of it ends\0" "it begins at #, the other one ends at @\0"
     "there is more padding in front of the segment than its alignment needs\0" "it begins at #, the one in front of it ends at @\0"
     "the segments do not end where the file does\0" "end #, segment_data_size @\0"
@@ -120,7 +120,7 @@ inline constexpr char kRuleTexts[] =
     "a text is not UTF-8, or holds a NUL\0" "a text of # bytes\0"
     "there must be no tolerance, one, or one for each expected output\0" "# tolerances, @ expected outputs\0"
     "a tolerance is negative, NaN, a share outside 0 to 1, or of an unknown NaN policy\0" "\0"
-    "the element type is unknown, or none that a bundle carries\0" "type ~\0"
+    "the element type is unknown, or a bundle cannot carry it\0" "type ~\0"
     "the tensor has no sizes\0" "\0"
     "a size is negative\0" "~\0"
     "the tensor has too many dimensions\0" "#, limit @\0"
@@ -129,7 +129,7 @@ inline constexpr char kRuleTexts[] =
     "the tensor has no payload\0" "its sizes want @ bytes\0"
     "the payload lies inside BP09 metadata\0" "# bytes\0"
     "the payload's segment is past the table, or not that of the case's other tensors\0" "segment #, against @\0"
-    "the payload is not aligned\0" "# is no multiple of @\0"
+    "the payload is not aligned\0" "# is not a multiple of @\0"
     "the payload ends past its segment\0" "it ends at #, the segment has @ bytes\0"
     "the payload does not have the size that sizes and element type want\0" "# bytes, wanted are @\0"
     "a key of the named data is absent or empty, or its segment is past the table\0" "segment # of @\0"

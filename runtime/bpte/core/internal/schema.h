@@ -67,11 +67,12 @@ enum : unsigned {
   kSegmentAtCrc32 = 20,
 };
 
-/// Of the payload of a tensor: BP09 within its segment, BP08 (force_align) within the file.
+/// The alignment of a tensor's payload: in BP09 within its segment, in BP08 (force_align) within
+/// the file.
 enum : unsigned { kPayloadAlignment = 16 };
 /// The least alignment of a program's segment, and of base_alignment.
 enum : unsigned { kProgramAlignment = 128 };
-/// The largest base_alignment: bounds the padding that a reader must look at.
+/// The largest base_alignment. It bounds the padding that a reader must check.
 enum : unsigned { kMaxBaseAlignment = 2u << 20 };
 /// BundledProgram::version.
 enum : unsigned { kSchemaVersion = 2 };

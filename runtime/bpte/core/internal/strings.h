@@ -5,7 +5,7 @@
 
 namespace bpte::internal {
 
-/// How many strings lie behind one another in an array, each ended by a NUL.
+/// How many strings an array holds, one after the other, each ended by a NUL.
 template <size_t N>
 constexpr unsigned count_strings(const char (&strings)[N]) {
   unsigned count = 0;

@@ -20,7 +20,7 @@ enum Sum : uint8_t {
   kSums,
 };
 
-/// Totals that do not drift: what rounding takes from a total is kept beside it.
+/// Compensated totals: what rounding loses of a total is kept beside it.
 class Totals {
  public:
   /// Adds the sums of a block to the totals, and makes them zero.
@@ -35,7 +35,7 @@ class Totals {
     }
   }
 
-  /// Rounds the totals; nothing is added after it.
+  /// Rounds the totals. Nothing may be added after it.
   void finish() {
     for (size_t i = 0; i < kSums; ++i) {
       if (is_finite(total_[i])) {

@@ -8,8 +8,16 @@ uint32_t take_code_point(const uint8_t*& at, const uint8_t* end) {
   if (first < 0x80) {
     return first;
   }
-  // How many bytes follow: 110xxxxx one, 1110xxxx two, 11110xxx three.
-  const unsigned more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
+  // How many bytes follow, and the least code point that needs them: 2^7, 2^11, 2^16.
+  unsigned more = 1;  // 110xxxxx
+  uint32_t least = 0x80;
+  if (first >= 0xF0) {  // 11110xxx
+    more = 3;
+    least = 0x10000;
+  } else if (first >= 0xE0) {  // 1110xxxx
+    more = 2;
+    least = 0x800;
+  }
   if (first < 0xC0 || first > 0xF7 || more > static_cast<size_t>(end - at)) {
     return kNotUtf8;
   }
@@ -20,8 +28,6 @@ uint32_t take_code_point(const uint8_t*& at, const uint8_t* end) {
     }
     code_point = code_point << 6 | (at[i] & 0x3Fu);
   }
-  // The least code point that needs this length: 2^7, 2^11, 2^16.
-  const uint32_t least = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
   const bool surrogate = (code_point >> 11) == 0x1B;
   if (code_point < least || code_point > 0x10FFFF || surrogate) {
     return kNotUtf8;

@@ -5,9 +5,9 @@
 
 #if !BPTE_CORE_SMALL
 
-// GCC's and Clang's vector types, and loops that both make vector code of. On x86 there are two
-// sets of kernels, for SSE2 (which every x86-64 has) and for AVX2, chosen at run time. All of a
-// kernel is inlined into its entry point, which alone carries the target attribute.
+// Uses the vector types of GCC and Clang, and loops that both turn into vector code. On x86 there
+// are two sets of kernels, for SSE2 (which every x86-64 has) and for AVX2, chosen at run time. All
+// of a kernel is inlined into its entry point, which alone carries the target attribute.
 #if (defined(__x86_64__) || defined(__i386__)) && !defined(BPTE_CORE_NO_AVX2)
 #define BPTE_HAVE_AVX2_KERNELS 1
 #include <bpte/core/internal/avx2_integers.h>
@@ -35,7 +35,7 @@ using Gathered =
     std::conditional_t<kIsSmall<Value<Encoding, Stored>> || kIsWide<Value<Encoding, Stored>>,
                        Value<Encoding, Stored>, double>;
 
-// The type whose elements are stored as they are gathered.
+// The scalar type of gathered elements.
 template <typename Value>
 constexpr ScalarType plain_type() {
 #define BPTE_ROW(enumerator, number, name, stored, encoded, ...)                             \
@@ -58,7 +58,7 @@ template <typename Encoding, typename Stored>
 BPTE_ALWAYS_INLINE void gather(const uint8_t* from, size_t stride, size_t count,
                                uint8_t* __restrict to) {
   constexpr size_t kStep = sizeof(Gathered<Encoding, Stored>);
-  if (stride == sizeof(Stored)) {  // said with a constant: this loop becomes vector code
+  if (stride == sizeof(Stored)) {  // a constant stride: this loop becomes vector code
     for (size_t i = 0; i < count; ++i) {
       gather_one<Encoding, Stored>(from + i * sizeof(Stored), to + i * kStep);
     }
@@ -90,16 +90,16 @@ struct Lanes {
     highest = x > highest ? x : highest;
   }
 
-  // Rounded to nearest. 2^52 + the lower half, and 2^84 + the upper half * 2^32 (+ 2^63, which
-  // turns its sign bit into a digit), are doubles by their bits; one addition rounds.
+  // Rounds to nearest. The bits make two doubles: 2^52 + the lower half, and 2^84 + the upper half
+  // * 2^32 (+ 2^63, which turns its sign bit into a digit). One addition rounds.
   static BPTE_ALWAYS_INLINE void convert(const UInt& from, bool is_signed, Double& to) {
     const UInt low = (from & 0xFFFFFFFFu) | 0x4330000000000000u;
     const UInt high = (from >> 32) ^ (is_signed ? 0x4530000080000000u : 0x4530000000000000u);
     to = (Double)high - (is_signed ? 0x1p84 + 0x1p63 + 0x1p52 : 0x1p84 + 0x1p52) + (Double)low;
   }
 
-  // A pair's values and |actual - expected|, rounded once; T is double, or one that doubles do not
-  // hold: int64 or uint64.
+  // Loads a pair's values and |actual - expected|, rounded once. T is double, or a type that
+  // doubles do not hold: int64 or uint64.
   template <typename T>
   static BPTE_ALWAYS_INLINE void load_pair(const uint8_t* expected, const uint8_t* actual,
                                            Double& e, Double& a, Double& error) {
@@ -121,7 +121,7 @@ struct Lanes {
   }
 };
 
-// Across the lanes of a vector. By subscript: copied out, GCC 12 takes a detour through memory.
+// Sums the lanes of a vector, by subscript: if they are copied out, GCC 12 goes through memory.
 template <size_t kLanes, typename Vector>
 BPTE_ALWAYS_INLINE double sum(const Vector& x) {
   double total = x[0];
@@ -140,7 +140,7 @@ BPTE_ALWAYS_INLINE double highest(const Vector& x) {
   return result;
 }
 
-// How many lanes a comparison held in, summed over several: each is then minus their number.
+// How often comparisons held, over all lanes. A lane counts down by 1 for each.
 template <size_t kLanes, typename Vector>
 BPTE_ALWAYS_INLINE size_t held(const Vector& minus) {
   int64_t total = 0;
@@ -150,8 +150,7 @@ BPTE_ALWAYS_INLINE size_t held(const Vector& minus) {
   return static_cast<size_t>(total);
 }
 
-// Integers are counted here if they lie more than `atol` apart, since that is mostly all there is
-// to their tolerance.
+// Counts the integers that lie more than `atol` apart: most tolerances of integers are only that.
 template <typename T, bool kSmall, size_t kLanes>
 BPTE_ALWAYS_INLINE void measure(const uint8_t* expected, const uint8_t* actual, size_t count,
                                 double atol, BlockResult& result) {
@@ -198,7 +197,8 @@ BPTE_ALWAYS_INLINE void measure(const uint8_t* expected, const uint8_t* actual, 
   }
 }
 
-// As measure(), for pairs that are equal. Two sums, since one would wait for each addition.
+// As measure(), for pairs that are equal. Two sums: with one, each addition would wait for the
+// last.
 template <typename T, size_t kLanes>
 BPTE_ALWAYS_INLINE void measure_equal(const uint8_t* expected, size_t count, BlockResult& result) {
   using L = Lanes<kLanes>;
@@ -244,11 +244,12 @@ BPTE_ALWAYS_INLINE bool judge_lanes(const uint8_t* expected, const uint8_t* actu
   if (!is_finite(result.sums[kError2] + result.sums[kExpected2] + result.sums[kActual2])) {
     return false;
   }
-  if (result.max_absolute <= atol) {  // then rtol cannot matter
+  if (result.max_absolute <= atol) {  // rtol then does not matter
     result.mismatches = 0;
     return true;
   }
-  // A difference of 2^53 and more may have been rounded, which matters to an allowance that large.
+  // A difference of 2^53 or more may have been rounded. This matters when the allowance is as
+  // large.
   if (!std::is_same_v<T, double> && result.max_absolute >= 0x1p53 &&
       atol + rtol * 0x1p64 >= 0x1p53) {
     return false;
@@ -261,7 +262,7 @@ BPTE_ALWAYS_INLINE bool judge_lanes(const uint8_t* expected, const uint8_t* actu
 
 constexpr size_t kLanesBlock = 256;
 
-// Elements that doubles hold, as doubles.
+// Converts elements to doubles, which hold them.
 template <typename T>
 BPTE_ALWAYS_INLINE void widen(const uint8_t* from, size_t count, double* __restrict to) {
   for (size_t i = 0; i < count; ++i) {

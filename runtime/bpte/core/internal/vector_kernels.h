@@ -10,7 +10,7 @@
 namespace bpte {
 namespace internal {
 
-/// What a block of pairs comes to.
+/// The evidence of a block of pairs.
 struct BlockResult {
   double sums[kSums];
   double max_absolute;
@@ -25,29 +25,30 @@ inline constexpr size_t kBlockBytes = 4096;
 /// The length of a block is padded to a multiple of this with pairs of zeros, which add nothing.
 inline constexpr size_t kBlockStep = 32;
 
-/// The fast way of judging elements of one type: a block at a time, several elements at once.
+/// Judges elements of one type a block at a time, several elements at once.
 struct BlockKernels {
-  /// Judges `count` pairs, a multiple of kBlockStep; false when they must be judged one by one: a
-  /// NaN or an infinity is among them, or numbers too large to be judged so. rtol is finite, and
-  /// neither is negative or NaN. The addresses need not be aligned. In `result`, max_relative is
-  /// the largest so far, and smaller ones need not be told.
+  /// Judges `count` pairs, a multiple of kBlockStep. False when they must be judged one by one: one
+  /// is a NaN or an infinity, or too large for the kernel. rtol is finite, and neither is negative
+  /// or NaN. The addresses need not be aligned. On entry, result.max_relative is the largest so
+  /// far; a kernel need not find smaller ones.
   using Judge = bool (*)(const uint8_t* expected, const uint8_t* actual, size_t count, double rtol,
                          double atol, BlockResult& result);
 
   /// Pairs of a full block.
   size_t count;
-  /// Judges elements that lie side by side as they are stored; null where they must be gathered.
+  /// Judges elements that lie side by side as they are stored; null for types that must be
+  /// gathered.
   Judge judge_in_place;
   /// Decodes `count` elements, `stride` bytes apart, exactly.
   void (*gather)(const uint8_t* from, size_t stride, size_t count, uint8_t* to);
-  /// What gather() makes of the elements: doubles, unless they are integers of 64 bits, which
-  /// doubles do not hold, or of 8 or 16 bits.
+  /// The type of gathered elements: doubles; but integers of 64 bits, which doubles do not hold,
+  /// and of 8 or 16 bits keep their type.
   ScalarType gathered;
   /// Judges gathered elements.
   Judge judge_gathered;
 };
 
-/// The best for this machine.
+/// The best kernels for this machine.
 const BlockKernels& block_kernels(ScalarType type);
 
 }  // namespace internal

@@ -43,8 +43,8 @@ bool measure(const TensorView& view, size_t element_bytes, size_t side, Walk& wa
   return walk.numel <= limit;
 }
 
-// Neighbouring dimensions that both sides hold alike become one loop, so that two contiguous
-// tensors take a single one. In place, from the innermost outwards.
+// Joins neighbouring dimensions that lie alike on both sides into one loop, so that two contiguous
+// tensors take a single loop. Works in place, from the innermost outwards.
 void merge(size_t rank, size_t element_bytes, Walk& walk) {
   Loop* loop = &walk.loops[kMaxRank];
   *loop = {1, {element_bytes, element_bytes}, 0};

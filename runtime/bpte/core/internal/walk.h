@@ -8,11 +8,11 @@
 namespace bpte {
 namespace internal {
 
-/// One loop over elements: `size` steps, so many bytes apart on either side.
+/// One loop over elements: `size` steps, each `strides` bytes long.
 struct Loop {
   size_t size;
   size_t strides[2];  ///< of the expected tensor and of the actual one
-  size_t index;       ///< where visit() is
+  size_t index;       ///< of the step that visit() is at
 };
 
 /// Nested loops that visit the elements of two tensors in logical order (row-major), whatever their

@@ -9,18 +9,18 @@
 
 namespace bpte {
 
-/// Memory given out piece by piece and taken back from the end, as a stack is.
+/// Memory that is allocated piece by piece and released from the end, like a stack.
 class Arena {
  public:
   /// `size` bytes at a multiple of `alignment` (a power of two), or nullptr. Not initialised.
   virtual void* allocate(size_t size, size_t alignment) = 0;
-  /// How much is given out; what rewind() takes.
+  /// How much is allocated: the argument for rewind().
   virtual size_t mark() const = 0;
-  /// Takes back everything allocated since mark() gave `mark`.
+  /// Releases everything allocated since mark() returned `mark`.
   virtual void rewind(size_t mark) = 0;
-  /// Bytes that are left, padding for alignment not counted; SIZE_MAX when the arena grows.
+  /// Bytes that are left, without padding for alignment; SIZE_MAX when the arena grows.
   virtual size_t available() const = 0;
-  /// Makes zeros of memory that allocate() gave.
+  /// Fills memory from allocate() with zeros.
   virtual void clear(void* start, size_t size) { std::memset(start, 0, size); }
 
  protected:
@@ -46,7 +46,7 @@ class FixedArena final : public Arena {
   void rewind(size_t mark) override { used_ = mark; }
   size_t available() const override { return buffer_.size() - used_; }
 
-  /// The most that was ever in use: what a board's buffer could be shrunk to.
+  /// The largest use so far: a board's buffer could be as small.
   size_t peak() const { return peak_; }
 
  private:

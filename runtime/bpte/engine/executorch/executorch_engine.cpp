@@ -17,8 +17,8 @@ namespace aten = ::executorch::aten;
 
 namespace {
 
-// What kernels and delegates may want of tensors: ExecuTorch plans offsets in multiples of 16;
-// a cache line keeps timings alike.
+// The alignment of buffers. ExecuTorch plans offsets in multiples of 16; a whole cache line makes
+// timings repeatable.
 constexpr size_t kTensorAlignment = 64;
 
 const char* kind_name(et::Tag tag) {
@@ -56,8 +56,8 @@ et::Tag tag_of(ValueKind kind) {
   return et::Tag::None;
 }
 
-// Whether both orders lay out a tensor of these sizes alike: where a size is 1, its dimension's
-// place does not matter.
+// Whether both orders lay out a tensor of these sizes alike. The place of a dimension of size 1
+// does not matter.
 bool same_layout(Span<const int32_t> sizes, const uint8_t* a, const uint8_t* b) {
   size_t j = 0;
   for (size_t i = 0; i < sizes.size(); ++i) {
@@ -76,7 +76,7 @@ T* allocate_array(Arena* arena, size_t count) {
 
 }  // namespace
 
-// MemoryAllocator's own buffer stays empty: every virtual function is ours.
+// MemoryAllocator's own buffer stays empty, because every virtual function is overridden.
 ExecutorchEngine::Allocator::Allocator(Arena* arena)
     : MemoryAllocator(0, nullptr), arena_(arena), start_(arena->mark()) {}
 
@@ -140,8 +140,9 @@ EngineError ExecutorchEngine::explain(et::Error error, EngineError otherwise, co
   } else {
     message_ << log.c_str();
   }
-  // Backends were there when the method was looked at: what is not found belongs to the program,
-  // and memory that is refused though no arena lacked any is outside of the program's own plan.
+  // The check of the method has found all backends, so what is not found now belongs to the
+  // program. Memory that is refused although no arena was short of it lies outside of the program's
+  // own plan.
   switch (error) {
     case et::Error::OperatorMissing:
       return EngineError::kMissingOperator;
@@ -152,7 +153,7 @@ EngineError ExecutorchEngine::explain(et::Error error, EngineError otherwise, co
     case et::Error::NotFound:
     case et::Error::MemoryAllocationFailed:
       return EngineError::kInvalidProgram;
-    case et::Error::InvalidState:  // above all: it wants data from another file (.ptd)
+    case et::Error::InvalidState:  // mostly: the program needs data from another file (.ptd)
     case et::Error::NotSupported:
     case et::Error::NotImplemented:
       return EngineError::kUnsupported;
@@ -188,7 +189,7 @@ EngineError ExecutorchEngine::load(const ProgramLocation& program) {
   if (!loaded.ok()) {
     const EngineError failure = loader_failure();
     if (failure != EngineError::kOk) return failure;
-    // Nothing else but the program's bytes can be the reason, whatever ExecuTorch calls it.
+    // Only the program's bytes can be the reason, whatever error ExecuTorch returns.
     (void)explain(loaded.error(), EngineError::kInvalidProgram, "the program cannot be loaded",
                   log);
     return EngineError::kInvalidProgram;
@@ -226,7 +227,7 @@ void ExecutorchEngine::drop_method() {
   input_buffers_ = nullptr;
   loaded_name_ = nullptr;
   needs_reload_ = false;
-  // One arena may serve for all: the marks were taken in this order.
+  // One arena may serve all needs, so this keeps the order in which the marks were taken.
   memory_.planned->rewind(planned_mark_);
   memory_.method->rewind(method_mark_);
   if (memory_.program != nullptr) memory_.program->rewind(loaded_mark_);
@@ -267,7 +268,7 @@ EngineError ExecutorchEngine::start_method(const char* name, size_t name_size) {
 
   Message log;
   const LogCapture capture(log);
-  // has_method() found it, and open_method() found its name terminated.
+  // has_method() has found it, and open_method() has checked that its name is terminated.
   const char* own_name = nullptr;
   for (size_t i = 0; own_name == nullptr && i < program_->num_methods(); ++i) {
     const char* const candidate = method_name(i);
@@ -295,7 +296,7 @@ EngineError ExecutorchEngine::start_method(const char* name, size_t name_size) {
     if (error != EngineError::kOk) return error;
     error =
         explain(loaded.error(), EngineError::kExecutionFailed, "the method cannot be loaded", log);
-    // None of ours was short of memory: the program places a tensor outside its own buffers.
+    // No arena was short of memory: the program places a tensor outside its own buffers.
     return error == EngineError::kOutOfMemory ? EngineError::kInvalidProgram : error;
   }
   method_.emplace(std::move(loaded.get()));
@@ -382,7 +383,7 @@ EngineError ExecutorchEngine::restart_method() {
                buffer.data() + state.memory_offset) == et::Error::Ok;
   });
   if (!restored) {
-    // Method::load() found them all before: the source has failed.
+    // Method::load() found them all, so the source has failed.
     message_ << "the initial values of the method's state cannot be read";
     needs_reload_ = true;
     return EngineError::kExecutionFailed;
@@ -513,7 +514,7 @@ EngineError ExecutorchEngine::set_tensor_input(size_t index, const TensorView& t
     strides[dimension] = static_cast<aten::StridesType>(stride);
     stride *= static_cast<uint32_t>(tensor.sizes[dimension]);
   }
-  // ExecuTorch only reads it: inputs that it would keep a pointer to have a buffer of their own.
+  // ExecuTorch only reads this: an input whose pointer it would keep has a buffer of its own.
   void* data = const_cast<uint8_t*>(tensor.data.data());
   if (input_buffers_[index] != nullptr) {
     if (!tensor.data.empty()) std::memcpy(input_buffers_[index], data, tensor.data.size());

@@ -16,33 +16,32 @@ namespace bpte {
 /// Where an ExecutorchEngine's memory comes from. One arena may serve for several needs, except
 /// that `temp` is its own. The arenas outlive the engine.
 struct ExecutorchMemory {
-  /// A program that comes through a data source: its FlatBuffer, constants and delegates' data.
-  /// Unused for one in place; may be nullptr then.
+  /// For a program from a data source: its FlatBuffer, constants and delegates' data. Not used for
+  /// a program in place, and may then be nullptr.
   Arena* program = nullptr;
   /// ExecuTorch's own structures for the loaded method: the "method allocator".
   Arena* method = nullptr;
-  /// The buffers of the program's memory plan, and inputs and outputs that the plan leaves to the
-  /// caller.
+  /// The buffers of the program's memory plan, and inputs and outputs that the plan does not place.
   Arena* planned = nullptr;
   /// Scratch of a single operator or delegate call.
   Arena* temp = nullptr;
 };
 
 struct ExecutorchOptions {
-  /// Has ExecuTorch verify the program's FlatBuffer and tensors before use (its
-  /// Verification::InternalConsistency; where ExecuTorch was built without it, it does not).
+  /// Lets ExecuTorch verify the program's FlatBuffer and tensors before use (its
+  /// Verification::InternalConsistency). No effect when ExecuTorch was built without that.
   bool verify_program = true;
-  /// What to do when a program plans more memory than there is: a few words for the message.
+  /// A few words for the message, on what to do when a program plans more memory than there is.
   const char* planned_advice = "";
 };
 
-/// The real runtime. The program runs where it lies. Bad programs and inputs are found out before
-/// ExecuTorch would abort on them, as far as its interface and the program's FlatBuffer tell; for
-/// the rest see set_executorch_abort_handler().
+/// ExecuTorch's own runtime. The program runs where it lies. Where ExecuTorch would abort on a bad
+/// program or input, the engine refuses it first, if ExecuTorch's interface or the program's
+/// FlatBuffer shows the defect. For the rest see set_executorch_abort_handler().
 ///
-/// What a method writes starts afresh with load_method(): stored initial values are loaded again,
-/// all other planned memory is zero. For the method that is loaded already this does not initialise
-/// its delegates again, unless one might keep state of its own.
+/// load_method() resets what a method writes: it loads stored initial values again, and makes all
+/// other planned memory zero. If the method is already loaded, it initialises the delegates again
+/// only when one of them might keep state.
 ///
 /// Inputs are copied, so that a program may write to them.
 class ExecutorchEngine final : public Engine {
@@ -53,7 +52,7 @@ class ExecutorchEngine final : public Engine {
   ExecutorchEngine& operator=(const ExecutorchEngine&) = delete;
 
   const char* name() const override { return "executorch"; }
-  /// Of the ExecuTorch that this was built against.
+  /// The version of the ExecuTorch that this was built with.
   const char* version() const override;
 
   [[nodiscard]] EngineError load(const ProgramLocation& program) override;
@@ -95,7 +94,7 @@ class ExecutorchEngine final : public Engine {
                                  const ::executorch::runtime::TensorInfo& expected);
   EngineError set_tensor_input(size_t index, const TensorView& tensor);
   EngineError out_of_memory(const char* arena, const Arena* where, uint64_t size);
-  // Whether the program's bytes could not be brought in, and if so why.
+  // Whether reading the program's bytes failed; if so, the reason is in message_.
   EngineError loader_failure();
   EngineError explain(::executorch::runtime::Error error, EngineError otherwise, const char* what,
                       const Message& log);
@@ -105,9 +104,9 @@ class ExecutorchEngine final : public Engine {
   ExecutorchOptions options_;
   Message message_;
 
-  // What to rewind the arenas to: before a program is loaded ...
+  // Where to rewind the arenas to, for another program ...
   size_t program_mark_ = 0;
-  // ... and before a method is.
+  // ... and for another method.
   size_t loaded_mark_ = 0;
   size_t method_mark_ = 0;
   size_t planned_mark_ = 0;
@@ -115,7 +114,7 @@ class ExecutorchEngine final : public Engine {
   ProgramLoader loader_;
   std::optional<::executorch::runtime::Program> program_;
 
-  // Of the loaded method. In the order in which they depend on one another.
+  // The loaded method's parts, in the order in which they depend on one another.
   std::optional<Allocator> method_allocator_;
   std::optional<Allocator> temp_allocator_;
   ::executorch::runtime::Span<::executorch::runtime::Span<uint8_t>> planned_;
@@ -125,7 +124,7 @@ class ExecutorchEngine final : public Engine {
   ProgramView view_;
   uint8_t** input_buffers_ = nullptr;  // for each input a buffer, or nullptr when it is planned
   const char* loaded_name_ = nullptr;
-  bool needs_reload_ = false;  // a mere restart would not do
+  bool needs_reload_ = false;  // a restart is not enough
 };
 
 }  // namespace bpte

@@ -41,7 +41,7 @@ void* HeapArena::allocate(size_t size, size_t alignment) {
 void HeapArena::rewind(size_t mark) {
   if (last_ == nullptr) return;
   if (mark == 0) {
-    // Everything: keep the last block, the largest, for what comes next.
+    // Nothing is left in use. Keeps the last block, the largest, for later allocations.
     free_blocks(last_->previous);
     *last_ = {nullptr, 0, last_->size, 0};
     return;

@@ -21,8 +21,8 @@ class HeapArena final : public Arena {
  private:
   struct Block {
     Block* previous;
-    size_t before;  // bytes given out by the blocks before this one
-    size_t size;    // bytes behind this header
+    size_t before;  // bytes allocated from earlier blocks
+    size_t size;    // bytes after this header
     size_t used;
   };
 

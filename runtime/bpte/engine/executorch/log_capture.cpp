@@ -10,10 +10,10 @@ namespace {
 
 namespace et = ::executorch::runtime;
 
-std::atomic<Message*> capturing{nullptr};  // where to, while anything is captured
-std::atomic<bool> wanted{false};           // until the first error is there
+std::atomic<Message*> capturing{nullptr};  // the receiver, while one captures
+std::atomic<bool> wanted{false};           // until the first error has come
 std::atomic<AbortHandler> abort_handler{nullptr};
-Message last_error;  // for the abort handler: ET_CHECK logs, then aborts
+Message last_error;  // for the abort handler: ET_CHECK logs before it aborts
 et::PalImpl before = {};
 
 void emit_log_message(et_timestamp_t timestamp, et_pal_log_level_t level, const char* filename,

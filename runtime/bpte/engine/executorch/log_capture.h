@@ -5,9 +5,9 @@
 
 namespace bpte {
 
-/// While it lives, keeps the first error that ExecuTorch logs, which names the cause, instead of
-/// letting the platform print it. Other log lines are dropped. An inner one takes over for its
-/// lifetime. Messages from ExecuTorch's own worker threads are taken as well.
+/// While it lives, it keeps the first error that ExecuTorch logs, which names the cause. Other log
+/// lines are dropped; the platform prints none. An inner capture replaces an outer one for its
+/// lifetime. Messages from ExecuTorch's own worker threads are captured as well.
 class LogCapture {
  public:
   explicit LogCapture(Message& first_error);
@@ -19,8 +19,8 @@ class LogCapture {
   Message* outer_;
 };
 
-/// What is called, with the reason, instead of abort() when ExecuTorch gives up on a program that
-/// it finds impossible (its ET_CHECK). It must not return. nullptr: the platform's abort.
+/// Sets the function that is called with the reason, instead of abort(), when a check of ExecuTorch
+/// fails (its ET_CHECK). It must not return. nullptr: the platform's abort.
 using AbortHandler = void (*)(const char* reason);
 void set_executorch_abort_handler(AbortHandler handler);
 

@@ -23,8 +23,8 @@ namespace schema = program_schema;
 using schema::InstructionArguments;
 using schema::KernelTypes;
 
-// Tables may be shared, so a walk over all that is reachable can take far longer than the program
-// is long. It is bounded: so many steps for each byte, and so many for a table.
+// Tables may be shared, so a small program can take an endless walk. The walk is bounded: a number
+// of steps for each byte of the program, and a cost for each table.
 constexpr uint64_t kStepsPerByte = 64;
 constexpr uint32_t kTableSteps = 8;
 
@@ -50,8 +50,8 @@ bool operator_is_registered(Span<const char> name) {
   return false;
 }
 
-// These keep no state between two runs of a method; a delegate that may (Core ML's, for one, can
-// own a model's buffers) is initialised anew for each test case.
+// These keep no state between two runs of a method. A delegate that may keep some (Core ML's can
+// own a model's buffers) is initialised again for each test case.
 constexpr const char* kStatelessBackends[] = {"XnnpackBackend", "EthosUBackend"};
 
 EngineError invalid(Message& message, const char* what) {
@@ -83,7 +83,7 @@ void ProgramView::charge(uint32_t steps) {
 }
 
 void ProgramView::add_memory(size_t size) {
-  // Rounded up for alignment; without overflow, since no vector is longer than its file.
+  // Rounds up for alignment. It cannot overflow, since no vector is longer than its file.
   constexpr size_t kAlign = alignof(std::max_align_t);
   value_memory_ += (size + kAlign - 1) / kAlign * kAlign;
 }
@@ -107,7 +107,7 @@ EngineError ProgramView::open_method(const char* name, size_t name_size, Message
       plan_ = plan;
     }
   }
-  if (reader_.bad()) return invalid(message, "no valid FlatBuffer");
+  if (reader_.bad()) return invalid(message, "not a valid FlatBuffer");
   if (plan_ == 0) {
     message.clear();
     message << "the program has no method '" << Span<const char>(name, name_size) << "'";
@@ -118,7 +118,7 @@ EngineError ProgramView::open_method(const char* name, size_t name_size, Message
   if (error == EngineError::kOk) error = check_interface(message);
   if (error == EngineError::kOk) error = check_delegates(message);
   if (error == EngineError::kOk) error = check_instructions(message);
-  if (reader_.bad()) return invalid(message, "no valid FlatBuffer");
+  if (reader_.bad()) return invalid(message, "not a valid FlatBuffer");
   if (error == EngineError::kOk) error = check_operators(message);
   return error;
 }
@@ -149,7 +149,7 @@ EngineError ProgramView::check_values(Message& message) {
       }
       case KernelTypes::String:
         if (!reader_.string(value, schema::String::string_val))
-          error = invalid(message, "value", i, "is no text");
+          error = invalid(message, "value", i, "is not a text");
         add_memory(2 * sizeof(void*));
         break;
       case KernelTypes::IntList:
@@ -174,11 +174,11 @@ EngineError ProgramView::check_tensor(uint32_t value, Position tensor, Tensor& o
   if (!et::isValid(scalar_type)) return invalid(message, "value", value, "has no valid dtype");
   const Vector sizes = reader_.vector(tensor, schema::Tensor::sizes, shape(4, 4));
   const Vector dim_order = reader_.vector(tensor, schema::Tensor::dim_order, shape(1, 1));
-  if (reader_.bad()) return EngineError::kOk;  // the caller looks
+  if (reader_.bad()) return EngineError::kOk;  // the caller checks bad()
   if (!sizes || !dim_order || sizes.count > kMaxRank || dim_order.count != sizes.count) {
     return invalid(message, "value", value, "has no valid sizes and dim_order");
   }
-  // As ExecuTorch counts: in ssize_t, over all dimensions, a zero among them or not.
+  // Counts as ExecuTorch does: in ssize_t, over all dimensions, even when one is zero.
   constexpr size_t kLimit = SIZE_MAX / 2;
   size_t nbytes = et::elementSize(scalar_type);
   uint32_t seen = 0;
@@ -187,7 +187,7 @@ EngineError ProgramView::check_tensor(uint32_t value, Position tensor, Tensor& o
     const uint8_t dimension = reader_.load<uint8_t>(dim_order.at + i);
     if (size < 0) return invalid(message, "value", value, "has a negative size");
     if (dimension >= sizes.count || (seen >> dimension & 1) != 0) {
-      return invalid(message, "value", value, "has a dim_order that is no permutation");
+      return invalid(message, "value", value, "has a dim_order that is not a permutation");
     }
     seen |= uint32_t{1} << dimension;
     if (size != 0 && nbytes > kLimit / static_cast<size_t>(size)) {
@@ -209,14 +209,17 @@ EngineError ProgramView::check_tensor(uint32_t value, Position tensor, Tensor& o
 
 EngineError ProgramView::check_list(uint32_t value, Position list, KernelTypes type,
                                     Message& message) {
-  const uint32_t item_size = type == KernelTypes::BoolList                                     ? 1
-                             : type == KernelTypes::IntList || type == KernelTypes::DoubleList ? 8
-                                                                                               : 4;
+  uint32_t item_size = 4;  // the index of a value
+  if (type == KernelTypes::BoolList) {
+    item_size = 1;
+  } else if (type == KernelTypes::IntList || type == KernelTypes::DoubleList) {
+    item_size = 8;
+  }
   // Every kind of list has its items in the same field.
   const Vector items = reader_.vector(list, schema::IntList::items, shape(item_size, item_size));
   if (!items) return invalid(message, "value", value, "is a list without items");
   charge(items.count);
-  // The object behind the value, and for boxed lists an array of pointers and one of elements.
+  // The value's list object, and for boxed lists an array of pointers and one of elements.
   add_memory(4 * sizeof(void*));
   if (type == KernelTypes::DoubleList || type == KernelTypes::BoolList) return EngineError::kOk;
   add_memory(items.count * sizeof(void*));
@@ -227,7 +230,7 @@ EngineError ProgramView::check_list(uint32_t value, Position list, KernelTypes t
     const int64_t index = type == KernelTypes::IntList ? reader_.load<int64_t>(items.at + 8 * i)
                                                        : reader_.load<int32_t>(items.at + 4 * i);
     if (type == KernelTypes::OptionalTensorList && index == -1) continue;
-    // Lists of tensors take the values of those in front of them.
+    // A list of tensors may only hold values before it.
     const uint32_t limit = type == KernelTypes::IntList ? values_.count : value;
     if (index < 0 || index >= limit) {
       return invalid(message, "value", value, "is a list with an index out of range");
@@ -258,7 +261,7 @@ EngineError ProgramView::check_interface(Message& message) {
       KernelTypes type = KernelTypes::NONE;
       const Position value = value_of(static_cast<uint32_t>(index), type);
       if (type != KernelTypes::Tensor || !input) continue;
-      // ExecuTorch would copy the input over the constant, which lies in the file.
+      // ExecuTorch would overwrite the constant, which lies in the file, with the input.
       if (reader_.scalar<uint32_t>(value, schema::Tensor::data_buffer_idx, 0) != 0 &&
           reader_.table(value, schema::Tensor::allocation_info) == 0) {
         return invalid(message, item, i, "is a constant");
@@ -305,13 +308,13 @@ EngineError ProgramView::check_delegates(Message& message) {
     if (reader_.bad()) break;
     const char* const name = reinterpret_cast<const char*>(reader_.pointer(id.at));
     const et::BackendInterface* const backend = et::get_backend_class(name);
-    Message reason;  // what the backend itself logs, for instance that its NPU does not answer
+    Message reason;  // the backend's own log, for instance that its NPU does not answer
     bool available = false;
     if (backend != nullptr) {
       const LogCapture capture(reason);
       available = backend->is_available();
     }
-    // Once, though it may be the delegate of many parts.
+    // Names a backend once, even if many parts delegate to it.
     if (!available && (named == nullptr || std::strcmp(named, name) != 0)) {
       named = name;
       missing << (missing.empty() ? "" : ", ") << name;
@@ -394,7 +397,7 @@ EngineError ProgramView::check_operators(Message& message) {
     const Position entry = reader_.element(operators, i);
     const Vector name = reader_.string(entry, schema::Operator::name);
     const Vector overload = reader_.string(entry, schema::Operator::overload);
-    if (reader_.bad()) return invalid(message, "no valid FlatBuffer");
+    if (reader_.bad()) return invalid(message, "not a valid FlatBuffer");
     if (!name || name.count + 1 + overload.count > kMaxOperatorName) {
       return invalid(message, "operator", i, "has no name, or one that is too long");
     }
@@ -453,7 +456,7 @@ bool ProgramView::initial_state(uint32_t value, InitialState& state) {
   const uint32_t buffer = reader_.scalar<uint32_t>(tensor, schema::Tensor::data_buffer_idx, 0);
   const Position allocation = reader_.table(tensor, schema::Tensor::allocation_info);
   if (buffer == 0 || allocation == 0) return false;
-  // As Method::load() finds it: the first of mutable_data_segments.
+  // Method::load() takes the first of mutable_data_segments, too.
   const Vector mutable_segments =
       reader_.vector(program_, schema::Program::mutable_data_segments, shape(4, 4));
   const Vector segments = reader_.vector(program_, schema::Program::segments, shape(4, 4));

@@ -8,20 +8,20 @@
 
 namespace bpte {
 
-/// A look into a program's FlatBuffer (executorch/schema/program.fbs) for what ExecuTorch's own
-/// interface does not tell: the names of operators, and the facts that it takes on trust although a
-/// wrong one makes it abort or read elsewhere.
+/// Reads a program's FlatBuffer (executorch/schema/program.fbs) for what ExecuTorch's own interface
+/// does not give: the names of operators, and the facts that ExecuTorch does not check, although a
+/// wrong one makes it abort or read out of bounds.
 class ProgramView {
  public:
   ProgramView() = default;
-  /// `bytes` are the FlatBuffer alone, without the segments behind it; they outlive the view.
+  /// `bytes` are the FlatBuffer alone, without the segments after it; they outlive the view.
   explicit ProgramView(Span<const uint8_t> bytes);
 
-  /// A whole look at one method. kUnknownMethod, kInvalidProgram, kMissingOperator,
-  /// kMissingBackend (with all the names that are missing), or kUnsupported; `message` says why.
+  /// Checks one method wholly. Errors: kUnknownMethod, kInvalidProgram, kMissingOperator,
+  /// kMissingBackend (with all the names that are missing) and kUnsupported; `message` says why.
   EngineError open_method(const char* name, size_t name_size, Message& message);
 
-  // Of the method that open_method() found good.
+  // The following are about the method that open_method() accepted.
 
   /// An upper bound of what Method::load() takes for values before it checks an allocation:
   /// ExecuTorch 1.5 builds lists in whatever allocate() returned, nullptr included.
@@ -30,8 +30,8 @@ class ProgramView {
   /// True when each dimension of the tensor that is input `index` may be smaller than stated.
   bool input_is_dynamic(size_t index);
 
-  /// A scalar input's value: ExecuTorch accepts no other than the one it was exported with.
-  /// kNone for anything else than an int, a double or a bool.
+  /// A scalar input's value: ExecuTorch accepts only the one that the program was exported with.
+  /// kNone for anything but an int, a double or a bool.
   Value input_constant(size_t index);
 
   /// A tensor that is written by the method and begins with a stored value.
@@ -41,7 +41,7 @@ class ProgramView {
     size_t size = 0;
     uint64_t program_offset = 0;  ///< of the stored value, in the program
   };
-  /// Calls `visit(const InitialState&)` for each; stops and gives false when it does.
+  /// Calls `visit(const InitialState&)` for each. Stops and returns false when that returns false.
   template <typename Visit>
   bool for_each_initial_state(Visit visit) {
     for (uint32_t i = 0; i < values_.count; ++i) {
@@ -51,7 +51,7 @@ class ProgramView {
     return true;
   }
 
-  /// Whether each of the method's delegates is known to keep nothing from one run to the next.
+  /// Whether each of the method's delegates is known to keep no state between runs.
   bool delegates_are_stateless();
 
  private:

@@ -9,8 +9,8 @@ namespace et = ::executorch::runtime;
 
 namespace {
 
-// What ExecuTorch wants of a program's FlatBuffer (alignof(max_align_t)) and the exporter of its
-// segments, 128 unless asked for another.
+// ExecuTorch aligns a program's FlatBuffer to alignof(max_align_t). The exporter aligns segments to
+// 128 by default.
 constexpr size_t kAlignment = 128;
 
 }  // namespace

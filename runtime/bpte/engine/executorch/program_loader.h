@@ -7,9 +7,9 @@
 
 namespace bpte {
 
-/// ExecuTorch's way to a program's bytes, confined to them: whatever offset a program states,
-/// nothing outside it is read. In place, a load is a view; through a data source it is a read into
-/// memory from `memory`, which is not given back before the arena is rewound.
+/// Gives ExecuTorch a program's bytes, and none outside of the program, whatever offset it states.
+/// In place, a load is a view. Through a data source it reads into memory from `memory`, which is
+/// released when the arena is rewound.
 class ProgramLoader final : public ::executorch::runtime::DataLoader {
  public:
   ProgramLoader() = default;
@@ -25,15 +25,15 @@ class ProgramLoader final : public ::executorch::runtime::DataLoader {
 
   size_t program_size() const;
 
-  /// The bytes of the program's FlatBuffer: the last load from offset 0. ExecuTorch's Program keeps
-  /// them, but does not show them.
+  /// The bytes of the program's FlatBuffer: the last load from offset 0. ExecuTorch's Program has
+  /// no accessor for them.
   Span<const uint8_t> flatbuffer() const { return flatbuffer_; }
 
   void forget_failures() {
     lacking_ = 0;
     source_failed_ = false;
   }
-  /// Since then: bytes that `memory` lacked for the last load that failed for this reason; 0 when
+  /// Bytes that `memory` lacked for the last load since then that failed for this reason; 0 when
   /// none did.
   size_t lacking() const { return lacking_; }
   /// Whether a read from the source failed.
@@ -42,7 +42,7 @@ class ProgramLoader final : public ::executorch::runtime::DataLoader {
  private:
   ProgramLocation program_;
   Arena* memory_ = nullptr;
-  // load() is const in ExecuTorch's interface, though it reads.
+  // load() is const in ExecuTorch's interface, although it reads.
   mutable Span<const uint8_t> flatbuffer_;
   mutable size_t lacking_ = 0;
   mutable bool source_failed_ = false;

@@ -133,7 +133,7 @@ bool ReferenceEngine::set_scalar(size_t index, uint32_t value, const Value& give
     same = (wanted_integer != 0) == given.bool_value;
   } else if (kind == KernelTypes::Double && given.kind == ValueKind::kDouble) {
     if (!method_.number(value, wanted, report_)) return false;
-    // By their bits, so that a NaN is the same as itself.
+    // Compares bits, so that a NaN equals itself.
     // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
     same = std::memcmp(&wanted, &given.double_value, sizeof(wanted)) == 0;
   } else if (kind == KernelTypes::Null && given.kind == ValueKind::kNone) {
@@ -154,7 +154,8 @@ EngineError ReferenceEngine::execute() {
     return report_.error();
   }
   if (!method_.run(false, report_)) {
-    // The program passed its checks with the shapes it states: these inputs brought it here.
+    // The program passed its checks with the shapes that it states: the inputs' shapes are at
+    // fault.
     report_.rename(EngineError::kInvalidProgram, EngineError::kExecutionFailed);
   }
   return report_.error();
@@ -208,7 +209,7 @@ EngineError ReferenceEngine::view(uint32_t source, Value& value) {
     value.kind = ValueKind::kDouble;
     (void)method_.number(source, value.double_value, report_);
   } else if (kind != KernelTypes::Null) {
-    report_.fail(EngineError::kUnsupported) << "value " << source << " is no tensor or number";
+    report_.fail(EngineError::kUnsupported) << "value " << source << " is not a tensor or number";
   }
   return report_.error();
 }

@@ -8,37 +8,37 @@
 
 namespace bpte {
 
-/// Where a ReferenceEngine's memory comes from. The spans outlive the engine; any alignment will do
-/// (what alignment costs is part of the need that kOutOfMemory states).
+/// Where a ReferenceEngine's memory comes from. The spans outlive the engine and may have any
+/// alignment. The sizes that kOutOfMemory reports include padding.
 struct ReferenceMemory {
-  /// The buffers of the program's memory plan: activations and mutable state, and inputs and
-  /// outputs even where the plan leaves these to the caller.
+  /// The buffers of the program's memory plan: activations and mutable state. Inputs and outputs,
+  /// too, even those that the plan does not place.
   Span<uint8_t> planned;
   /// The engine's own tables for the loaded method: 2 bytes for each value, a pointer for each
   /// operator, and what dynamic shapes need.
   Span<uint8_t> tables;
-  /// A program that comes through a data source, whole. Unused for one in place.
+  /// For a whole program from a data source. Not used for a program in place.
   Span<uint8_t> program;
-  /// Makes zeros of planned memory; nullptr: by writing them. For memory that need not be written
-  /// for that, as a system gives it.
+  /// Fills planned memory with zeros; nullptr: by writing them. For a system that can give zeroed
+  /// pages instead.
   void (*clear)(Span<uint8_t> memory) = nullptr;
 };
 
 struct ReferenceOptions {
   /// A method that takes more elementary operations than this (multiply-adds, elements written) is
-  /// refused; 0: no limit. For programs from strangers: a small file can state days of work.
+  /// refused; 0: no limit. For programs that are not trusted: a small file can state days of work.
   uint64_t work_limit = 0;
-  /// What to do when a program plans more memory than there is: a few words for the message.
+  /// A few words for the message, on what to do when a program plans more memory than there is.
   const char* planned_advice = "";
 };
 
-/// A small executor for bringing up a board: runs real exported programs of the operators it was
-/// built with (docs/reference-engine.md), float32 and int8 quantisation, and refuses by name all
-/// that it lacks, before anything runs. Constants are used where they lie in the program. No heap,
-/// no exceptions. It is neither fast nor complete: that is what ExecuTorch is for.
+/// A small executor for bringing up a board. It runs real exported programs, float32 and int8
+/// quantised, of the operators that it was built with (docs/reference-engine.md). It refuses a
+/// program that needs others by their names, before anything runs. Constants are used where they
+/// lie in the program. No heap, no exceptions. It is neither fast nor complete: ExecuTorch is.
 ///
-/// Trusts a program with nothing: whatever its bytes are, nothing outside of the program and the
-/// given memory is read or written.
+/// Trusts no program: whatever its bytes are, nothing outside of the program and the given memory
+/// is read or written.
 class ReferenceEngine final : public Engine {
  public:
   explicit ReferenceEngine(const ReferenceMemory& memory, const ReferenceOptions& options = {})
@@ -51,7 +51,7 @@ class ReferenceEngine final : public Engine {
 
   [[nodiscard]] EngineError load(const ProgramLocation& program) override;
   bool has_method(const char* name, size_t name_size) const override;
-  /// Buffers that begin with no stored value begin as zeros.
+  /// Buffers without a stored initial value begin as zeros.
   [[nodiscard]] EngineError load_method(const char* name, size_t name_size) override;
 
   size_t input_count() const override;
@@ -63,8 +63,8 @@ class ReferenceEngine final : public Engine {
 
   const char* message() const override { return report_.message(); }
 
-  /// What an input is: its dtype, sizes (the bounds, or those last set, when it is dynamic),
-  /// dim_order and, when the plan gives it memory, its present data. kInvalidInput past the last.
+  /// What an input is: its dtype, sizes (when dynamic: the last ones set, else the bounds),
+  /// dim_order and, when the plan places it, its present data. kInvalidInput past the last.
   [[nodiscard]] EngineError input(size_t index, Value& value);
 
   /// Bytes that the loaded method uses of ReferenceMemory::planned and ReferenceMemory::tables.

@@ -63,7 +63,7 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
   next_word(at);  // the program's name
   while (char* const option = next_word(at)) {
     char* const value = next_word(at);
-    if (value == nullptr) return "an option without its value";
+    if (value == nullptr) return "an option without a value";
     if (!decode(value)) return "a percent sign without two digits";
     const auto is = [option](const char* name) { return std::strcmp(option, name) == 0; };
     uint64_t n = 0;
@@ -78,10 +78,10 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
       if (!arguments.semihosting_console && std::strcmp(value, "uart") != 0)
         return "no such console";
     } else if (is("--rtol-bits") || is("--atol-bits")) {
-      if (!number(value, n, UINT64_MAX)) return "a tolerance that is no number";
+      if (!number(value, n, UINT64_MAX)) return "a tolerance that is not a number";
       std::memcpy(is("--rtol-bits") ? &arguments.run.rtol : &arguments.run.atol, &n, sizeof(n));
     } else if (!number(value, n, UINT32_MAX)) {
-      return "a value that is no number below 2^32";
+      return "a value that is not a number below 2^32";
     } else if (is("--linked")) {
       arguments.linked = n == 1;
     } else if (is("--at")) {

@@ -11,10 +11,10 @@ namespace bpte_board {
 /// What the firmware is asked to do. The command line's words are separated by spaces and
 /// percent-encoded:
 ///   --at ADDRESS        the bundle lies there, in hexadecimal
-///   --size BYTES        and is that long; else its header says so
+///   --size BYTES        and has this size; else its header states it
 ///   --file PATH         read it from the host instead, case by case
 ///   --linked 1          it is linked into the firmware
-///   --nonce WORD        given back in the record `begin`
+///   --nonce WORD        repeated in the record `begin`
 ///   --method M  --case N
 ///   --rtol-bits X  --atol-bits X   tolerances, a double's 64 bits in hexadecimal: exact, and
 ///                       nothing to parse

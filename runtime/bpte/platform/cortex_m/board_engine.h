@@ -9,10 +9,10 @@
 
 namespace bpte_board {
 
-/// What an engine took, at most, in bytes.
+/// The most memory that an engine has used, in bytes.
 struct EngineMemory {
   size_t planned = 0;  ///< the program's own memory plan: what it needs wherever it runs
-  size_t other = 0;    ///< everything else: the engine's structures and scratch
+  size_t other = 0;    ///< the engine's structures and scratch
 };
 
 /// What an engine may use; it outlives the engine.
@@ -22,10 +22,10 @@ struct EngineSpans {
   bpte::Span<uint8_t> other;    ///< for everything else
 };
 
-/// The engine that the firmware was built with. Once.
+/// Makes the engine that the firmware was built with. Call it once.
 bpte::Engine& make_engine(const EngineSpans& spans);
 
-/// So far.
+/// The use so far.
 EngineMemory engine_memory();
 
 }  // namespace bpte_board

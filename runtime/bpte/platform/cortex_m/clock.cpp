@@ -24,8 +24,8 @@ constexpr uint32_t kSysTickRun = 7;  // enabled, interrupt, processor clock
 constexpr uint32_t kSysTickPending = 1u << 26;
 constexpr uint32_t kSysTickMax = 0xFFFFFF;
 
-// SysTick wraps every 2^24 ticks; its interrupt counts them, and sees the cycle counter often
-// enough to count its wraps as well.
+// SysTick wraps every 2^24 ticks, and its interrupt counts the wraps. It also reads the cycle
+// counter, often enough to count that one's wraps as well.
 volatile uint32_t wraps = 0;
 volatile uint32_t cycles_high = 0;
 volatile uint32_t cycles_last = 0;
@@ -66,7 +66,7 @@ void BoardClock::start() {
   reg(kSysTickReload) = kSysTickMax;
   reg(kSysTickValue) = 0;
   reg(kSysTickControl) = kSysTickRun;
-  // It begins at 0, which would pass for a full turn, until the first tick loads it.
+  // Until the first tick loads it, it is 0, which would look like a full turn.
   while (reg(kSysTickValue) == 0) {
   }
 }
@@ -79,7 +79,8 @@ uint64_t BoardClock::now() {
   }
   uint32_t value = reg(kSysTickValue);
   uint32_t seen = wraps;
-  if ((reg(kIcsr) & kSysTickPending) != 0) {  // it wrapped, and the interrupt has yet to count it
+  if ((reg(kIcsr) & kSysTickPending) !=
+      0) {  // it has wrapped, and the interrupt has not counted that yet
     value = reg(kSysTickValue);
     ++seen;
   }

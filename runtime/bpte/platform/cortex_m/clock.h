@@ -7,11 +7,11 @@
 
 namespace bpte_board {
 
-/// The time of a case. Where the processor has a cycle counter (DWT) that counts: cycles. Where it
-/// has none, as in QEMU, SysTick's time in nanoseconds: what is not cycles is not called so.
+/// Measures the time of a case. In cycles, where the processor has a cycle counter (DWT) that
+/// counts. Elsewhere, as in QEMU, in nanoseconds by SysTick; unit() then says "ns".
 class BoardClock final : public bpte::Clock {
  public:
-  /// Starts both counters. Once.
+  /// Starts both counters. Call it once.
   void start();
   uint64_t now() override;
   const char* unit() const override;

@@ -6,7 +6,7 @@
 namespace bpte_board {
 namespace {
 
-// Constant-initialised: the fault handler may need them before any constructor has run.
+// Constant-initialised, because the fault handler may need them before any constructor has run.
 Uart uart;
 SemihostingOutput semihosting_output;
 bool on_semihosting = false;

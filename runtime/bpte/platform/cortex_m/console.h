@@ -15,16 +15,16 @@ class Uart final : public bpte::Output {
   void write(const char* data, size_t size) override;
 };
 
-/// Where everything goes that the firmware says: the UART, or the debugger's console after
-/// use_semihosting_console().
+/// Where the firmware writes its output: to the UART, or, after use_semihosting_console(), to the
+/// debugger's console.
 bpte::Output& console();
 void use_semihosting_console();
 
-/// Ends the program: the simulation with this exit status, or, where nothing answers, sleeps for
+/// Ends the simulation with this exit status. Where no simulator or debugger answers, sleeps for
 /// ever.
 [[noreturn]] void stop(int status);
 
-/// A short line put together without printf and without heap; what does not fit is cut.
+/// A short line, made without printf and without heap. Text that does not fit is cut off.
 class Text {
  public:
   Text& put(const char* text);

@@ -17,7 +17,7 @@ constexpr size_t kTempSize = 64 * 1024;
 bpte::FixedArena planned_arena, program_arena, other_arena, temp_arena;
 alignas(bpte::ExecutorchEngine) uint8_t storage[sizeof(bpte::ExecutorchEngine)];
 
-// ExecuTorch gives up (ET_CHECK): the report says so, where abort() would end it in silence.
+// When a check of ExecuTorch fails (ET_CHECK), reports that. Its own abort() would report nothing.
 void give_up(const char* reason) {
   bpte::abandon_run("execution_failed", reason);
   stop(static_cast<int>(bpte::Outcome::kInfrastructure));

@@ -36,7 +36,7 @@ struct Frame {
   uint32_t r0, r1, r2, r3, r12, lr, pc, xpsr;
 };
 
-// What probe_read() is at: 0 nothing, 1 trying, 2 faulted.
+// The state of probe_read(): 0 idle, 1 reading, 2 faulted.
 volatile uint32_t probing = 0;
 
 const char* name_of(uint32_t exception) {
@@ -105,8 +105,8 @@ extern "C" {
 
 volatile uint32_t fault_semihosting_absent = 0;
 
-// Faults that are stepped over: a probe, and a semihosting call that nobody answers. Returns
-// whether this is one.
+// Two kinds of fault are stepped over: of a probe, and of a semihosting call without an answer.
+// Returns whether this is one of them.
 uint32_t fault_recover(Frame* frame) {
   const uint32_t cfsr = reg(kCfsr);
   if ((cfsr & kStackError) != 0) return 0;
@@ -119,7 +119,7 @@ uint32_t fault_recover(Frame* frame) {
   } else {
     return 0;
   }
-  reg(kCfsr) = cfsr;  // written ones clear
+  reg(kCfsr) = cfsr;  // writing ones clears them
   reg(kHfsr) = reg(kHfsr);
   frame->pc += is_32_bit(*reinterpret_cast<const uint16_t*>(frame->pc)) ? 4 : 2;
   return 1;
@@ -132,7 +132,7 @@ uint32_t fault_recover(Frame* frame) {
   text.put("\nbpte-fault: ").put(name_of(exception));
   if (exception > 7) text.put(" ").put_decimal(exception);
   if (const char* cause = cause_of(cfsr)) text.put(" (").put(cause).put(")");
-  // After an overflow the frame may not have been written.
+  // After a stack overflow the frame may not have been written.
   if ((cfsr & kStackError) == 0) {
     text.put(" pc=").put_hex(frame->pc).put(" lr=").put_hex(frame->lr);
     text.put(" r0=").put_hex(frame->r0).put(" xpsr=").put_hex(frame->xpsr);
@@ -149,8 +149,8 @@ uint32_t fault_recover(Frame* frame) {
   stop(kFaultStatus);
 }
 
-// In exception state on the main stack, whose pointer may be beyond its limit: what is stepped over
-// returns on it, a report gets a stack of its own.
+// Runs on the main stack, whose pointer may be beyond its limit. A fault that is stepped over
+// returns on that stack; a report gets a stack of its own.
 alignas(8) uint8_t fault_stack[1024];
 
 __attribute__((naked)) void fault_entry() {
@@ -183,7 +183,7 @@ __attribute__((naked)) void fault_entry() {
       ".ltorg                 \n");
 }
 
-// Where the C library ends up that wants to end the program.
+// The C library calls this to end the program.
 [[noreturn]] void bpte_board_abort() {
   Text text;
   text.put("\nbpte-fault: abort() lr=");

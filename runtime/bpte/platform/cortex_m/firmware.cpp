@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Runs whatever bundle it is given, every suite and case, and reports by the result protocol. The
-// bundle is read from the host (--file), lies where --at says, is linked in (bpte_add_bundle), or
-// lies at the board's load address, in this order; --linked wants it linked in.
+// Runs every suite and case of a bundle, and reports by the result protocol. The bundle is, in this
+// order: read from the host (--file), at the address of --at, linked in (bpte_add_bundle), or at
+// the board's load address. --linked demands a linked one.
 
 #include <bpte/core/bundle.h>
 #include <bpte/core/internal/aligned.h>
@@ -32,7 +32,7 @@ namespace {
 
 constexpr int kUsage = static_cast<int>(bpte::Outcome::kUsage);
 constexpr size_t kScratchSize = 4096;
-constexpr size_t kBufferAlignment = 16;  // what the core asks of its buffers
+constexpr size_t kBufferAlignment = 16;  // what the core needs
 
 using Bytes = bpte::Span<uint8_t>;
 
@@ -43,7 +43,7 @@ int usage(const char* why) {
   return kUsage;
 }
 
-/// Gives out the front of a buffer.
+/// Takes `size` aligned bytes off the front of a buffer.
 Bytes take(Bytes& from, size_t size) {
   const uintptr_t start = reinterpret_cast<uintptr_t>(from.data());
   const size_t padding = static_cast<size_t>(-start & (kBufferAlignment - 1));
@@ -53,7 +53,7 @@ Bytes take(Bytes& from, size_t size) {
   return taken;
 }
 
-/// The bytes of a bundle in memory: as many as are known to be there.
+/// The bytes of a bundle in memory.
 bpte::Span<const uint8_t> bytes_at(const Arguments& arguments) {
   if (arguments.linked || (!arguments.has_address && bpte_bundle != nullptr)) {
     return {bpte_bundle, static_cast<size_t>(bpte_bundle_end - bpte_bundle)};
@@ -61,7 +61,7 @@ bpte::Span<const uint8_t> bytes_at(const Arguments& arguments) {
   const uint32_t address = arguments.has_address ? arguments.address : BPTE_BOARD_LOAD_ADDRESS;
   const auto* const start = reinterpret_cast<const uint8_t*>(address);
   if (arguments.has_size) return {start, arguments.size};
-  // Nobody said how much was loaded: the header knows, and what cannot be there is cut off.
+  // The size was not given: takes the header's, at most up to the end of the bundle's memory.
   const uint64_t end = uint64_t{BPTE_BOARD_BUNDLE_ORIGIN} + BPTE_BOARD_BUNDLE_LENGTH;
   size_t room = bpte::kHeaderProbeSize;
   if (address >= BPTE_BOARD_BUNDLE_ORIGIN && address < end) {
@@ -69,11 +69,11 @@ bpte::Span<const uint8_t> bytes_at(const Arguments& arguments) {
   }
   const size_t probe = room < bpte::kHeaderProbeSize ? room : bpte::kHeaderProbeSize;
   const bpte::Result<bpte::Header> header = bpte::Header::parse({start, probe});
-  if (!header.ok()) return {start, probe};  // opening it says what is wrong
+  if (!header.ok()) return {start, probe};  // opening it reports what is wrong
   return {start, header->file_size < room ? static_cast<size_t>(header->file_size) : room};
 }
 
-/// How much of the stack was ever used: reset filled it with a pattern.
+/// The most stack that was in use: reset has filled the stack with a pattern.
 uint32_t stack_used() {
   const uint32_t* at = bpte::internal::as_aligned<uint32_t>(__stack_limit);
   while (at < bpte::internal::as_aligned<uint32_t>(__stack_top) && *at == 0xA5A5A5A5) ++at;
@@ -127,12 +127,12 @@ int run_from_file(Arguments& arguments) {
     fault.error = bpte::Error::kReadFailed;
     return static_cast<int>(report_fault(fault, console(), options));
   }
-  // Where a bundle in memory would lie there is room for what is read of this one.
+  // The memory for a bundle holds what is read of this one.
   Bytes room(reinterpret_cast<uint8_t*>(BPTE_BOARD_BUNDLE_ORIGIN), BPTE_BOARD_BUNDLE_LENGTH);
   const bpte::Result<bpte::Bundle> bundle = bpte::Bundle::open(bundle_file, room);
   const size_t before = room.size();
   if (bundle.ok()) {
-    // All of it was offered for the metadata; the header says how much that took.
+    // Opening was offered all of the room for the metadata; the header says how much that took.
     const bpte::Header& header = bundle->header();
     const uint64_t metadata =
         header.format == bpte::Format::kBP09 ? header.metadata_size : bundle_file.size();

@@ -50,7 +50,7 @@ bool semihosting_absent() {
 bool semihosting_command_line(bpte::Span<char> buffer) {
   uint32_t block[] = {word(buffer.data()), static_cast<uint32_t>(buffer.size())};
   if (buffer.empty() || call(kGetCommandLine, block) != 0) return false;
-  // The length leaves out the NUL, whose place is not part of every host's answer.
+  // The length does not count the NUL, which not every host writes.
   if (block[1] >= buffer.size()) return false;
   buffer[block[1]] = '\0';
   return true;

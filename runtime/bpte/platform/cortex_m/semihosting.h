@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Arm's semihosting (github.com/ARM-software/abi-aa, semihosting): calls to whatever debugs or
-// simulates the target. Without one, every call fails; see semihosting_absent().
+// Arm's semihosting (github.com/ARM-software/abi-aa, semihosting): calls to the target's debugger
+// or simulator. Without one, every call fails; see semihosting_absent().
 
 #include <bpte/core/data_source.h>
 #include <bpte/core/span.h>
@@ -12,8 +12,8 @@
 
 namespace bpte_board {
 
-/// Whether a call was made and nothing answered it: the breakpoint raised a HardFault, which the
-/// fault handler stepped over.
+/// Whether nothing answered a call: its breakpoint raised a HardFault, which the fault handler
+/// stepped over.
 bool semihosting_absent();
 
 /// Fills `buffer` with the command line, NUL-terminated. False when there is none, or it does not
@@ -32,7 +32,7 @@ class SemihostingOutput final : public bpte::Output {
   int32_t handle_ = -1;
 };
 
-/// A file of the host, read where and when asked: for bundles larger than memory.
+/// A file of the host, read piece by piece: for bundles larger than memory.
 class SemihostingFile final : public bpte::DataSource {
  public:
   /// `path` is NUL-terminated. False when the host cannot open it.

@@ -51,7 +51,7 @@ __attribute__((naked, noreturn)) void reset_handler() {
       "orr r1, r1, #0x00F00000 \n"
       "str r1, [r0]            \n"
 #if defined(__ARM_FEATURE_MVE)
-      // CCR.LOB: Armv8.1-M's low-overhead loops keep their branch cached.
+      // CCR.LOB: lets Armv8.1-M's low-overhead loops cache their branch.
       "ldr r0, =0xE000ED14     \n"
       "ldr r1, [r0]            \n"
       "orr r1, r1, #0x00040000 \n"
@@ -59,7 +59,7 @@ __attribute__((naked, noreturn)) void reset_handler() {
 #endif
       "dsb                     \n"
       "isb                     \n"
-      // The unused part of the stack is told by this pattern.
+      // The unused part of the stack keeps this pattern.
       "ldr r0, =__stack_limit  \n"
       "ldr r1, =__stack_top    \n"
       "ldr r2, =0xA5A5A5A5     \n"
@@ -78,7 +78,7 @@ __attribute__((weak)) void board_interrupt() {
 }
 
 using Vector = void (*)();
-// Devices' interrupts 0 to 63: enough for what is used (Corstone's NPU is 56 or 16).
+// The interrupts 0 to 63 of devices: enough for those in use (Corstone's NPU has 56 or 16).
 struct Vectors {
   void* stack;
   Vector system[15];

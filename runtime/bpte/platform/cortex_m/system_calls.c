@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// What the C library asks of an operating system. Only some of ExecuTorch's operators get there:
-// random numbers (aten::rand), for which there is no entropy, and library code that would raise a
-// signal.
+// The system calls that the C library needs. Only some of ExecuTorch's operators call them: random
+// numbers (aten::rand), for which there is no entropy, and library code that would raise a signal.
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -11,7 +11,8 @@ struct Registers {
 };
 constexpr uint32_t kTransmitFull = 1;
 constexpr uint32_t kTransmitEnable = 1;
-// The least the UART takes; simulators do not care, a board's terminal is told its clock / 16.
+// The smallest divisor of the UART. Simulators ignore it; on a board, set the terminal to clock /
+// 16 baud.
 constexpr uint32_t kBaudDivider = 16;
 // "Must not block for ever": a UART that never drains loses characters instead.
 constexpr uint32_t kPatience = 10'000'000;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// bpte-run: every test case of a bundle through an engine; the result protocol on stdout.
+// bpte-run: runs every case of a bundle through an engine, and writes the result protocol to
+// stdout.
 
 #include <bpte/core/bundle.h>
 #include <bpte/core/format_number.h>
@@ -48,9 +49,9 @@ Runs every test case of a .bpte file and writes the result protocol (docs/result
   --engine NAME      %s
   --source           read the file piece by piece instead of mapping it
   --max-planned-memory BYTES
-                     what a program's memory plan may take (4 GiB); it takes memory where it is used
+                     the limit of a program's memory plan (4 GiB); only what is used takes memory
   --target NAME      what the report calls this machine (host)
-  --nonce WORD       given back in the report, to tell this run's from another's
+  --nonce WORD       repeated in the report, to tell it from another run's
   --help, --version
 
 exit code: 0 all passed, 1 a mismatch, 2 usage, 3 malformed bundle or program, 4 it could not be run
@@ -105,7 +106,7 @@ class Buffer {
   size_t size_ = 0;
 };
 
-// A program that plans more than this is more likely to be damaged than to be in need of it.
+// A program that plans more than this is probably damaged.
 constexpr uint64_t kPlannedMemory = uint64_t{4} << 30;
 constexpr size_t kDefaultPlannedMemory =
     kPlannedMemory < SIZE_MAX / 4 ? static_cast<size_t>(kPlannedMemory) : SIZE_MAX / 4;
@@ -214,17 +215,17 @@ void check_selection(const bpte::Bundle& bundle, const bpte::RunOptions& options
 constexpr char kPlannedAdvice[] = "; --max-planned-memory allows more";
 
 #if BPTE_HAVE_REFERENCE
-// More than any program that the reference engine is meant for.
+// Larger than any program for which the reference engine is meant.
 constexpr size_t kTablesLimit = size_t{1} << 26;
 constexpr size_t kProgramLimit = size_t{1} << 30;
 #endif
 
-// ExecuTorch's kernels trust a program's memory plan, and some trust the values of their inputs:
-// what they then do to this process still ends in a report. It is written from the handler of the
-// very signal, which is no more dangerous than what has happened already; the alarm ends it if it
-// hangs.
+// ExecuTorch's kernels trust a program's memory plan, and some trust the values of their inputs, so
+// they can crash this process. The crash is reported all the same. The signal's handler writes the
+// report, although it calls what a handler may not: the process is lost anyway. An alarm ends it if
+// it hangs.
 #if defined(__SANITIZE_ADDRESS__)
-void report_crashes() {}  // the sanitizer has more to say
+void report_crashes() {}  // the sanitizer reports more
 #else
 void crashed(int signal_number) {
   alarm(5);
@@ -238,7 +239,7 @@ void crashed(int signal_number) {
 }
 
 void report_crashes() {
-  // A stack of its own: the program's may be what ran out.
+  // The handler has a stack of its own, because the crash may be an overflow of the other.
   static char stack[64 * 1024];
   stack_t alternative = {};
   alternative.ss_sp = stack;
@@ -302,7 +303,7 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, const bpte::RunO
 
 int run_mapped(bpte::host::File& file, const Arguments& arguments, bpte::RunOptions options,
                bpte::Output& output) {
-  // The alignment stands in the header; a file without a good one is refused when it is opened.
+  // The header states the alignment. A file without a valid header is refused when it is opened.
   size_t alignment = 1;
   uint8_t first[bpte::kHeaderProbeSize];
   const size_t probe = file.size() < sizeof first ? static_cast<size_t>(file.size()) : sizeof first;

@@ -17,7 +17,7 @@ File::~File() {
 }
 
 bool File::open(const char* path) {
-  // Without O_NONBLOCK, a FIFO would be waited for, for ever.
+  // Without O_NONBLOCK, opening a FIFO would block for ever.
   descriptor_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) {
     error_ = std::strerror(errno);
@@ -59,7 +59,7 @@ Span<const uint8_t> File::map(size_t alignment) {
     mapping_size_ = size;
     return {static_cast<const uint8_t*>(address), size};
   }
-  // A reservation that holds an aligned address with room for the file behind it.
+  // Reserves enough to hold the file from an aligned address on.
   const size_t reserved = size + alignment;
   void* const address =
       ::mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

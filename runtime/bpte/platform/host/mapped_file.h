@@ -24,9 +24,9 @@ class File final : public DataSource {
   uint64_t size() const override { return size_; }
   [[nodiscard]] bool read(uint64_t offset, Span<uint8_t> buffer) override;
 
-  /// The whole file in memory, read-only, its first byte at a multiple of `alignment` (a power of
-  /// two; the system's pages are enough for most). Empty when it is empty or cannot be mapped.
-  /// Valid as long as the File is; once.
+  /// Maps the whole file read-only, its first byte at a multiple of `alignment` (a power of two).
+  /// Gives nothing when the file is empty or cannot be mapped. Valid as long as the File is. Call
+  /// it once.
   Span<const uint8_t> map(size_t alignment);
 
  private:

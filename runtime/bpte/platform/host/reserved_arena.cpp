@@ -13,7 +13,7 @@ namespace {
 // Vectorised kernels may read, not write, up to a vector past a tensor's end (XNNPACK states
 // XNN_EXTRA_BYTES, 128 at most).
 constexpr size_t kSlack = 4096;
-// Writing zeros to less than this is faster than having the system give zeroed pages again.
+// Below this size, writing zeros is faster than asking the system for zeroed pages.
 constexpr size_t kLarge = size_t{16} << 20;
 
 }  // namespace

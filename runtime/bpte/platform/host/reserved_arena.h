@@ -8,8 +8,8 @@
 
 namespace bpte::host {
 
-/// Addresses for as many bytes as asked for, or for half of them, or a quarter, ... when the system
-/// refuses (ulimit -v). Memory comes page by page when it is touched, and is zero until then.
+/// Reserves addresses for `size` bytes; for half of them, a quarter, ... when the system refuses
+/// (ulimit -v). A page takes memory when it is first touched. It is zero until then.
 class Reservation {
  public:
   explicit Reservation(size_t size);
@@ -19,7 +19,7 @@ class Reservation {
 
   Span<uint8_t> span() const { return {bytes_, size_}; }
 
-  /// Makes zeros of a part of any reservation. Large parts are given back to the system, and so
+  /// Fills a part of any reservation with zeros. Large parts are returned to the system, so they
   /// take no memory before they are touched again.
   static void clear(Span<uint8_t> part);
 
@@ -28,7 +28,7 @@ class Reservation {
   size_t size_ = 0;
 };
 
-/// An arena in a reservation: what is allocated and never used takes no memory.
+/// An arena in a reservation: memory that is allocated but never used takes no pages.
 class ReservedArena final : public Arena {
  public:
   explicit ReservedArena(size_t size) : memory_(size), arena_(memory_.span()) {}

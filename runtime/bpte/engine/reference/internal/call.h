@@ -5,7 +5,7 @@
 
 namespace bpte::reference {
 
-/// Up to this many integers in a list that says something per dimension.
+/// The most integers in a list that has one for each dimension.
 inline constexpr size_t kMaxInts = 2 * kRankLimit;
 
 struct Ints {
@@ -43,7 +43,7 @@ class Call {
   /// A tensor that may be written.
   [[nodiscard]] bool out(size_t argument, Tensor& tensor);
   [[nodiscard]] bool out_floats(size_t argument, Tensor& tensor);
-  /// Item of a list of tensors.
+  /// An item of a list of tensors.
   [[nodiscard]] bool list_size(size_t argument, uint32_t& size);
   [[nodiscard]] bool list_tensor(size_t argument, uint32_t index, Tensor& tensor);
   [[nodiscard]] bool list_out(size_t argument, uint32_t index, Tensor& tensor);
@@ -62,7 +62,7 @@ class Call {
   [[nodiscard]] bool dimension(size_t argument, size_t rank, size_t& dimension);
   [[nodiscard]] bool to_dimension(int64_t number, size_t rank, size_t& dimension);
 
-  /// Gives an output its sizes, and refuses those that it cannot have.
+  /// Gives an output its sizes. Refuses sizes that it cannot have.
   [[nodiscard]] bool resize(Tensor& out, const int32_t* sizes, size_t rank);
   [[nodiscard]] bool resize_like(Tensor& out, const Tensor& other) {
     return resize(out, other.sizes, other.rank);
@@ -70,22 +70,22 @@ class Call {
   [[nodiscard]] bool set_integer(size_t argument, int64_t number);
   [[nodiscard]] bool view(size_t argument, const Tensor& source, const int32_t* sizes, size_t rank);
 
-  /// Counts elementary operations.
+  /// Counts elementary operations against the limit.
   [[nodiscard]] bool work(uint64_t amount);
 
   /// "instruction 3, aten::add.out: what". Always false.
   bool invalid(const char* what) { return fail(EngineError::kInvalidProgram) << what; }
   bool unsupported(const char* what) { return fail(EngineError::kUnsupported) << what; }
-  /// What the data itself does wrong while running.
+  /// Reports a failure that the data causes at run time.
   bool failed(const char* what) { return fail(EngineError::kExecutionFailed) << what; }
 
  private:
   Report& fail(EngineError error);
-  /// The argument's value, or one that does not exist.
+  /// The index of the argument's value, or an index that does not exist.
   uint32_t value(size_t argument) const;
   [[nodiscard]] bool usable(const Tensor& tensor, bool as_output);
   [[nodiscard]] bool is_float(const Tensor& tensor);
-  /// Puts the operator's name before what a method reported.
+  /// Adds the operator's name to what a method reported.
   [[nodiscard]] bool named(bool ok);
 
   Method& method_;

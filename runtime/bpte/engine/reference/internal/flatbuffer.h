@@ -13,9 +13,9 @@ namespace bpte::reference {
 using flatbuffer::Position;
 using flatbuffer::Vector;
 
-/// The core's reader, for a program that is decoded again and again while it runs: what was read is
-/// a matter of the file, so reading changes nothing that a caller can see but malformed(). An
-/// element past a vector's end reads as 0.
+/// The core's reader, for a program that is decoded again and again while it runs. Its functions
+/// are const, because reading changes nothing that a caller can see except malformed(). An element
+/// past a vector's end reads as 0.
 class FlatBuffer {
  public:
   FlatBuffer() = default;

@@ -12,15 +12,15 @@ namespace {
 
 using schema::KernelTypes;
 
-// What the plan's buffers are aligned to, as ExecuTorch does (its memory planning aligns tensors
-// within them to 16).
+// The alignment of the plan's buffers, as in ExecuTorch, whose memory planning aligns tensors
+// within them to 16.
 constexpr size_t kBufferAlignment = 16;
 
-// The sum of the plan's buffers that can be counted without an overflow.
+// The largest sum of the plan's buffers: it can be computed without an overflow.
 constexpr uint64_t kMostPlanned = INT64_MAX;
 
-// In a cell that holds an address: the memory belongs to the value, it is not a view of another's.
-// No address of a program's memory has this bit.
+// A bit of a cell that holds an address: the memory is the value's own, not a view of another's. No
+// address of a program's memory has this bit.
 constexpr uint64_t kOwnMemory = uint64_t{1} << 63;
 
 size_t round_up(size_t value, size_t alignment) {
@@ -109,7 +109,7 @@ bool Method::for_each_instruction(F&& visit, Report& report) const {
     const Vector instructions =
         fb().vector(fb().table_element(chains_, c), schema::Chain::instructions, sizeof(uint32_t));
     for (uint32_t i = 0; i < instructions.count; ++i, ++number) {
-      // Chains may share their tables: without this, a small file could state endless work.
+      // Chains may share their tables: without this bound, a small file could state endless work.
       if (number >= fb().size() / sizeof(uint32_t)) {
         return report.fail(EngineError::kInvalidProgram)
                << "more instructions than the program has room for";
@@ -153,27 +153,34 @@ uint32_t Method::cells_of(uint32_t value) const {
   return cells;
 }
 
-bool Method::make_tables(Span<uint8_t> tables, Report& report) {
-  // Counted first, so that a refusal can say how much is needed.
-  const size_t buffer_count = buffer_sizes_.count == 0 ? 0 : buffer_sizes_.count - 1;
-  uint64_t cell_count = 0;
-  for (uint32_t i = 0; i < values_.count; ++i) cell_count += cells_of(i);
-  const auto computes_scalar = [this](uint32_t kernel_call, uint32_t& value) {
-    const Vector arguments = fb().vector(kernel_call, schema::KernelCall::args, sizeof(int32_t));
-    value = value_index(arguments, arguments.count - 1);
-    const KernelTypes type = kind(value);
-    return type == KernelTypes::Int || type == KernelTypes::Bool || type == KernelTypes::Double;
-  };
-  uint32_t value = 0;
+bool Method::computes_scalar(uint32_t kernel_call, uint32_t& value) const {
+  const Vector arguments = fb().vector(kernel_call, schema::KernelCall::args, sizeof(int32_t));
+  value = value_index(arguments, arguments.count - 1);
+  const KernelTypes type = kind(value);
+  return type == KernelTypes::Int || type == KernelTypes::Bool || type == KernelTypes::Double;
+}
+
+bool Method::count_cells(uint64_t& count, Report& report) const {
+  count = 0;
+  for (uint32_t i = 0; i < values_.count; ++i) count += cells_of(i);
   const auto count_scalar = [&](uint32_t, uint32_t kernel_call) {
-    if (computes_scalar(kernel_call, value)) ++cell_count;
+    uint32_t value = 0;
+    if (computes_scalar(kernel_call, value)) ++count;
     return true;
   };
   if (!for_each_instruction(count_scalar, report)) return false;
-  if (cell_count >= UINT16_MAX) {
+  if (count >= UINT16_MAX) {
     return report.fail(EngineError::kUnsupported)
            << "the method has more dynamic values than the engine's tables can index";
   }
+  return true;
+}
+
+bool Method::make_tables(Span<uint8_t> tables, Report& report) {
+  // Counts first, so that a refusal can say how much is needed.
+  const size_t buffer_count = buffer_sizes_.count == 0 ? 0 : buffer_sizes_.count - 1;
+  uint64_t cell_count = 0;
+  if (!count_cells(cell_count, report)) return false;
 
   size_t used = 0;  // from an aligned start
   const size_t start = round_up(reinterpret_cast<uintptr_t>(tables.data()), 8) -
@@ -201,6 +208,10 @@ bool Method::make_tables(Span<uint8_t> tables, Report& report) {
   cell_index_ = {internal::as_aligned<uint16_t>(base + index_at), values_.count};
   table_bytes_ = used + start;
 
+  return assign_cells(report);
+}
+
+bool Method::assign_cells(Report& report) {
   uint16_t next = 0;
   for (uint32_t i = 0; i < values_.count; ++i) {
     const uint32_t cells = cells_of(i);
@@ -214,6 +225,7 @@ bool Method::make_tables(Span<uint8_t> tables, Report& report) {
     }
   }
   const auto place_scalar = [&](uint32_t, uint32_t kernel_call) {
+    uint32_t value = 0;
     if (computes_scalar(kernel_call, value) && cell_index_[value] == 0) {
       cell_index_[value] = static_cast<uint16_t>(1 + next++);
     }
@@ -263,7 +275,8 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
       return report.fail(EngineError::kInvalidProgram)
              << "planned buffer " << i << " has the size " << size;
     }
-    // What no memory holds is not malformed, only too large for this machine: no narrowing here.
+    // A size that no memory can hold is valid, only too large for this machine: it stays 64 bits
+    // wide here.
     constexpr uint64_t kMask = kBufferAlignment - 1;
     const uint64_t aligned = (static_cast<uint64_t>(size) + kMask) & ~kMask;
     if (aligned > kMostPlanned - used) {
@@ -274,7 +287,7 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
     }
     used += aligned;
   }
-  // Inputs and outputs that the plan leaves to the caller: memory behind its buffers.
+  // Inputs and outputs that the plan does not place: their memory comes after its buffers.
   const Vector interface[] = {inputs_, outputs_};
   for (const Vector& indices : interface) {
     for (uint32_t i = 0; i < indices.count; ++i) {
@@ -298,7 +311,7 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
            << " given" << memory.planned_advice;
   }
   planned_bytes_ = static_cast<size_t>(used);
-  // ExecuTorch leaves this to chance; a buffer without an initial state starts as zeros here.
+  // A buffer without an initial state begins as zeros. In ExecuTorch its content is undefined.
   if (memory.clear != nullptr) {
     memory.clear(planned.subspan(0, planned_bytes_));
   } else if (planned_bytes_ != 0) {
@@ -383,75 +396,90 @@ Span<const uint8_t> Method::stable_dim_order(uint32_t value) const {
   return {fb().pointer(order.at), order.count};
 }
 
-bool Method::tensor(uint32_t value, Tensor& tensor, Report& report) const {
-  const auto invalid = [&](EngineError error) -> Report& {
-    return report.fail(error) << "value " << value << ": ";
-  };
+namespace {
+
+Report& refuse_value(uint32_t value, EngineError error, Report& report) {
+  return report.fail(error) << "value " << value << ": ";
+}
+
+}  // namespace
+
+bool Method::tensor_table(uint32_t value, TensorTable& tensor, Report& report) const {
   if (kind(value) != KernelTypes::Tensor) {
-    return invalid(EngineError::kInvalidProgram) << "not a tensor";
+    return refuse_value(value, EngineError::kInvalidProgram, report) << "not a tensor";
   }
   const uint32_t table = value_table(value);
-  const Vector bounds = fb().vector(table, schema::Tensor::sizes, sizeof(int32_t));
-  const Vector order = fb().vector(table, schema::Tensor::dim_order, 1);
-  const int8_t dynamism = fb().scalar<int8_t>(table, schema::Tensor::shape_dynamism, 0);
+  tensor.sizes = fb().vector(table, schema::Tensor::sizes, sizeof(int32_t));
+  tensor.dim_order = fb().vector(table, schema::Tensor::dim_order, 1);
+  tensor.dynamism = fb().scalar<int8_t>(table, schema::Tensor::shape_dynamism, 0);
+  tensor.type = fb().scalar<int8_t>(table, schema::Tensor::scalar_type, 0);
+  tensor.buffer = fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0);
+  tensor.allocation = fb().table(table, schema::Tensor::allocation_info);
   const int32_t storage_offset = fb().scalar<int32_t>(table, schema::Tensor::storage_offset, 0);
-  const int8_t type = fb().scalar<int8_t>(table, schema::Tensor::scalar_type, 0);
-  const uint32_t buffer = fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0);
-  const uint32_t allocation = fb().table(table, schema::Tensor::allocation_info);
   const uint32_t extra = fb().table(table, schema::Tensor::extra_tensor_info);
   if (!check_malformed(report)) return false;
-  if (table == 0 || !bounds || !order || order.count != bounds.count ||
-      reinterpret_cast<uintptr_t>(fb().pointer(bounds.at)) % alignof(int32_t) != 0) {
-    return invalid(EngineError::kInvalidProgram) << "sizes or dim_order are malformed";
+  if (table == 0 || !tensor.sizes || !tensor.dim_order ||
+      tensor.dim_order.count != tensor.sizes.count ||
+      reinterpret_cast<uintptr_t>(fb().pointer(tensor.sizes.at)) % alignof(int32_t) != 0) {
+    return refuse_value(value, EngineError::kInvalidProgram, report)
+           << "sizes or dim_order are malformed";
   }
-  if (bounds.count > kRankLimit) {
-    return invalid(EngineError::kUnsupported)
-           << "rank " << bounds.count << ", at most " << uint64_t{kRankLimit} << " is supported";
+  const auto unsupported = [&]() -> Report& {
+    return refuse_value(value, EngineError::kUnsupported, report);
+  };
+  if (tensor.sizes.count > kRankLimit) {
+    return unsupported() << "rank " << tensor.sizes.count << ", at most " << uint64_t{kRankLimit}
+                         << " is supported";
   }
-  if (dynamism < 0 || dynamism > static_cast<int8_t>(schema::TensorShapeDynamism::DYNAMIC_BOUND)) {
-    return invalid(EngineError::kUnsupported) << "shape without an upper bound";
+  if (tensor.dynamism < 0 ||
+      tensor.dynamism > static_cast<int8_t>(schema::TensorShapeDynamism::DYNAMIC_BOUND)) {
+    return unsupported() << "shape without an upper bound";
   }
-  if (storage_offset != 0) {
-    return invalid(EngineError::kUnsupported) << "storage offset " << storage_offset;
-  }
+  if (storage_offset != 0) return unsupported() << "storage offset " << storage_offset;
   if (fb().scalar<int8_t>(extra, schema::ExtraTensorInfo::location, 0) != 0) {
-    return invalid(EngineError::kUnsupported)
-           << "its data lies outside of the program, as "
-           << fb().string(extra, schema::ExtraTensorInfo::fully_qualified_name);
+    return unsupported() << "its data lies outside of the program, as "
+                         << fb().string(extra, schema::ExtraTensorInfo::fully_qualified_name);
   }
   if (fb().scalar<int8_t>(extra, schema::ExtraTensorInfo::device_type, 0) != 0) {
-    return invalid(EngineError::kUnsupported) << "it lies on another device";
+    return unsupported() << "it lies on another device";
   }
-  tensor = Tensor();
-  tensor.value = value;
-  tensor.type = static_cast<ScalarType>(type);
-  tensor.element_size = element_size(tensor.type);
-  tensor.rank = static_cast<uint8_t>(bounds.count);
-  if (tensor.element_size == 0) {
-    return invalid(EngineError::kUnsupported) << "scalar type " << type << " is not supported";
+  if (element_size(static_cast<ScalarType>(tensor.type)) == 0) {
+    return unsupported() << "scalar type " << tensor.type << " is not supported";
   }
+  return true;
+}
+
+bool Method::set_shape(const TensorTable& table, Tensor& tensor, Report& report) const {
+  const uint32_t rank = table.sizes.count;
+  tensor.rank = static_cast<uint8_t>(rank);
   uint32_t seen = 0;
-  for (uint32_t d = 0; d < bounds.count; ++d) {
-    tensor.sizes[d] = fb().element<int32_t>(bounds, d);
-    const uint8_t place = fb().element<uint8_t>(order, d);
+  for (uint32_t d = 0; d < rank; ++d) {
+    tensor.sizes[d] = fb().element<int32_t>(table.sizes, d);
+    const uint8_t place = fb().element<uint8_t>(table.dim_order, d);
     tensor.dim_order[d] = place;
-    if (place < bounds.count) seen |= 1u << place;
+    if (place < rank) seen |= 1u << place;
   }
-  if (seen != (1u << bounds.count) - 1) {
-    return invalid(EngineError::kInvalidProgram) << "dim_order is not a permutation";
+  if (seen != (1u << rank) - 1) {
+    return refuse_value(tensor.value, EngineError::kInvalidProgram, report)
+           << "dim_order is not a permutation";
   }
   if (!lay_out(tensor)) {
-    return invalid(EngineError::kInvalidProgram) << "its sizes are negative or overflow";
+    return refuse_value(tensor.value, EngineError::kInvalidProgram, report)
+           << "its sizes are negative or overflow";
   }
+  return true;
+}
 
-  if (allocation != 0) {
+bool Method::set_data(const TensorTable& table, Tensor& tensor, Report& report) const {
+  const uint32_t value = tensor.value;
+  if (table.allocation != 0) {
     uint8_t* place = nullptr;
-    if (!planned_place(value, allocation, tensor.bytes(), place, report)) return false;
+    if (!planned_place(value, table.allocation, tensor.bytes(), place, report)) return false;
     tensor.data = place;
     tensor.writable = true;
-  } else if (buffer != 0) {
+  } else if (table.buffer != 0) {
     Span<const uint8_t> constant;
-    if (!program_->constant(buffer, tensor.bytes(), constant, report)) return false;
+    if (!program_->constant(table.buffer, tensor.bytes(), constant, report)) return false;
     tensor.data = const_cast<uint8_t*>(constant.data());  // read only: `writable` is not set
   } else if (cell_index_[value] != 0) {
     const uint64_t address = cells_[cell_index_[value] - 1u];
@@ -460,9 +488,21 @@ bool Method::tensor(uint32_t value, Tensor& tensor, Report& report) const {
   }
   if (!check_malformed(report)) return false;
   if (reinterpret_cast<uintptr_t>(tensor.data) % tensor.element_size != 0) {
-    return invalid(EngineError::kInvalidProgram) << "its data is not aligned to its elements";
+    return refuse_value(value, EngineError::kInvalidProgram, report)
+           << "its data is not aligned to its elements";
   }
-  if (dynamism != 0) {
+  return true;
+}
+
+bool Method::tensor(uint32_t value, Tensor& tensor, Report& report) const {
+  TensorTable table;
+  if (!tensor_table(value, table, report)) return false;
+  tensor = Tensor();
+  tensor.value = value;
+  tensor.type = static_cast<ScalarType>(table.type);
+  tensor.element_size = element_size(tensor.type);
+  if (!set_shape(table, tensor, report) || !set_data(table, tensor, report)) return false;
+  if (table.dynamism != 0) {
     const Span<const int32_t> sizes = stable_sizes(value);
     for (size_t d = 0; d < sizes.size(); ++d) tensor.sizes[d] = sizes[d];
     (void)lay_out(tensor);  // cannot fail: below the bounds
@@ -569,7 +609,7 @@ bool Method::view(uint32_t value, const Tensor& source, const int32_t* sizes, si
     return report.fail(EngineError::kInvalidProgram)
            << "value " << value << " has memory of its own";
   }
-  // Sizes and data change together: there is never a moment when the one exceeds the other.
+  // Sizes and data change together, so the sizes never exceed the data.
   Tensor tensor;
   if (!this->tensor(value, tensor, report) || !resize(tensor, sizes, rank, report)) return false;
   if (tensor.type != source.type || tensor.numel != source.numel) {

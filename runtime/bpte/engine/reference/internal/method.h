@@ -18,12 +18,12 @@ struct RegisteredOperator {
   const char* name;
   Kernel kernel;
 };
-/// The operators of this build (operators.def, or what BPTE_REFERENCE_OPERATORS selects), in no
+/// The operators of this build (operators.def, or the selection of BPTE_REFERENCE_OPERATORS), in no
 /// order.
 Span<const RegisteredOperator> registered_operators();
 
-/// What a method uses. The spans are the caller's and stay valid and untouched while the method is
-/// used; any alignment will do.
+/// The memory that a method uses. The spans belong to the caller, who keeps them valid and
+/// unchanged while the method is used. They may have any alignment.
 struct MethodMemory {
   Span<uint8_t> planned;                          ///< the buffers of the program's memory plan
   Span<uint8_t> tables;                           ///< the rest
@@ -31,10 +31,9 @@ struct MethodMemory {
   const char* planned_advice = "";                ///< as ReferenceOptions::planned_advice
 };
 
-/// A loaded method. Its values are decoded from the program each time they are used, under full
-/// checks, so that the tables hold only what changes: which kernels, and the state of values that
-/// the program itself cannot hold (sizes of dynamic tensors, integers computed on the way, where an
-/// unplanned input lies).
+/// A loaded method. Its values are decoded from the program, fully checked, each time they are
+/// used. So the tables hold only the kernels, and the state that the program itself cannot hold:
+/// sizes of dynamic tensors, computed integers, addresses of unplanned inputs.
 class Method {
  public:
   Method() = default;
@@ -53,15 +52,15 @@ class Method {
   size_t planned_bytes() const { return planned_bytes_; }
   size_t table_bytes() const { return table_bytes_; }
 
-  /// Runs every instruction; with `checking` set, only checks that it could: operators, kinds,
+  /// Runs every instruction. With `checking` set, only checks that each can run: operators, kinds,
   /// dtypes, shapes, memory, work.
   [[nodiscard]] bool run(bool checking, Report& report);
 
-  // ---- Values, by index. Each call checks the index, the kind and all that the value says.
+  // ---- Values, by index. Each call checks the index, the kind and the value's whole table.
 
   schema::KernelTypes kind(uint32_t value) const;
   [[nodiscard]] bool tensor(uint32_t value, Tensor& tensor, Report& report) const;
-  /// An Int, Bool or Double, as it now stands.
+  /// The present value of an Int, Bool or Double.
   [[nodiscard]] bool integer(uint32_t value, int64_t& number, Report& report) const;
   [[nodiscard]] bool number(uint32_t value, double& number, Report& report) const;
   [[nodiscard]] bool text(uint32_t value, Text& text, Report& report) const;
@@ -70,13 +69,13 @@ class Method {
   [[nodiscard]] bool list_item(uint32_t value, uint32_t index, uint32_t& item,
                                Report& report) const;
 
-  /// Gives a tensor other sizes: those it has, or, when it is dynamic, any below its bounds.
-  /// `tensor` is updated.
+  /// Gives a tensor sizes: the same, or, when it is dynamic, any up to its bounds. Updates
+  /// `tensor`.
   [[nodiscard]] bool resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& report);
-  /// Makes a tensor without memory of its own a view of another's, in a shape of as many elements.
+  /// Makes a tensor without memory of its own a view of another, in a shape with as many elements.
   [[nodiscard]] bool view(uint32_t value, const Tensor& source, const int32_t* sizes, size_t rank,
                           Report& report);
-  /// Gives a scalar that an instruction computes its value.
+  /// Sets a scalar that an instruction computes.
   [[nodiscard]] bool set_integer(uint32_t value, int64_t number, Report& report);
 
   bool is_dynamic(uint32_t value) const {
@@ -96,6 +95,14 @@ class Method {
     uint8_t* data;
     size_t size;
   };
+  /// What the program states of a tensor.
+  struct TensorTable {
+    Vector sizes, dim_order;
+    int8_t dynamism = 0;
+    int8_t type = 0;
+    uint32_t buffer = 0;      ///< index of a constant or initial value; 0: none
+    uint32_t allocation = 0;  ///< table of its place in the memory plan; 0: none
+  };
 
   const FlatBuffer& fb() const { return program_->flatbuffer(); }
   uint32_t value_index(Vector indices, uint32_t index) const;
@@ -104,11 +111,22 @@ class Method {
   [[nodiscard]] bool resolve_operators(Report& report);
   [[nodiscard]] bool plan_memory(const MethodMemory& memory, Report& report);
   [[nodiscard]] bool make_tables(Span<uint8_t> tables, Report& report);
+  /// Cells that all values and computed scalars need.
+  [[nodiscard]] bool count_cells(uint64_t& count, Report& report) const;
+  /// Gives each value its cells, and dynamic tensors their bounds as first sizes.
+  [[nodiscard]] bool assign_cells(Report& report);
+  /// Whether a call computes a scalar, and which value that is.
+  bool computes_scalar(uint32_t kernel_call, uint32_t& value) const;
   [[nodiscard]] bool check_values(Report& report);
   [[nodiscard]] bool find_kernel(uint32_t op, Kernel& kernel, Report& report) const;
   [[nodiscard]] bool planned_place(uint32_t value, uint32_t allocation, size_t size, uint8_t*& data,
                                    Report& report) const;
-  /// A tensor that neither the memory plan nor the constants have a place for.
+  /// Reads a tensor's table, and refuses what this engine does not support.
+  [[nodiscard]] bool tensor_table(uint32_t value, TensorTable& tensor, Report& report) const;
+  /// Two parts of tensor(): rank, sizes, dim_order and strides; then data.
+  [[nodiscard]] bool set_shape(const TensorTable& table, Tensor& tensor, Report& report) const;
+  [[nodiscard]] bool set_data(const TensorTable& table, Tensor& tensor, Report& report) const;
+  /// Whether a tensor has no place in the memory plan or the constants.
   bool is_unplanned(uint32_t value) const;
   /// Cells that a value needs for itself (not counting computed scalars).
   uint32_t cells_of(uint32_t value) const;

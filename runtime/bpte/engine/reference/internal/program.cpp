@@ -8,11 +8,42 @@
 namespace bpte::reference {
 namespace {
 
-// Smallest alignment of a tensor's data in a program (@executorch-tensor-alignment): what an
-// element of any type needs.
+// Smallest alignment of a tensor's data in a program (@executorch-tensor-alignment): enough for an
+// element of any type.
 constexpr size_t kProgramAlignment = 8;
 
 }  // namespace
+
+bool Program::read_extended_header(size_t& metadata_size, Report& report) {
+  const uint64_t size = bytes_.size();
+  metadata_size = segment_base_ = segment_end_ = bytes_.size();
+  const ExtendedHeader header = ExtendedHeader::read(bytes_);
+  if (!header.present) return true;
+  if (header.length < schema::kHeaderMinimumLength ||
+      header.length > size - schema::kHeaderOffset) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "extended header: length " << header.length << " is impossible";
+  }
+  const uint64_t base = header.segment_base;
+  if (header.program_size > size || header.program_size < schema::kHeaderOffset + header.length ||
+      base > size) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "extended header: program size " << header.program_size << " or segment base " << base
+           << " contradicts the size, " << size;
+  }
+  metadata_size = static_cast<size_t>(header.program_size);
+  if (base == 0) return true;  // a program without segments
+  segment_base_ = static_cast<size_t>(base);
+  if (header.length < schema::kHeaderLengthWithDataSize) return true;
+  const uint64_t data_size = header.segment_data_size;
+  if (base < header.program_size || data_size > size - base) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "extended header: segments at " << base << ", size " << data_size
+           << ", do not lie after the program within " << size << " bytes";
+  }
+  if (data_size != 0) segment_end_ = static_cast<size_t>(base + data_size);
+  return true;
+}
 
 bool Program::open(Span<const uint8_t> bytes, Report& report) {
   *this = Program();
@@ -25,40 +56,9 @@ bool Program::open(Span<const uint8_t> bytes, Report& report) {
            << "the program is misaligned: its address must be a multiple of "
            << uint64_t{kProgramAlignment};
   }
-  size_t metadata_size = bytes.size();
-  uint64_t segment_base = bytes.size();
-  uint64_t segment_end = bytes.size();
-  const ExtendedHeader header = ExtendedHeader::read(bytes);
-  if (header.present) {
-    const uint32_t length = header.length;
-    const uint64_t program_size = header.program_size;
-    segment_base = header.segment_base;
-    if (length < schema::kHeaderMinimumLength || length > bytes.size() - schema::kHeaderOffset) {
-      return report.fail(EngineError::kInvalidProgram)
-             << "extended header: length " << length << " is impossible";
-    }
-    if (program_size > bytes.size() || program_size < schema::kHeaderOffset + length ||
-        segment_base > bytes.size()) {
-      return report.fail(EngineError::kInvalidProgram)
-             << "extended header: program size " << program_size << " or segment base "
-             << segment_base << " contradicts the size, " << uint64_t{bytes.size()};
-    }
-    metadata_size = static_cast<size_t>(program_size);
-    if (segment_base == 0) {
-      segment_base = segment_end;  // a program without segments
-    } else if (length >= schema::kHeaderLengthWithDataSize) {
-      const uint64_t data_size = header.segment_data_size;
-      if (segment_base < program_size || data_size > bytes.size() - segment_base) {
-        return report.fail(EngineError::kInvalidProgram)
-               << "extended header: segments at " << segment_base << ", size " << data_size
-               << ", do not lie behind the program within " << uint64_t{bytes.size()} << " bytes";
-      }
-      if (data_size != 0) segment_end = segment_base + data_size;
-    }
-  }
   bytes_ = bytes;
-  segment_base_ = static_cast<size_t>(segment_base);
-  segment_end_ = static_cast<size_t>(segment_end);
+  size_t metadata_size = 0;
+  if (!read_extended_header(metadata_size, report)) return false;
   flatbuffer_ = FlatBuffer(bytes.subspan(0, metadata_size));
   root_ = flatbuffer_.root();
   const uint32_t version = flatbuffer_.scalar<uint32_t>(root_, schema::Program::version, 0);
@@ -77,7 +77,7 @@ bool Program::open(Span<const uint8_t> bytes, Report& report) {
 }
 
 uint32_t Program::find_method(Text name) const {
-  const FlatBuffer flatbuffer = flatbuffer_;  // a name that cannot be read is no match
+  const FlatBuffer flatbuffer = flatbuffer_;  // a name that cannot be read does not match
   const Vector plans = flatbuffer.vector(root_, schema::Program::execution_plan, sizeof(uint32_t));
   for (uint32_t i = 0; i < plans.count; ++i) {
     const uint32_t plan = flatbuffer.table_element(plans, i);

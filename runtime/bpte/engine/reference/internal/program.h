@@ -14,7 +14,7 @@ namespace bpte::reference {
 
 namespace schema = program_schema;
 
-/// A program (`.pte`) where it lies: its FlatBuffer and the segments behind it.
+/// A program (`.pte`) where it lies: its FlatBuffer and the segments after it.
 class Program {
  public:
   /// Checks identifier, version, extended header and segment table.
@@ -27,14 +27,17 @@ class Program {
   /// A constant tensor's bytes, exactly `size` of them.
   [[nodiscard]] bool constant(uint32_t buffer_index, size_t size, Span<const uint8_t>& data,
                               Report& report) const;
-  /// What a mutable tensor starts with.
+  /// The initial value of a mutable tensor.
   [[nodiscard]] bool initial_state(uint64_t segments_index, uint32_t buffer_index, size_t size,
                                    Span<const uint8_t>& data, Report& report) const;
 
  private:
-  /// Bytes [offset, offset + size) of a segment, where `offsets` (a SubsegmentOffsets table) says.
+  /// `size` bytes of a segment, at the offset that `offsets` (a SubsegmentOffsets table) states.
   [[nodiscard]] bool subsegment(uint32_t offsets, uint32_t buffer_index, size_t size,
                                 Span<const uint8_t>& data, Report& report) const;
+
+  /// Finds where the FlatBuffer ends, and the segments begin and end.
+  [[nodiscard]] bool read_extended_header(size_t& metadata_size, Report& report);
 
   Span<const uint8_t> bytes_;
   FlatBuffer flatbuffer_;

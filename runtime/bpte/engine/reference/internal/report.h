@@ -7,8 +7,8 @@
 
 namespace bpte::reference {
 
-/// What went wrong, and one line about it. The first failure stays: what is reported after it is
-/// dropped, so that the message names the cause and not its consequences.
+/// An error and one line about it. The first failure stays, and later ones are dropped, so that the
+/// message names the cause and not its consequences.
 class Report {
  public:
   void clear() {
@@ -20,7 +20,7 @@ class Report {
   EngineError error() const { return error_; }
   const char* message() const { return message_.c_str(); }
 
-  /// Starts a failure; what is put into it after that is its message.
+  /// Starts a failure. What is then put into the report is its message.
   Report& fail(EngineError error) {
     muted_ = !ok();
     if (!muted_) error_ = error;
@@ -40,7 +40,7 @@ class Report {
   /// Always false: lets a function that failed end in `return report.fail(...) << ...`.
   operator bool() const { return false; }
 
-  /// Gives a failure that only running brought to light its proper name.
+  /// Replaces the error of a failure that came up only at run time.
   void rename(EngineError from, EngineError to) {
     if (error_ == from) error_ = to;
   }

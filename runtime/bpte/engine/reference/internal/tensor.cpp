@@ -30,7 +30,7 @@ bool Rows::next() {
 
 namespace {
 
-// memcpy of a constant size: one load and one store, whatever the element's type is.
+// A memcpy of constant size is one load and one store, whatever the element's type is.
 template <size_t kSize>
 void copy_row(uint8_t* to, ptrdiff_t to_step, const uint8_t* from, ptrdiff_t from_step,
               size_t length) {

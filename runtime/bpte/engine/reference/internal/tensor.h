@@ -12,8 +12,8 @@ namespace bpte::reference {
 /// The highest rank the engine runs: ExecuTorch's limit is 16, models in the field stay below 8.
 inline constexpr size_t kRankLimit = 8;
 
-/// A tensor as a kernel sees it. Everything was checked: `data` holds numel elements at a multiple
-/// of their size, reached through `strides` (in elements).
+/// A tensor as a kernel sees it. All of it is checked: `data` is aligned to an element's size, and
+/// holds numel elements, which `strides` (in elements) reach.
 struct Tensor {
   ScalarType type = ScalarType::kFloat;
   uint8_t rank = 0;
@@ -27,7 +27,7 @@ struct Tensor {
   uint8_t* data = nullptr;
 
   size_t bytes() const { return numel * element_size; }
-  /// The elements, where `type` says that they are of the C++ type T.
+  /// The elements; `type` must be that of the C++ type T.
   template <typename T>
   const T* as() const {
     return internal::as_aligned<const T>(data);
@@ -47,8 +47,8 @@ struct Tensor {
   }
 };
 
-/// Walks the rows of an operand grid: all dimensions but the last by next(), the last by the caller
-/// (`length` elements, `step` apart). Up to three operands share the grid.
+/// Walks the rows of a grid of elements. next() steps through all dimensions but the last; the
+/// caller walks the last (`length` elements, `step` apart). Up to three operands share the grid.
 struct Rows {
   /// `sizes` of the grid, none of them 0. Operand k's strides are set by operand(k, ...) before the
   /// first use.
@@ -67,6 +67,21 @@ struct Rows {
   int32_t index_[kRankLimit] = {};
   ptrdiff_t strides_[3][kRankLimit] = {};
 };
+
+/// Calls visit(out_offset, in_offset), in elements, for each element of two tensors of one shape,
+/// which has elements.
+template <typename Visit>
+void for_each_pair(const Tensor& out, const Tensor& in, Visit&& visit) {
+  Rows rows(out.sizes, out.rank);
+  rows.operand(0, out.strides);
+  rows.operand(1, in.strides);
+  do {
+    for (size_t i = 0; i < rows.length; ++i) {
+      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
+      visit(rows.offset[0] + k * rows.step[0], rows.offset[1] + k * rows.step[1]);
+    }
+  } while (rows.next());
+}
 
 /// Copies the elements of a grid (`sizes`, none of them 0) from one strided place to another;
 /// strides in elements.

@@ -5,7 +5,7 @@
 
 namespace bpte::reference {
 
-/// One spatial dimension of a convolution or pooling: all values fit 31 bits, so that sums and
+/// One spatial dimension of a convolution or pooling. All values fit 31 bits, so that sums and
 /// products of two fit 64.
 struct Axis {
   int64_t in = 1;

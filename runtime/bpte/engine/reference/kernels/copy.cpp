@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Operators that move elements without looking at them: any dtype of 1, 2, 4 or 8 bytes.
+// Operators that move elements without reading their values: any dtype of 1, 2, 4 or 8 bytes.
 
 #include <cmath>
 #include <cstring>
@@ -23,8 +23,7 @@ bool gather(Call& call, Tensor& out, const uint8_t* from, const ptrdiff_t* strid
   return true;
 }
 
-/// An operator that only looks at its input in another order: out has in's dimensions as `order`
-/// says.
+/// An operator that only reorders dimensions: dimension i of out is dimension order[i] of in.
 bool permute(Call& call, const Tensor& in, const size_t* order, Tensor& out) {
   int32_t sizes[kRankLimit];
   ptrdiff_t strides[kRankLimit];
@@ -48,7 +47,7 @@ bool reshape(Call& call, const Tensor& in, const int32_t* sizes, size_t rank, Te
   return true;
 }
 
-/// Reads sizes that may hold one -1: `numel` tells it.
+/// Reads sizes, one of which may be -1: it then follows from `numel`.
 bool read_sizes(Call& call, size_t argument, size_t numel, int32_t* sizes, size_t& rank) {
   Ints list;
   if (!call.ints(argument, list)) return false;
@@ -141,7 +140,7 @@ bool encode(Call& call, size_t argument, ScalarType type, uint8_t* bytes) {
   if (type == ScalarType::kLong || type == ScalarType::kInt || type == ScalarType::kChar ||
       type == ScalarType::kByte) {
     if (!call.number(argument, number)) return false;
-    // Whole numbers come as Double, too. Up to 2^53 both hold the same.
+    // Whole numbers may come as Double, too, which holds them up to 2^53.
     if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0)) {
       return call.unsupported("an integer beyond 2^53");
     }
@@ -165,6 +164,33 @@ bool filled(Call& call, size_t value_argument, Tensor& out) {
   return true;
 }
 
+/// A conversion that does not fit is undefined in C++. Here it saturates, and a NaN gives 0.
+int64_t saturated(float real) {
+  if (std::isnan(real)) return 0;
+  if (real >= 9.2233715e18f) return INT64_MAX;
+  if (real <= -9.2233715e18f) return INT64_MIN;
+  return static_cast<int64_t>(real);
+}
+
+int64_t load_integer(const Tensor& in, ptrdiff_t at) {
+  if (in.type == ScalarType::kLong) return in.as<int64_t>()[at];
+  if (in.type == ScalarType::kInt) return in.as<int32_t>()[at];
+  return in.data[at] != 0 ? 1 : 0;
+}
+
+/// Stores the one of an element's three values that has the output's dtype.
+void store(Tensor& out, ptrdiff_t at, int64_t integer, float real, bool truth) {
+  if (out.type == ScalarType::kFloat) {
+    out.floats()[at] = real;
+  } else if (out.type == ScalarType::kLong) {
+    out.as<int64_t>()[at] = integer;
+  } else if (out.type == ScalarType::kInt) {
+    out.as<int32_t>()[at] = static_cast<int32_t>(integer);
+  } else {
+    out.data[at] = truth ? 1 : 0;
+  }
+}
+
 /// out = in, element by element, in another memory order or another dtype.
 bool convert(Call& call, const Tensor& in, Tensor& out) {
   if (!call.resize_like(out, in)) return false;
@@ -178,40 +204,15 @@ bool convert(Call& call, const Tensor& in, Tensor& out) {
   }
   if (!call.work(out.numel)) return false;
   if (call.checking() || out.numel == 0) return true;
-  Rows rows(out.sizes, out.rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, in.strides);
-  do {
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      const ptrdiff_t from = rows.offset[1] + k * rows.step[1];
-      const ptrdiff_t to = rows.offset[0] + k * rows.step[0];
-      int64_t integer = 0;
-      float real = 0;
-      if (in.type == ScalarType::kFloat) {
-        real = in.floats()[from];
-        // What a conversion cannot hold is undefined in C++; it saturates here, NaN gives 0.
-        integer = real >= 9.2233715e18f    ? INT64_MAX
-                  : real <= -9.2233715e18f ? INT64_MIN
-                  : std::isnan(real)       ? 0
-                                           : static_cast<int64_t>(real);
-      } else {
-        integer = in.type == ScalarType::kLong  ? in.as<int64_t>()[from]
-                  : in.type == ScalarType::kInt ? in.as<int32_t>()[from]
-                                                : (in.data[from] != 0 ? 1 : 0);
-        real = static_cast<float>(integer);
-      }
-      if (out.type == ScalarType::kFloat) {
-        out.floats()[to] = real;
-      } else if (out.type == ScalarType::kLong) {
-        out.as<int64_t>()[to] = integer;
-      } else if (out.type == ScalarType::kInt) {
-        out.as<int32_t>()[to] = static_cast<int32_t>(integer);
-      } else {
-        out.data[to] = in.type == ScalarType::kFloat ? real != 0.0f : integer != 0;
-      }
+  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
+    if (in.type == ScalarType::kFloat) {
+      const float real = in.floats()[from];
+      store(out, to, saturated(real), real, real != 0.0f);
+    } else {
+      const int64_t integer = load_integer(in, from);
+      store(out, to, integer, static_cast<float>(integer), integer != 0);
     }
-  } while (rows.next());
+  });
   return true;
 }
 
@@ -291,7 +292,7 @@ bool executorch_prim_et_view_default(Call& call) {
       !read_sizes(call, 1, in.numel, sizes, rank)) {
     return false;
   }
-  if (out.writable) return reshape(call, in, sizes, rank, out);  // memory of its own
+  if (out.writable) return reshape(call, in, sizes, rank, out);  // it has memory of its own
   if (!in.contiguous() || !out.contiguous()) {
     return call.unsupported("its input or output is not in row-major order");
   }
@@ -453,7 +454,7 @@ bool aten_cat_out(Call& call) {
   int32_t sizes[kRankLimit];
   int64_t total = 0;
   bool first = true;
-  // An input of shape [0] takes no part, whatever the others' rank (PyTorch's rule).
+  // An input of shape [0] is ignored, whatever the others' rank (PyTorch's rule).
   const auto takes_part = [](const Tensor& in) { return in.rank != 1 || in.numel != 0; };
   for (uint32_t i = 0; i < count; ++i) {
     Tensor in;

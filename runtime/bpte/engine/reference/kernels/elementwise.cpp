@@ -43,7 +43,7 @@ using UnaryFunction = float (*)(float x, const float* constants);
 using BinaryFunction = float (*)(float a, float b, float alpha);
 using CompareFunction = bool (*)(float a, float b);
 
-/// out = function(argument 0), for each element; `constants` is handed through.
+/// out = function(argument 0), for each element; `constants` is passed on to it.
 bool unary(Call& call, size_t out_argument, UnaryFunction function,
            const float* constants = nullptr) {
   Tensor in, out;
@@ -52,17 +52,9 @@ bool unary(Call& call, size_t out_argument, UnaryFunction function,
     return false;
   }
   if (call.checking() || out.numel == 0) return true;
-  Rows rows(out.sizes, out.rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, in.strides);
-  do {
-    float* to = out.floats() + rows.offset[0];
-    const float* from = in.floats() + rows.offset[1];
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      to[k * rows.step[0]] = function(from[k * rows.step[1]], constants);
-    }
-  } while (rows.next());
+  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
+    out.floats()[to] = function(in.floats()[from], constants);
+  });
   return true;
 }
 
@@ -214,7 +206,7 @@ bool greater_equal(float a, float b) {
   return a >= b;
 }
 
-/// [0] and [1] bound x; a NaN stays one.
+/// [0] and [1] bound x; a NaN stays a NaN.
 float clamp_to(float x, const float* bounds) {
   if (x < bounds[0]) x = bounds[0];
   return x > bounds[1] ? bounds[1] : x;
@@ -405,16 +397,8 @@ bool aten_logical_not_out(Call& call) {
   }
   if (in.type != ScalarType::kBool) return call.unsupported("its input is not of dtype bool");
   if (call.checking() || out.numel == 0) return true;
-  Rows rows(out.sizes, out.rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, in.strides);
-  do {
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      out.data[rows.offset[0] + k * rows.step[0]] =
-          in.data[rows.offset[1] + k * rows.step[1]] == 0 ? 1 : 0;
-    }
-  } while (rows.next());
+  for_each_pair(out, in,
+                [&](ptrdiff_t to, ptrdiff_t from) { out.data[to] = in.data[from] == 0 ? 1 : 0; });
   return true;
 }
 
@@ -430,7 +414,7 @@ bool aten_where_self_out(Call& call) {
   if (condition.type != ScalarType::kBool) {
     return call.unsupported("its condition is not of dtype bool");
   }
-  Tensor both = a;  // only its sizes matter
+  Tensor both = a;  // only its sizes are used
   both.rank = static_cast<uint8_t>(rank);
   for (size_t d = 0; d < rank; ++d) both.sizes[d] = pair[d];
   int32_t sizes[kRankLimit];

@@ -57,6 +57,22 @@ bool aten_native_batch_norm_legit_no_training_out(Call& call) {
   return true;
 }
 
+namespace {
+
+float mean_of(const float* x, size_t count) {
+  float sum = 0;
+  for (size_t i = 0; i < count; ++i) sum += x[i];
+  return sum / static_cast<float>(count);
+}
+
+float variance_of(const float* x, size_t count, float mean) {
+  float sum = 0;
+  for (size_t i = 0; i < count; ++i) sum += (x[i] - mean) * (x[i] - mean);
+  return sum / static_cast<float>(count);
+}
+
+}  // namespace
+
 bool aten_native_layer_norm_out(Call& call) {
   Tensor in, weight, bias, out, means, scales;
   Ints shape;
@@ -100,13 +116,8 @@ bool aten_native_layer_norm_out(Call& call) {
   for (size_t i = 0; i < count; ++i) {
     const float* from = in.floats() + i * length;
     float* to = out.floats() + i * length;
-    float mean = 0;
-    for (size_t j = 0; j < length; ++j) mean += from[j];
-    mean /= static_cast<float>(length);
-    float variance = 0;
-    for (size_t j = 0; j < length; ++j) variance += (from[j] - mean) * (from[j] - mean);
-    variance /= static_cast<float>(length);
-    const float scale = 1.0f / std::sqrt(variance + static_cast<float>(eps));
+    const float mean = mean_of(from, length);
+    const float scale = 1.0f / std::sqrt(variance_of(from, length, mean) + static_cast<float>(eps));
     for (size_t j = 0; j < length; ++j) {
       float x = (from[j] - mean) * scale;
       if (has_weight) x *= weight.floats()[j];

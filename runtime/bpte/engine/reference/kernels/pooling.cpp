@@ -68,7 +68,7 @@ bool resize_planes(Call& call, const Tensor& in, Planes& planes, Tensor& out) {
   return true;
 }
 
-/// Each output looks at no more of the input than the part of its window inside it.
+/// Each output reads only the part of its window that lies inside the input.
 uint64_t window_work(const Planes& planes, const Tensor& out) {
   const auto reach = [](const Axis& axis) {
     return static_cast<uint64_t>(axis.kernel < axis.in ? axis.kernel : axis.in) + 1;
@@ -179,7 +179,8 @@ bool aten_avg_pool2d_out(Call& call) {
     }
     int64_t count = divisor;
     if (divisor == 0 && count_include_pad) {
-      // The window as far as it lies inside the padded input (ceil_mode lets it stick out).
+      // The part of the window inside the padded input (with ceil_mode the window may reach beyond
+      // it).
       const auto extent = [](const Axis& axis, int64_t o) {
         const int64_t start = axis.position(o, 0);
         const int64_t end = start + axis.kernel;

@@ -54,21 +54,15 @@ bool quantized_decomposed_quantize_per_tensor_out(Call& call) {
   const float inverse = 1.0f / q.scale;
   const float lowest = static_cast<float>(q.lowest);
   const float highest = static_cast<float>(q.highest);
-  Rows rows(out.sizes, out.rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, in.strides);
-  do {
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      const float x = in.floats()[rows.offset[1] + k * rows.step[1]];
-      // Bounded before it becomes an integer: what an integer cannot hold is undefined. A NaN fails
-      // both comparisons and becomes the lowest value.
-      const float level = std::nearbyint(inverse * x) + static_cast<float>(q.zero_point);
-      const float bounded = level >= lowest ? (level > highest ? highest : level) : lowest;
-      out.data[rows.offset[0] + k * rows.step[0]] =
-          static_cast<uint8_t>(static_cast<int32_t>(bounded));
-    }
-  } while (rows.next());
+  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
+    const float x = in.floats()[from];
+    // Bounds it before the conversion, which is undefined for what an integer cannot hold. A NaN
+    // fails the comparison and becomes the lowest value.
+    const float level = std::nearbyint(inverse * x) + static_cast<float>(q.zero_point);
+    float bounded = level >= lowest ? level : lowest;
+    if (bounded > highest) bounded = highest;
+    out.data[to] = static_cast<uint8_t>(static_cast<int32_t>(bounded));
+  });
   return true;
 }
 
@@ -81,18 +75,11 @@ bool quantized_decomposed_dequantize_per_tensor_out(Call& call) {
   }
   if (call.checking() || out.numel == 0) return true;
   const bool is_signed = in.type == ScalarType::kChar;
-  Rows rows(out.sizes, out.rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, in.strides);
-  do {
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      const uint8_t byte = in.data[rows.offset[1] + k * rows.step[1]];
-      const int32_t level = is_signed ? static_cast<int8_t>(byte) : byte;
-      out.floats()[rows.offset[0] + k * rows.step[0]] =
-          static_cast<float>(level - q.zero_point) * q.scale;
-    }
-  } while (rows.next());
+  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
+    const uint8_t byte = in.data[from];
+    const int32_t level = is_signed ? static_cast<int8_t>(byte) : byte;
+    out.floats()[to] = static_cast<float>(level - q.zero_point) * q.scale;
+  });
   return true;
 }
 

@@ -57,7 +57,7 @@ void fold(const Tensor& in, Tensor& out, const Reduction& reduction, float start
     const float* from = in.floats() + rows.offset[1];
     const ptrdiff_t count = static_cast<ptrdiff_t>(rows.length);
     if (rows.step[0] == 0) {
-      // A row's own sum first: shorter chains of additions round less.
+      // Sums a row by itself first: shorter chains of additions round less.
       float row = from[0];
       for (ptrdiff_t i = 1; i < count; ++i) row = combine(row, from[i * rows.step[1]]);
       *to = combine(*to, row);

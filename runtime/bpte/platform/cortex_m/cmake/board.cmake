@@ -21,7 +21,7 @@ endforeach()
 
 set(_large "")
 if(BPTE_BOARD_ENGINE STREQUAL "executorch")
-  set(_large --large) # its operators are larger than a tightly coupled memory
+  set(_large --large) # its operators do not fit a tightly coupled memory
 endif()
 set(BPTE_BOARD_FACTS "${CMAKE_BINARY_DIR}/board")
 set(_script "${CMAKE_CURRENT_LIST_DIR}/board_facts.py")

@@ -16,7 +16,8 @@ endif()
 
 set(_cortex_m "${BPTE_ROOT}/runtime/bpte/platform/cortex_m")
 
-# What a board's folder may hold beside its data: a driver of another UART, and what start-up calls (hooks.h).
+# What a board's folder may hold beside its data: a driver for another UART, and the functions that start-up calls
+# (hooks.h).
 set(_uart "${_cortex_m}/uart.cpp")
 if(EXISTS "${BPTE_BOARD_DIR}/uart.cpp")
   set(_uart "${BPTE_BOARD_DIR}/uart.cpp")
@@ -26,7 +27,7 @@ if(EXISTS "${BPTE_BOARD_DIR}/init.cpp")
   set(_init "${BPTE_BOARD_DIR}/init.cpp")
 endif()
 
-# Objects, because nothing refers to the vector table by name.
+# These are objects, not a library, because nothing refers to the vector table by name.
 add_library(bpte_board OBJECT
   ${_cortex_m}/clock.cpp
   ${_cortex_m}/console.cpp
@@ -41,7 +42,7 @@ target_include_directories(bpte_board PUBLIC ${_cortex_m} ${BPTE_ROOT}/runtime)
 target_compile_features(bpte_board PUBLIC cxx_std_17)
 target_compile_definitions(bpte_board PUBLIC ${BPTE_BOARD_DEFINITIONS})
 target_link_libraries(bpte_board PRIVATE bpte_warnings)
-# The start-up runs before there is a memory to copy to: no call to memcpy or memset may be made of its loops.
+# The start-up runs before memory is set up: the compiler must not turn its loops into calls of memcpy or memset.
 set_source_files_properties(${_cortex_m}/startup.cpp PROPERTIES COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
 
 function(bpte_firmware target)

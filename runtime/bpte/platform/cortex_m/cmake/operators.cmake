@@ -3,8 +3,8 @@
 # bpte_program_operators(out arguments...): runs operators.py on the programs in BPTE_BOARD_PROGRAMS; gives its output.
 #
 # bpte_link_executorch_operators(target): links the operators of an ExecuTorch built for bare metal: those that the
-# programs in BPTE_BOARD_PROGRAMS use, or all. The Ethos-U delegate is linked when the install has it with its driver, and
-# a program asks for it or all are wanted.
+# programs in BPTE_BOARD_PROGRAMS use, or all. The Ethos-U delegate is linked when the install has it with its driver,
+# and a program or the option for all operators asks for it.
 
 set(BPTE_BOARD_PROGRAMS "" CACHE STRING ".pte or .bpte files whose operators alone are linked; empty: all operators")
 
@@ -43,7 +43,7 @@ function(bpte_link_executorch_operators target)
     target_link_libraries(${target} PRIVATE executorch_delegate_ethos_u ethosu_core_driver)
     target_link_options(${target} PRIVATE
       LINKER:--wrap=_ZN10executorch7runtime16register_backendERKNS0_7BackendE)
-    # Registered by a constructor that nothing refers to.
+    # A constructor registers it; nothing refers to that by name.
     target_link_options(${target} PRIVATE
       "SHELL:LINKER:--whole-archive $<TARGET_FILE:executorch_delegate_ethos_u> LINKER:--no-whole-archive")
   endif()

@@ -5,7 +5,7 @@
     python operators.py --include PREFIX/include -o registration.cpp program.pte...
 
 The first form prints their names, separated by semicolons. The second writes the C++ that registers
-with ExecuTorch just these. Which function is behind an operator is taken from the headers that an
+with ExecuTorch just these. Which function implements an operator is taken from the headers that an
 installed ExecuTorch has (`Functions.h`, written by its code generator), so that nothing of
 ExecuTorch's build is needed. It prints `portable`, `quantized`, `cortex_m` on stdout, for each
 library that is needed, and `delegate NAME` for each delegate. A program may be a .pte or a .bpte.
