@@ -49,6 +49,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "elf": {"type": Path, "metavar": "E", "help": "a ready-built firmware or runner"},
     "timeout": {"type": _arguments.seconds, "metavar": "S", "help": "seconds, for a bundle"},
     "from-file": {"action": "store_true", "help": "a firmware reads the bundle case by case"},
+    "linked": {"action": "store_true", "help": "the firmware has the bundle linked in"},
+    "trust-target": {
+        "action": "store_true",
+        "help": "accept a target that cannot read its arguments or checks no checksums",
+    },
     "load-address": {
         "type": _arguments.address,
         "metavar": "A",
@@ -92,7 +97,9 @@ def _relative(path: Path, root: Path) -> str:
 
 def _named(path: Path, config: pytest.Config) -> bool:
     arguments = (str(argument).split("::")[0] for argument in config.args)
-    return any((config.invocation_params.dir / argument) == path for argument in arguments)
+    folder = config.invocation_params.dir
+    # `../model.bpte`: pytest asks for it by its plain name.
+    return any(Path(os.path.normpath(folder / argument)) == path for argument in arguments)
 
 
 class CaseFailed(Exception):
@@ -163,6 +170,8 @@ class BundleFile(pytest.File):
                     atol=option("bpte_atol"),
                     timeout=option("bpte_timeout"),
                     from_file=option("bpte_from_file"),
+                    linked=option("bpte_linked"),
+                    trust_target=option("bpte_trust_target"),
                     load_address=option("bpte_load_address"),
                     max_planned_memory=option("bpte_max_planned_memory"),
                     operators_from=tuple(option("bpte_operators_from")),
