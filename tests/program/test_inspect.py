@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bpte.program import ProgramError, inspect
+from bpte.program import ProgramError, deserialize_pte, inspect
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "program"
 
@@ -168,3 +168,10 @@ def test_the_accelerator_can_be_switched_off() -> None:
         text=True,
     )
     assert done.stdout.strip() == str(inspect(FIXTURES / "mlp.pte"))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for read in (inspect, deserialize_pte):
+        with pytest.raises(OSError, match="a pipe, not a regular file"):
+            read(tmp_path / "pipe")

@@ -145,7 +145,50 @@ def test_a_firmware_that_repeats_its_arguments_and_ignores_them(bundle: Path) ->
     assert "cases 3, but the file has 1 of what was asked for" in result.message
     result = run(bundle, passing(bundle, atol=0.5), atol=0.5)
     assert result.state is State.ANOTHER_BUNDLE
-    assert "suite 0, case 0: judged with atol 1e-05, asked for was 0.5" in result.message
+    assert "suite 0, case 0, output 0: judged with atol 1e-05, asked for was 0.5" in result.message
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dtype": "float64"}, "dtype float64, the file's is float32"),
+        ({"dtype": None}, "dtype none, the file's is float32"),
+        ({"shape": [3, 2]}, "shape [3, 2], the file's is [2, 3]"),
+        ({"kind": "none"}, "kind none, the file's is tensor"),
+        ({"rtol": 1e9}, "judged with rtol 1000000000.0, the file's is 1.3e-06"),
+        ({"atol": "inf"}, "judged with atol inf, the file's is 1e-05"),
+        ({"rtol": None}, "judged with rtol none, the file's is 1.3e-06"),
+        ({"max_outlier_share": 1.0}, "judged with max_outlier_share 1.0, the file's is 0.0"),
+        ({"min_sqnr_db": 3.0}, "judged with min_sqnr_db 3.0, the file's is none"),
+        ({"min_cosine": 0.5}, "judged with min_cosine 0.5, the file's is none"),
+    ],
+)
+def test_outputs_judged_by_something_else_than_the_file(
+    bundle: Path, change: dict[str, Any], message: str
+) -> None:
+    """A firmware with tolerances of its own compiled in, say."""
+
+    def spoil(record: dict[str, Any]) -> None:
+        for output in record.get("outputs", ()):
+            output.update(change)
+
+    output = t.edited(passing(bundle), spoil)
+    log = launcher.judge_log(Path("log"), [output], Request(bundle))
+    for result in (run(bundle, output), log):
+        assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4), result.message
+        assert f"suite 0, case 0, output 0: {message}" in result.message
+
+
+def test_an_output_that_the_file_excludes_is_not_judged(tmp_path: Path) -> None:
+    value = [np.zeros((2, 3), np.float32)]
+    excluded = bpte.Tolerance(not_compared=True)
+    case = bpte.MethodTestCase(value, value, tolerances=excluded)
+    suite = bpte.MethodTestSuite("forward", [case])
+    path = tmp_path / "model.bpte"
+    bpte.BundledProgram(b"no program", [suite]).save(path, fit="skip", durable=False)
+    result = run(path, t.about(t.whole("pass"), path))
+    assert result.state is State.ANOTHER_BUNDLE
+    assert "verdict pass, but by the file it is excluded from comparison" in result.message
 
 
 def test_output_of_the_last_run_left_in_a_pipe(bundle: Path) -> None:

@@ -7,6 +7,7 @@ What a real runner, a real emulator and a real bundle do is tested in tests/boar
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -35,9 +36,13 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def _run(
-    bundle: Path, output: bytes, then: str = "sys.exit(0)", timeout: float = 30
+    bundle: Path,
+    output: bytes,
+    then: str = "sys.exit(0)",
+    timeout: float = 30,
+    tolerances: bpte.Tolerance | None = None,
 ) -> launcher.Run:
-    output = t.about(output, t.pack(bundle, output))
+    output = t.about(output, t.pack(bundle, output, tolerances))
     program = t.stand_in(bundle.parent, output, then)
     return launcher.run(Request(bundle, program=program, timeout=timeout))
 
@@ -333,7 +338,9 @@ def test_json_is_standard_json(bundle: Path) -> None:
         first=first, nonfinite=1, mean_abs=0.06, mean_rel=0.04, min_sqnr_db="-inf", atol="inf"
     )
     records = [t.begin(1), t.case(0, "fail", outputs=[output])]
-    result = _run(bundle, t.lines([*records, t.end(records)]), "sys.exit(1)")
+    stated = bpte.Tolerance(atol=math.inf, min_sqnr_db=-math.inf)
+    whole = t.lines([*records, t.end(records)])
+    result = _run(bundle, whole, "sys.exit(1)", tolerances=stated)
 
     def refuse(name: str) -> float:
         raise AssertionError(name)

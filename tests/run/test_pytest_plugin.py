@@ -8,7 +8,9 @@ import shutil
 import xml.etree.ElementTree as ElementTree
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import bpte
@@ -18,13 +20,11 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.fixture
-def outer(
-    pytester: pytest.Pytester, demo_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> pytest.Pytester:
-    """A folder with the demo's bundle of three cases, and nothing else."""
+def outer(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A folder with a bundle of three cases, and nothing else."""
     monkeypatch.setenv("PYTHONPATH", str(Path(bpte.__file__).parents[1]))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others only cost time
-    shutil.copy(demo_bundle, pytester.path / "model.bpte")
+    t.pack(pytester.path / "model.bpte", ALL_PASSED)
     return pytester
 
 
@@ -60,7 +60,9 @@ def test_every_case_is_a_test(outer: pytest.Pytester) -> None:
 
 
 def test_a_failure_says_where_and_how_much(outer: pytest.Pytester) -> None:
-    result = run(outer, t.whole("pass", "fail", "unjudged"), 1, "model.bpte")
+    output = t.whole("pass", "fail", "unjudged")
+    t.pack(outer.path / "model.bpte", output)
+    result = run(outer, output, 1, "model.bpte")
     result.assert_outcomes(passed=1, failed=1, skipped=1)
     result.stdout.fnmatch_lines(["output 0: element [[]1, 2[]]: expected 1.5, actual 1.25*"])
     assert "Traceback" not in result.stdout.str()
@@ -88,6 +90,14 @@ def test_only_named_files_unless_asked(outer: pytest.Pytester) -> None:
     run(outer, output, 0, "--bpte").assert_outcomes(passed=3)
 
 
+def test_a_named_file_may_lie_above(
+    outer: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(outer.mkdir("folder"))
+    for name in ("../model.bpte", "../folder/../model.bpte"):
+        run(outer, ALL_PASSED, 0, name).assert_outcomes(passed=3)
+
+
 ALL_PASSED = t.whole("pass", "pass", "pass")
 _STOPPED = [t.begin(3), t.case(0), t.case(1), t.case(2), t.error("read_failed", "read_failed", 4)]
 
@@ -107,6 +117,7 @@ def test_what_is_red_for_the_command_line_is_red_here(
     outer: pytest.Pytester, output: bytes, status: int, line: str
 ) -> None:
     """Each of these was green, or skipped. Also when only one case is looked at."""
+    t.pack(outer.path / "model.bpte", output)
     result = run(outer, output, status, "--bpte-timeout=1", "model.bpte")
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines([line])
@@ -159,8 +170,9 @@ def test_junit_has_the_time_of_each_case(outer: pytest.Pytester) -> None:
 
 def named(folder: Path, name: str, *cases: str) -> None:
     """A bundle with cases of these names, which is never really run."""
+    value = [np.zeros((2, 3), np.float32)]
     suites = [
-        bpte.MethodTestSuite(method, [bpte.MethodTestCase([1], [1], name=n) for n in cases])
+        bpte.MethodTestSuite(method, [bpte.MethodTestCase(value, value, name=n) for n in cases])
         for method in ("forward", "other")
     ]
     bpte.BundledProgram(b"none", suites).save(folder / name, fit="skip", durable=False)
@@ -177,6 +189,18 @@ def test_options_reach_the_runner(outer: pytest.Pytester) -> None:
         assert word in words
     result = run(outer, output, 0, "--bpte-atol=-1", "model.bpte")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_target_that_proves_nothing_may_be_trusted(outer: pytest.Pytester) -> None:
+    def mute(record: dict[str, Any]) -> None:
+        record.pop("nonce", None)
+
+    output = t.edited(ALL_PASSED, mute)
+    run(outer, output, 0, "model.bpte").assert_outcomes(failed=3)
+    run(outer, output, 0, "model.bpte", "--bpte-trust-target").assert_outcomes(passed=3)
+    result = run(outer, output, 0, "model.bpte", "--bpte-linked")  # on the host
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(["*--linked is for firmware*"])
 
 
 def test_a_case_is_selected_by_its_name(outer: pytest.Pytester) -> None:

@@ -189,8 +189,9 @@ def about(output: bytes, bundle: Path) -> bytes:
     return edited(output, change)
 
 
-def pack(path: Path, output: bytes) -> Path:
-    """A bundle of as many cases as this protocol announces, each with one output."""
+def pack(path: Path, output: bytes, tolerances: Any = None) -> Path:
+    """A bundle of as many cases as this protocol announces, each with one output that it says was
+    judged, or not."""
     import numpy as np
 
     import bpte
@@ -198,7 +199,19 @@ def pack(path: Path, output: bytes) -> Path:
     first = next((line for line in output.splitlines() if b'"begin"' in line), b"")
     count = json.loads(first.removeprefix(PREFIX.encode()))["cases"] if first else 1
     value = [np.zeros((2, 3), np.float32)]
-    cases = [bpte.MethodTestCase(value, value) for _ in range(count)]
+    excluded = {
+        json.loads(line.removeprefix(PREFIX.encode()))["case"]
+        for line in output.splitlines()
+        if b'"not_compared"' in line
+    }
+    cases = [
+        bpte.MethodTestCase(
+            value,
+            value,
+            tolerances=bpte.Tolerance(not_compared=True) if i in excluded else tolerances,
+        )
+        for i in range(count)
+    ]
     suite = bpte.MethodTestSuite("forward", cases)
     bpte.BundledProgram(b"no program at all", [suite]).save(path, fit="skip", durable=False)
     return path

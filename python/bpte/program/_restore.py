@@ -10,9 +10,9 @@ import itertools
 import mmap
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from bpte.files import access
 from bpte.program import _codec, _header, _schema
 from bpte.program._errors import ProgramError
 
@@ -49,7 +49,7 @@ def view_of(source: Source) -> Iterator[memoryview]:
     if not isinstance(source, (str, os.PathLike)):
         yield memoryview(source).cast("B")
         return
-    with Path(source).open("rb") as file:
+    with os.fdopen(access.open_input(source), "rb") as file:  # which waits for no pipe
         if os.fstat(file.fileno()).st_size == 0:
             raise ProgramError("the file is empty")
         mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

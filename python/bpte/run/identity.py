@@ -8,7 +8,6 @@ of cases, or nothing at all while an earlier run's output still arrives. `begin`
 
 from __future__ import annotations
 
-import math
 import os
 import secrets
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from bpte.bundle import Bundle, open_bundle
 from bpte.files import transfer
 from bpte.files.checksum import crc32
 from bpte.format.rules import BundleError
+from bpte.run.expected_output import ExpectedOutput, differences, expected_output
 from bpte.run.outcome import Verdict
 from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import Begin, Case
@@ -36,10 +36,10 @@ def new_nonce() -> str:
 
 @dataclass(frozen=True)
 class Suite:
-    """A method, and how many outputs each of its cases expects."""
+    """A method, and the outputs that each of its cases expects."""
 
     method: str
-    outputs: tuple[int, ...]
+    outputs: tuple[tuple[ExpectedOutput, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,13 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
         suites=tuple(
             Suite(
                 suite.method_name,
-                tuple(len(case.info.expected_outputs) for case in suite.test_cases),
+                tuple(
+                    tuple(
+                        expected_output(value, case.tolerance(i))
+                        for i, value in enumerate(case.info.expected_outputs)
+                    )
+                    for case in suite.test_cases
+                ),
             )
             for suite in bundle.suites
         ),
@@ -255,15 +261,14 @@ def _stray(case: Case, bundle: Fingerprint, asked: Asked, protocol: int) -> str 
         return f"{where} was not asked for"
     if case.verdict is Verdict.ERROR:
         return None
-    if len(case.outputs) != suite.outputs[case.case]:
-        return f"{where}: {len(case.outputs)} outputs, the file's has {suite.outputs[case.case]}"
-    for output in case.outputs:
-        for name, wanted, used in (
-            ("rtol", asked.rtol, output.rtol),
-            ("atol", asked.atol, output.atol),
-        ):
-            if None not in (wanted, used) and wanted != used and not math.isnan(used or 0):
-                return f"{where}: judged with {name} {used}, asked for was {wanted}"
+    expected = suite.outputs[case.case]
+    if len(case.outputs) != len(expected):
+        return f"{where}: {len(case.outputs)} outputs, the file's has {len(expected)}"
+    if protocol == 1:  # it does not say which tolerances were asked for
+        return None
+    for number, (output, facts) in enumerate(zip(case.outputs, expected, strict=True)):
+        for difference in differences(output, facts, asked.rtol, asked.atol):
+            return f"{where}, output {number}: {difference}"
     return None
 
 
