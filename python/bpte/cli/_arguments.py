@@ -91,6 +91,14 @@ RUN_OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "a firmware reads the bundle case by case (semihosting) instead of in memory",
     },
+    "linked": {
+        "action": "store_true",
+        "help": "the firmware has the bundle linked in; FILE is what it must be",
+    },
+    "trust-target": {
+        "action": "store_true",
+        "help": "accept a target that cannot read its arguments or checks no checksums",
+    },
     "load-address": {"type": address, "metavar": "A", "help": "in place of the board's"},
     "max-planned-memory": {
         "type": size,
@@ -100,12 +108,12 @@ RUN_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def request(bundle: Path, option: Callable[[str], Any], **more: Any) -> Request:
+def request(bundle: Path, option: Callable[[str], Any]) -> Request:
     """The request that RUN_OPTIONS make of a bundle; `option` gives the value of one of them, by
-    its name with underscores, and `more` what only one caller has."""
+    its name with underscores."""
     from bpte.run.request import Request
 
     values = {name: option(name) for name in (key.replace("-", "_") for key in RUN_OPTIONS)}
     values["program"] = values.pop("elf")
     values["operators_from"] = tuple(values["operators_from"])
-    return Request(bundle, **values, **more)
+    return Request(bundle, **values)

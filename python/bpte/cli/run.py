@@ -46,16 +46,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, options in _arguments.RUN_OPTIONS.items():
         parser.add_argument(f"--{name}", **options)
     parser.add_argument(
-        "--linked",
-        action="store_true",
-        help="the firmware has the bundle linked in; FILE is what it must be",
-    )
-    parser.add_argument(
-        "--trust-target",
-        action="store_true",
-        help="accept a target that cannot read its arguments or checks no checksums",
-    )
-    parser.add_argument(
         "--log",
         type=Path,
         metavar="TXT",
@@ -102,12 +92,7 @@ def _announce_files(arguments: argparse.Namespace) -> ReportFile | None:
 
 
 def _request(arguments: argparse.Namespace) -> launcher.Request:
-    return _arguments.request(
-        arguments.file,
-        lambda name: getattr(arguments, name),
-        linked=arguments.linked,
-        trust_target=arguments.trust_target,
-    )
+    return _arguments.request(arguments.file, lambda name: getattr(arguments, name))
 
 
 def _judge_log(arguments: argparse.Namespace) -> launcher.Run:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bpte.format.metadata import Tensor, Value
-from bpte.format.scalar_type import ScalarType, dtype_name
-from bpte.format.tolerance import Tolerance, default_bounds
-from bpte.run.records import Output
+from bpte.format.scalar_type import ScalarType, default_bounds, dtype_name
+from bpte.format.tolerance import Tolerance
+from bpte.run.protocol_keys import Output
 
 
 @dataclass(frozen=True)
