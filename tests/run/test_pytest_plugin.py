@@ -199,7 +199,7 @@ def test_a_target_that_proves_nothing_may_be_trusted(outer: pytest.Pytester) -> 
     outer.runpytest_subprocess(*arguments).assert_outcomes(failed=3)
     outer.runpytest_subprocess(*arguments, "--bpte-trust-target").assert_outcomes(passed=3)
     result = outer.runpytest_subprocess(*arguments, "--bpte-linked")  # on the host
-    result.stdout.fnmatch_lines(["*--linked is for firmware*"])
+    result.stdout.fnmatch_lines(["*--linked: host runs no firmware*"])
 
 
 def test_a_case_is_selected_by_its_name(outer: pytest.Pytester) -> None:
