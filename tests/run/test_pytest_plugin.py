@@ -8,7 +8,6 @@ import shutil
 import xml.etree.ElementTree as ElementTree
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -192,15 +191,15 @@ def test_options_reach_the_runner(outer: pytest.Pytester) -> None:
 
 
 def test_a_target_that_proves_nothing_may_be_trusted(outer: pytest.Pytester) -> None:
-    def mute(record: dict[str, Any]) -> None:
-        record.pop("nonce", None)
-
-    output = t.edited(ALL_PASSED, mute)
-    run(outer, output, 0, "model.bpte").assert_outcomes(failed=3)
-    run(outer, output, 0, "model.bpte", "--bpte-trust-target").assert_outcomes(passed=3)
-    result = run(outer, output, 0, "model.bpte", "--bpte-linked")  # on the host
-    result.assert_outcomes(failed=3)
-    result.stdout.fnmatch_lines(["*--linked is for firmware*"])
+    output = t.edited(
+        t.about(ALL_PASSED, outer.path / "model.bpte"), lambda record: record.pop("nonce", None)
+    )
+    runner = t.stand_in(outer.path, output)
+    arguments = ("-p", "bpte.pytest_plugin", f"--bpte-elf={runner}", "model.bpte")
+    outer.runpytest_subprocess(*arguments).assert_outcomes(failed=3)
+    outer.runpytest_subprocess(*arguments, "--bpte-trust-target").assert_outcomes(passed=3)
+    result = outer.runpytest_subprocess(*arguments, "--bpte-linked")  # on the host
+    result.stdout.fnmatch_lines(["*--linked: host runs no firmware*"])
 
 
 def test_a_case_is_selected_by_its_name(outer: pytest.Pytester) -> None:
