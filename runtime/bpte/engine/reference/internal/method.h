@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <bpte/engine/report.h>
+
 #include <cstddef>
 #include <cstdint>
 
+#include "delegates.h"
 #include "program.h"
-#include "report.h"
 #include "tensor.h"
 
 namespace bpte::reference {
@@ -108,6 +110,14 @@ class Method {
   uint32_t value_index(Vector indices, uint32_t index) const;
   uint32_t value_table(uint32_t value) const;
   [[nodiscard]] bool check_malformed(Report& report) const;
+  /// Refuses the backends that this build does not have, and finds what the others need.
+  [[nodiscard]] bool check_delegates(Report& report);
+  void give_delegates_memory(Span<uint8_t> memory) { delegate_memory_ = memory; }
+  [[nodiscard]] bool open_delegate(uint32_t index, Report& report);
+  [[nodiscard]] bool call_delegate(uint32_t number, uint32_t delegate_call, bool checking,
+                                   Report& report);
+  [[nodiscard]] bool delegate_tensor(uint32_t value, uint64_t bytes, bool writes, Tensor& tensor,
+                                     Report& report) const;
   [[nodiscard]] bool resolve_operators(Report& report);
   [[nodiscard]] bool plan_memory(const MethodMemory& memory, Report& report);
   [[nodiscard]] bool make_tables(Span<uint8_t> tables, Report& report);
@@ -135,13 +145,16 @@ class Method {
   [[nodiscard]] bool call(uint32_t number, uint32_t kernel_call, bool checking, Report& report);
 
   const Program* program_ = nullptr;
-  Vector values_, inputs_, outputs_, chains_, operators_, buffer_sizes_;
+  Vector values_, inputs_, outputs_, chains_, operators_, buffer_sizes_, delegates_;
   Span<Buffer> buffers_;  // of the memory plan; [i] is memory_id i + 1
   Span<Kernel> kernels_;  // by operator index
   // By value: 1 + index of its first cell, or 0. A cell is 8 bytes: a computed scalar, the address
   // of an unplanned tensor's data, or two sizes of a dynamic tensor (after its address if both).
   Span<uint16_t> cell_index_;
   Span<uint64_t> cells_;
+  Npu npu_;                        // the delegate that is opened
+  Span<uint8_t> delegate_memory_;  // of every delegate, one after the other; after the buffers
+  uint64_t delegate_bytes_ = 0;
   size_t planned_bytes_ = 0;
   size_t table_bytes_ = 0;
   uint64_t work_limit_ = 0;
