@@ -7,8 +7,6 @@
 
 namespace bpte::reference {
 
-#if BPTE_ETHOSU_MODEL
-
 bool Method::open_delegate(uint32_t index, Report& report) {
   const uint32_t delegate = fb().table_element(delegates_, index);
   const Text id = fb().string(delegate, schema::BackendDelegate::id);
@@ -24,12 +22,23 @@ bool Method::open_delegate(uint32_t index, Report& report) {
          npu_.open(data, work_limit_, report);
 }
 
-bool Method::check_delegates(Report& report) {
+bool Method::check_delegates(Vector delegates, Report& report) {
+  delegates_ = delegates;
   for (uint32_t i = 0; i < delegates_.count; ++i) {
     if (!open_delegate(i, report)) return false;
     if (npu_.memory_bytes() > delegate_bytes_) delegate_bytes_ = npu_.memory_bytes();
   }
   return true;
+}
+
+bool Method::place_delegates(Span<uint8_t> planned, uint64_t& used, Report& report) {
+  if (used <= planned.size()) {
+    const size_t at = static_cast<size_t>(used);
+    delegate_memory_ = planned.subspan(at, planned.size() - at);
+  }
+  used += delegate_bytes_;
+  if (used <= INT64_MAX) return true;
+  return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
 }
 
 bool Method::delegate_tensor(uint32_t value, uint64_t bytes, bool writes, Tensor& tensor,
@@ -83,21 +92,5 @@ bool Method::call_delegate(uint32_t number, uint32_t delegate_call, bool checkin
   }
   return true;
 }
-
-#else
-
-bool Method::check_delegates(Report& report) {
-  if (delegates_.count == 0) return true;
-  const Text id = fb().string(fb().table_element(delegates_, 0), schema::BackendDelegate::id);
-  if (!check_malformed(report)) return false;
-  return report.fail(EngineError::kMissingBackend)
-         << "the method needs the backend " << id << "; this engine runs operators only";
-}
-
-bool Method::call_delegate(uint32_t, uint32_t, bool, Report&) {
-  return false;
-}
-
-#endif
 
 }  // namespace bpte::reference

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+// Which delegates the engine executes: none, or, where the build says BPTE_ETHOSU_MODEL=1, those of
+// ExecuTorch's EthosUBackend, by the functional model. One build has one value for all its files.
+
 #ifndef BPTE_ETHOSU_MODEL
 #define BPTE_ETHOSU_MODEL 0
 #endif
@@ -9,17 +12,8 @@
 #include <bpte/engine/ethosu/model.h>
 #endif
 
-// Which delegates the engine executes: none, or, where the build says BPTE_ETHOSU_MODEL=1, those of
-// ExecuTorch's EthosUBackend, by the functional model. One build has one value for all its files.
-
 namespace bpte::reference {
 
-#if BPTE_ETHOSU_MODEL
-inline constexpr bool kHasDelegates = true;
-using Npu = EthosUModel;
-#else
-inline constexpr bool kHasDelegates = false;
-struct Npu {};
-#endif
+inline constexpr bool kHasDelegates = BPTE_ETHOSU_MODEL != 0;
 
 }  // namespace bpte::reference

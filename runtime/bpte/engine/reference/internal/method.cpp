@@ -62,8 +62,8 @@ bool Method::load(const Program& program, uint32_t plan, const MethodMemory& mem
   buffer_sizes_ = fb().vector(plan, schema::ExecutionPlan::non_const_buffer_sizes, sizeof(int64_t));
   if (!check_malformed(report)) return false;
 
-  delegates_ = fb().vector(plan, schema::ExecutionPlan::delegates, kOffset);
-  if (!check_delegates(report)) return false;
+  const Vector delegates = fb().vector(plan, schema::ExecutionPlan::delegates, kOffset);
+  if (!check_delegates(delegates, report)) return false;
   const Vector devices = fb().vector(plan, schema::ExecutionPlan::non_const_buffer_device, kOffset);
   for (uint32_t i = 0; i < devices.count; ++i) {
     const int8_t type = fb().scalar<int8_t>(fb().table_element(devices, i),
@@ -302,14 +302,7 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
       }
     }
   }
-  if (used <= planned.size()) {
-    const size_t at = static_cast<size_t>(used);
-    give_delegates_memory(planned.subspan(at, planned.size() - at));
-  }
-  used += delegate_bytes_;
-  if (used > kMostPlanned) {
-    return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
-  }
+  if (!place_delegates(planned, used, report)) return false;
   if (used > planned.size()) {
     return report.fail(EngineError::kOutOfMemory)
            << "planned memory: " << used << " bytes needed, " << uint64_t{planned.size()}

@@ -107,17 +107,20 @@ class Method {
   };
 
   const FlatBuffer& fb() const { return program_->flatbuffer(); }
+  /// Refuses the backends that this build does not have, and finds what the others need.
+  [[nodiscard]] bool check_delegates(Vector delegates, Report& report);
+  /// Gives them memory after the first `used` bytes of `planned`, and counts it.
+  [[nodiscard]] bool place_delegates(Span<uint8_t> planned, uint64_t& used, Report& report);
+  [[nodiscard]] bool call_delegate(uint32_t number, uint32_t delegate_call, bool checking,
+                                   Report& report);
+#if BPTE_ETHOSU_MODEL
+  [[nodiscard]] bool open_delegate(uint32_t index, Report& report);
+  [[nodiscard]] bool delegate_tensor(uint32_t value, uint64_t bytes, bool writes, Tensor& tensor,
+                                     Report& report) const;
+#endif
   uint32_t value_index(Vector indices, uint32_t index) const;
   uint32_t value_table(uint32_t value) const;
   [[nodiscard]] bool check_malformed(Report& report) const;
-  /// Refuses the backends that this build does not have, and finds what the others need.
-  [[nodiscard]] bool check_delegates(Report& report);
-  void give_delegates_memory(Span<uint8_t> memory) { delegate_memory_ = memory; }
-  [[nodiscard]] bool open_delegate(uint32_t index, Report& report);
-  [[nodiscard]] bool call_delegate(uint32_t number, uint32_t delegate_call, bool checking,
-                                   Report& report);
-  [[nodiscard]] bool delegate_tensor(uint32_t value, uint64_t bytes, bool writes, Tensor& tensor,
-                                     Report& report) const;
   [[nodiscard]] bool resolve_operators(Report& report);
   [[nodiscard]] bool plan_memory(const MethodMemory& memory, Report& report);
   [[nodiscard]] bool make_tables(Span<uint8_t> tables, Report& report);
@@ -145,20 +148,39 @@ class Method {
   [[nodiscard]] bool call(uint32_t number, uint32_t kernel_call, bool checking, Report& report);
 
   const Program* program_ = nullptr;
-  Vector values_, inputs_, outputs_, chains_, operators_, buffer_sizes_, delegates_;
+  Vector values_, inputs_, outputs_, chains_, operators_, buffer_sizes_;
   Span<Buffer> buffers_;  // of the memory plan; [i] is memory_id i + 1
   Span<Kernel> kernels_;  // by operator index
   // By value: 1 + index of its first cell, or 0. A cell is 8 bytes: a computed scalar, the address
   // of an unplanned tensor's data, or two sizes of a dynamic tensor (after its address if both).
   Span<uint16_t> cell_index_;
   Span<uint64_t> cells_;
-  Npu npu_;                        // the delegate that is opened
+#if BPTE_ETHOSU_MODEL
+  Vector delegates_;
+  EthosUModel npu_;                // the delegate that was opened last
   Span<uint8_t> delegate_memory_;  // of every delegate, one after the other; after the buffers
   uint64_t delegate_bytes_ = 0;
+#endif
   size_t planned_bytes_ = 0;
   size_t table_bytes_ = 0;
   uint64_t work_limit_ = 0;
   uint64_t work_ = 0;
 };
+
+#if !BPTE_ETHOSU_MODEL
+inline bool Method::check_delegates(Vector delegates, Report& report) {
+  if (delegates.count == 0) return true;
+  const Text id = fb().string(fb().table_element(delegates, 0), schema::BackendDelegate::id);
+  if (!check_malformed(report)) return false;
+  return report.fail(EngineError::kMissingBackend)
+         << "the method needs the backend " << id << "; this engine runs operators only";
+}
+inline bool Method::place_delegates(Span<uint8_t>, uint64_t&, Report&) {
+  return true;
+}
+inline bool Method::call_delegate(uint32_t, uint32_t, bool, Report&) {
+  return false;
+}
+#endif
 
 }  // namespace bpte::reference
