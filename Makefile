@@ -19,6 +19,8 @@ FUZZ_SECONDS ?= 60
 # needs no torch.
 EXECUTORCH := executorch==1.5.1
 TORCH := torch==2.13.0
+# What compiles for an Ethos-U, and what says what the result must be: without its dependencies, which the others bring.
+ETHOS_U := ethos-u-vela==5.1.0 tosa-tools==2026.5.0
 BUILD_TOOLS := "cmake>=3.28" ninja
 
 .PHONY: demo test size fuzz lint tidy docs coverage clean host-packages demo-packages test-packages
@@ -72,4 +74,5 @@ $(VENV)/.run: $(VENV)/.base pyproject.toml setup.py
 $(VENV)/.test: $(VENV)/.run
 	$(PIP) $(TORCH)
 	$(PIP) $(EXECUTORCH) --editable '.[dev,docs]'
+	$(PIP) --no-deps $(ETHOS_U)
 	touch $@

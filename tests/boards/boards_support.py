@@ -25,6 +25,7 @@ BUILD = ROOT / "build" / "test-boards"
 #: The bundle that tests/boards/firmware links in.
 LINKED = BUILD / "linked.bpte"
 FIXTURES = ROOT / "tests" / "fixtures"
+CORTEX_M = FIXTURES / "cortex_m"
 
 #: Where an ExecuTorch built for the Cortex-M55 is looked for.
 EXECUTORCH_VARIABLE = "BPTE_CORTEX_M55_EXECUTORCH"
@@ -105,6 +106,16 @@ def pack(
     )
     bpte.BundledProgram(program, [suite]).save(path, fit="relayout")
     return path
+
+
+def quantised(
+    name: str,
+) -> tuple[Path, list[tuple[np.ndarray, np.ndarray]], bpte.Tolerance]:
+    """A committed int8 model; its outputs may be off by one step of their quantisation."""
+    arrays = np.load(CORTEX_M / f"{name}.npz")
+    cases = [(arrays[f"in{i}"], arrays[f"out{i}"]) for i in range(3)]
+    one_step = bpte.Tolerance(rtol=0, atol=float(arrays["step"]) * 1.01)
+    return CORTEX_M / f"{name}.pte", cases, one_step
 
 
 def changed(cases: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import bpte
 from boards_support import (
-    FIXTURES,
+    CORTEX_M,
     TOLERANCE,
     build,
     changed,
     demo_program,
     has_ethos_u,
     pack,
+    quantised,
     run,
 )
 from bpte.run.outcome import State
@@ -30,17 +30,6 @@ from bpte.run.outcome import State
 Models = Callable[[str], tuple[Path, list[tuple[np.ndarray, np.ndarray]]]]
 
 NAMES = ("mlp", "convnet", "mobilenet", "encoder")
-CORTEX_M = FIXTURES / "cortex_m"
-
-
-def quantised(
-    name: str,
-) -> tuple[Path, list[tuple[np.ndarray, np.ndarray]], bpte.Tolerance]:
-    """A committed int8 model; its outputs may be off by one step of their quantisation."""
-    arrays = np.load(CORTEX_M / f"{name}.npz")
-    cases = [(arrays[f"in{i}"], arrays[f"out{i}"]) for i in range(3)]
-    one_step = bpte.Tolerance(rtol=0, atol=float(arrays["step"]) * 1.01)
-    return CORTEX_M / f"{name}.pte", cases, one_step
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@
 #include <bpte/engine/engine.h>
 #include <bpte/engine/reference/internal/method.h>
 #include <bpte/engine/reference/internal/program.h>
-#include <bpte/engine/reference/internal/report.h>
+#include <bpte/engine/report.h>
 
 namespace bpte {
 
@@ -78,7 +78,7 @@ class ReferenceEngine final : public Engine {
 
   ReferenceMemory memory_;
   ReferenceOptions options_;
-  reference::Report report_;
+  Report report_;
   reference::Program program_;
   reference::Method method_;
   bool program_loaded_ = false;

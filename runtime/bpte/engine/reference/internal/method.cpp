@@ -63,12 +63,7 @@ bool Method::load(const Program& program, uint32_t plan, const MethodMemory& mem
   if (!check_malformed(report)) return false;
 
   const Vector delegates = fb().vector(plan, schema::ExecutionPlan::delegates, kOffset);
-  if (delegates.count != 0) {
-    const Text id = fb().string(fb().table_element(delegates, 0), schema::BackendDelegate::id);
-    if (!check_malformed(report)) return false;
-    return report.fail(EngineError::kMissingBackend)
-           << "the method needs the backend " << id << "; this engine runs operators only";
-  }
+  if (!check_delegates(delegates, report)) return false;
   const Vector devices = fb().vector(plan, schema::ExecutionPlan::non_const_buffer_device, kOffset);
   for (uint32_t i = 0; i < devices.count; ++i) {
     const int8_t type = fb().scalar<int8_t>(fb().table_element(devices, i),
@@ -119,7 +114,9 @@ bool Method::for_each_instruction(F&& visit, Report& report) const {
           fb().scalar<uint8_t>(instruction, schema::Instruction::instr_args_type, 0);
       const uint32_t arguments = fb().table(instruction, schema::Instruction::instr_args);
       if (!check_malformed(report)) return false;
-      if (type != static_cast<uint8_t>(schema::InstructionArguments::KernelCall)) {
+      const bool delegated =
+          kHasDelegates && type == static_cast<uint8_t>(schema::InstructionArguments::DelegateCall);
+      if (!delegated && type != static_cast<uint8_t>(schema::InstructionArguments::KernelCall)) {
         static const char* const kNames[] = {"an empty instruction", "KernelCall",
                                              "DelegateCall",         "MoveCall",
                                              "JumpFalseCall",        "FreeCall"};
@@ -128,7 +125,7 @@ bool Method::for_each_instruction(F&& visit, Report& report) const {
                << (type < sizeof(kNames) / sizeof(kNames[0]) ? kNames[type] : "an unknown kind")
                << " is not supported";
       }
-      if (!visit(number, arguments)) return false;
+      if (!visit(number, delegated, arguments)) return false;
     }
   }
   return check_malformed(report);
@@ -163,9 +160,9 @@ bool Method::computes_scalar(uint32_t kernel_call, uint32_t& value) const {
 bool Method::count_cells(uint64_t& count, Report& report) const {
   count = 0;
   for (uint32_t i = 0; i < values_.count; ++i) count += cells_of(i);
-  const auto count_scalar = [&](uint32_t, uint32_t kernel_call) {
+  const auto count_scalar = [&](uint32_t, bool delegated, uint32_t kernel_call) {
     uint32_t value = 0;
-    if (computes_scalar(kernel_call, value)) ++count;
+    if (!delegated && computes_scalar(kernel_call, value)) ++count;
     return true;
   };
   if (!for_each_instruction(count_scalar, report)) return false;
@@ -224,9 +221,9 @@ bool Method::assign_cells(Report& report) {
                   bounds.size() * sizeof(int32_t));
     }
   }
-  const auto place_scalar = [&](uint32_t, uint32_t kernel_call) {
+  const auto place_scalar = [&](uint32_t, bool delegated, uint32_t kernel_call) {
     uint32_t value = 0;
-    if (computes_scalar(kernel_call, value) && cell_index_[value] == 0) {
+    if (!delegated && computes_scalar(kernel_call, value) && cell_index_[value] == 0) {
       cell_index_[value] = static_cast<uint16_t>(1 + next++);
     }
     return true;
@@ -305,6 +302,7 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
       }
     }
   }
+  if (!place_delegates(planned, used, report)) return false;
   if (used > planned.size()) {
     return report.fail(EngineError::kOutOfMemory)
            << "planned memory: " << used << " bytes needed, " << uint64_t{planned.size()}
@@ -656,8 +654,9 @@ bool Method::call(uint32_t number, uint32_t kernel_call, bool checking, Report& 
 
 bool Method::run(bool checking, Report& report) {
   work_ = 0;
-  const auto visit = [&](uint32_t number, uint32_t kernel_call) {
-    return call(number, kernel_call, checking, report);
+  const auto visit = [&](uint32_t number, bool delegated, uint32_t arguments) {
+    return delegated ? call_delegate(number, arguments, checking, report)
+                     : call(number, arguments, checking, report);
   };
   return for_each_instruction(visit, report);
 }

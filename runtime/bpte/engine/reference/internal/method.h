@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <bpte/engine/report.h>
+
 #include <cstddef>
 #include <cstdint>
 
+#include "delegates.h"
 #include "program.h"
-#include "report.h"
 #include "tensor.h"
 
 namespace bpte::reference {
@@ -105,6 +107,17 @@ class Method {
   };
 
   const FlatBuffer& fb() const { return program_->flatbuffer(); }
+  /// Refuses the backends that this build does not have, and finds what the others need.
+  [[nodiscard]] bool check_delegates(Vector delegates, Report& report);
+  /// Gives them memory after the first `used` bytes of `planned`, and counts it.
+  [[nodiscard]] bool place_delegates(Span<uint8_t> planned, uint64_t& used, Report& report);
+  [[nodiscard]] bool call_delegate(uint32_t number, uint32_t delegate_call, bool checking,
+                                   Report& report);
+#if BPTE_ETHOSU_MODEL
+  [[nodiscard]] bool open_delegate(uint32_t index, Report& report);
+  [[nodiscard]] bool delegate_tensor(uint32_t value, uint64_t bytes, bool writes, Tensor& tensor,
+                                     Report& report) const;
+#endif
   uint32_t value_index(Vector indices, uint32_t index) const;
   uint32_t value_table(uint32_t value) const;
   [[nodiscard]] bool check_malformed(Report& report) const;
@@ -142,10 +155,32 @@ class Method {
   // of an unplanned tensor's data, or two sizes of a dynamic tensor (after its address if both).
   Span<uint16_t> cell_index_;
   Span<uint64_t> cells_;
+#if BPTE_ETHOSU_MODEL
+  Vector delegates_;
+  EthosUModel npu_;                // the delegate that was opened last
+  Span<uint8_t> delegate_memory_;  // of every delegate, one after the other; after the buffers
+  uint64_t delegate_bytes_ = 0;
+#endif
   size_t planned_bytes_ = 0;
   size_t table_bytes_ = 0;
   uint64_t work_limit_ = 0;
   uint64_t work_ = 0;
 };
+
+#if !BPTE_ETHOSU_MODEL
+inline bool Method::check_delegates(Vector delegates, Report& report) {
+  if (delegates.count == 0) return true;
+  const Text id = fb().string(fb().table_element(delegates, 0), schema::BackendDelegate::id);
+  if (!check_malformed(report)) return false;
+  return report.fail(EngineError::kMissingBackend)
+         << "the method needs the backend " << id << "; this engine runs operators only";
+}
+inline bool Method::place_delegates(Span<uint8_t>, uint64_t&, Report&) {
+  return true;
+}
+inline bool Method::call_delegate(uint32_t, uint32_t, bool, Report&) {
+  return false;
+}
+#endif
 
 }  // namespace bpte::reference

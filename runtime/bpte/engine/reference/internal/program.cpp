@@ -124,6 +124,45 @@ bool Program::initial_state(uint64_t segments_index, uint32_t buffer_index, size
   return subsegment(offsets, buffer_index, size, data, report);
 }
 
+bool Program::segment(uint32_t index, Span<const uint8_t>& data, Report& report) const {
+  const Vector segments = flatbuffer_.vector(root_, schema::Program::segments, sizeof(uint32_t));
+  const uint32_t segment = flatbuffer_.table_element(segments, index);
+  const uint64_t offset = flatbuffer_.scalar<uint64_t>(segment, schema::DataSegment::offset, 0);
+  const uint64_t size = flatbuffer_.scalar<uint64_t>(segment, schema::DataSegment::size, 0);
+  const uint64_t room = segment_end_ - segment_base_;
+  if (index >= segments.count) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "segment " << index << " of " << segments.count;
+  }
+  if (offset > room || size > room - offset) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "segment " << index << " (offset " << offset << ", size " << size
+           << ") ends past the file's segments, " << room << " bytes";
+  }
+  data = bytes_.subspan(segment_base_ + static_cast<size_t>(offset), static_cast<size_t>(size));
+  return true;
+}
+
+bool Program::delegate_data(uint32_t delegate, Span<const uint8_t>& data, Report& report) const {
+  namespace Reference = schema::BackendDelegateDataReference;
+  const uint32_t processed = flatbuffer_.table(delegate, schema::BackendDelegate::processed);
+  const int8_t location = flatbuffer_.scalar<int8_t>(processed, Reference::location, 0);
+  const uint32_t index = flatbuffer_.scalar<uint32_t>(processed, Reference::index, 0);
+  if (location == static_cast<int8_t>(schema::DataLocation::SEGMENT)) {
+    return segment(index, data, report);
+  }
+  const Vector all =
+      flatbuffer_.vector(root_, schema::Program::backend_delegate_data, sizeof(uint32_t));
+  if (index >= all.count) {
+    return report.fail(EngineError::kInvalidProgram)
+           << "delegate data " << index << " of " << all.count;
+  }
+  const Vector bytes = flatbuffer_.vector(flatbuffer_.table_element(all, index),
+                                          schema::BackendDelegateInlineData::data, 1);
+  data = {flatbuffer_.pointer(bytes.at), bytes.count};
+  return true;
+}
+
 bool Program::subsegment(uint32_t offsets, uint32_t buffer_index, size_t size,
                          Span<const uint8_t>& data, Report& report) const {
   const uint32_t segment_index =

@@ -3,12 +3,12 @@
 
 #include <bpte/core/span.h>
 #include <bpte/engine/program_schema.h>
+#include <bpte/engine/report.h>
 
 #include <cstddef>
 #include <cstdint>
 
 #include "flatbuffer.h"
-#include "report.h"
 
 namespace bpte::reference {
 
@@ -27,6 +27,9 @@ class Program {
   /// A constant tensor's bytes, exactly `size` of them.
   [[nodiscard]] bool constant(uint32_t buffer_index, size_t size, Span<const uint8_t>& data,
                               Report& report) const;
+  /// What a BackendDelegate table refers to: the bytes for its backend.
+  [[nodiscard]] bool delegate_data(uint32_t delegate, Span<const uint8_t>& data,
+                                   Report& report) const;
   /// The initial value of a mutable tensor.
   [[nodiscard]] bool initial_state(uint64_t segments_index, uint32_t buffer_index, size_t size,
                                    Span<const uint8_t>& data, Report& report) const;
@@ -38,6 +41,7 @@ class Program {
 
   /// Finds where the FlatBuffer ends, and the segments begin and end.
   [[nodiscard]] bool read_extended_header(size_t& metadata_size, Report& report);
+  [[nodiscard]] bool segment(uint32_t index, Span<const uint8_t>& data, Report& report) const;
 
   Span<const uint8_t> bytes_;
   FlatBuffer flatbuffer_;

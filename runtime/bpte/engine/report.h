@@ -5,7 +5,7 @@
 #include <bpte/engine/engine.h>
 #include <bpte/engine/message.h>
 
-namespace bpte::reference {
+namespace bpte {
 
 /// An error and one line about it. The first failure stays, and later ones are dropped, so that the
 /// message names the cause and not its consequences.
@@ -51,4 +51,4 @@ class Report {
   Message message_;
 };
 
-}  // namespace bpte::reference
+}  // namespace bpte

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "machine.h"
+
+#include "bytes.h"
+
+namespace bpte::ethosu {
+namespace {
+
+enum Region : uint32_t { kWeights = 0, kScratch = 1, kFast = 2 };
+
+// More fast scratch memory than any system has: a stream that asks for it is malformed.
+constexpr int64_t kMostFast = int64_t{1} << 31;
+
+}  // namespace
+
+void Machine::begin_check(const Config& config, size_t weights_size, uint64_t scratch_size,
+                          uint64_t work_limit, Report& report) {
+  registers_.clear();
+  memories_ = Memories();
+  needs_ = Needs();
+  work_ = 0;
+  checking_ = true;
+  config_ = config;
+  weights_size_ = weights_size;
+  scratch_size_ = scratch_size;
+  work_limit_ = work_limit;
+  report_ = &report;
+}
+
+void Machine::begin_run(const Memories& memories, Report& report) {
+  report_ = &report;
+  registers_.clear();
+  memories_ = memories;
+  work_ = 0;
+  checking_ = false;
+}
+
+Report& Machine::refuse(EngineError error) {
+  return report_->fail(error) << "Ethos-U command " << number_ << ", " << name_of(op_) << ": ";
+}
+
+bool Machine::reach(const char* what, uint32_t region, const Extent& extent) {
+  if (region > kFast) return unsupported() << what << " in region " << region;
+  const int64_t size = region == kWeights   ? static_cast<int64_t>(weights_size_)
+                       : region == kScratch ? static_cast<int64_t>(scratch_size_)
+                                            : kMostFast;
+  if (extent.first < 0 || extent.end > size || extent.first > extent.end) {
+    return invalid() << what << " (bytes " << extent.first << " to " << extent.end
+                     << ") is not within region " << region << ", " << size << " bytes";
+  }
+  if (region == kFast && static_cast<uint64_t>(extent.end) > needs_.fast) {
+    needs_.fast = static_cast<uint64_t>(extent.end);
+  }
+  return true;
+}
+
+bool Machine::readable(const char* what, uint32_t region, const Extent& extent,
+                       const uint8_t*& base) {
+  if (!reach(what, region, extent)) return false;
+  base = region == kWeights   ? memories_.weights.data()
+         : region == kScratch ? memories_.scratch.data()
+                              : memories_.fast.data();
+  return true;
+}
+
+bool Machine::writable(const char* what, uint32_t region, const Extent& extent, uint8_t*& base) {
+  if (region == kWeights) return invalid() << what << " in region 0, which is read-only";
+  if (!reach(what, region, extent)) return false;
+  base = region == kScratch ? memories_.scratch.data() : memories_.fast.data();
+  return true;
+}
+
+bool Machine::count(uint64_t a, uint64_t b, uint64_t c) {
+  const auto times = [](uint64_t x, uint64_t y) {
+    return x != 0 && y > UINT64_MAX / x ? UINT64_MAX : x * y;
+  };
+  const uint64_t amount = times(times(a, b), c);
+  if (work_limit_ != 0 && amount > work_limit_ - work_) {
+    return unsupported() << "more work than the limit of " << work_limit_ << " operations";
+  }
+  work_ += amount;
+  return true;
+}
+
+void Machine::need_work(uint64_t numbers) {
+  const uint64_t bytes = numbers * sizeof(int16_t);
+  if (bytes > needs_.work) needs_.work = bytes;
+}
+
+}  // namespace bpte::ethosu

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// The numbers of an Ethos-U55's and Ethos-U65's command stream, under the names that Arm gives
+// them. A command is 32 bits: its number in bits 0..9; bits 14..15 say whether a second word
+// follows; bits 16..31 are a parameter.
+
+namespace bpte::ethosu {
+
+/// What the NPU does. One word.
+enum class Op : uint16_t {
+  STOP = 0x000,
+  IRQ = 0x001,
+  CONV = 0x002,
+  DEPTHWISE = 0x003,
+  POOL = 0x005,
+  ELEMENTWISE = 0x006,
+  DMA_START = 0x010,
+  DMA_WAIT = 0x011,
+  KERNEL_WAIT = 0x012,
+  PMU_MASK = 0x013,
+};
+
+/// Registers of 16 bits. One word.
+enum class Narrow : uint16_t {
+  IFM_PAD_TOP = 0x100,
+  IFM_PAD_LEFT,
+  IFM_PAD_RIGHT,
+  IFM_PAD_BOTTOM,
+  IFM_DEPTH_M1,
+  IFM_PRECISION,
+  IFM_UPSCALE = 0x107,
+  IFM_ZERO_POINT = 0x109,
+  IFM_WIDTH0_M1,
+  IFM_HEIGHT0_M1,
+  IFM_HEIGHT1_M1,
+  IFM_IB_END,
+  IFM_REGION = 0x10F,
+  OFM_WIDTH_M1 = 0x111,
+  OFM_HEIGHT_M1,
+  OFM_DEPTH_M1,
+  OFM_PRECISION,
+  OFM_BLK_WIDTH_M1,
+  OFM_BLK_HEIGHT_M1,
+  OFM_BLK_DEPTH_M1,
+  OFM_ZERO_POINT,
+  OFM_WIDTH0_M1 = 0x11A,
+  OFM_HEIGHT0_M1,
+  OFM_HEIGHT1_M1,
+  OFM_REGION = 0x11F,
+  KERNEL_WIDTH_M1 = 0x120,
+  KERNEL_HEIGHT_M1,
+  KERNEL_STRIDE,
+  PARALLEL_MODE,
+  ACC_FORMAT,
+  ACTIVATION,
+  ACTIVATION_MIN,
+  ACTIVATION_MAX,
+  WEIGHT_REGION,
+  SCALE_REGION,
+  AB_START = 0x12D,
+  BLOCKDEP = 0x12F,
+  DMA0_SRC_REGION = 0x130,
+  DMA0_DST_REGION,
+  DMA0_SIZE0,
+  DMA0_SIZE1,
+  IFM2_BROADCAST = 0x180,
+  IFM2_SCALAR,
+  IFM2_PRECISION = 0x185,
+  IFM2_ZERO_POINT = 0x189,
+  IFM2_WIDTH0_M1,
+  IFM2_HEIGHT0_M1,
+  IFM2_HEIGHT1_M1,
+  IFM2_IB_START,
+  IFM2_REGION = 0x18F,
+};
+
+/// Registers of 48 bits: the second word, then the parameter above it.
+enum class Wide : uint16_t {
+  IFM_BASE0 = 0x00,
+  IFM_BASE1,
+  IFM_BASE2,
+  IFM_BASE3,
+  IFM_STRIDE_X,
+  IFM_STRIDE_Y,
+  IFM_STRIDE_C,
+  OFM_BASE0 = 0x10,
+  OFM_BASE1,
+  OFM_BASE2,
+  OFM_BASE3,
+  OFM_STRIDE_X,
+  OFM_STRIDE_Y,
+  OFM_STRIDE_C,
+  WEIGHT_BASE = 0x20,
+  WEIGHT_LENGTH,
+  SCALE_BASE,
+  SCALE_LENGTH,
+  OFM_SCALE,
+  OPA_SCALE,
+  OPB_SCALE,
+  DMA0_SRC = 0x30,
+  DMA0_DST,
+  DMA0_LEN,
+  DMA0_SKIP0,
+  DMA0_SKIP1,
+  IFM2_BASE0 = 0x80,
+  IFM2_BASE1,
+  IFM2_BASE2,
+  IFM2_BASE3,
+  IFM2_STRIDE_X,
+  IFM2_STRIDE_Y,
+  IFM2_STRIDE_C,
+  WEIGHT1_BASE = 0x90,
+  WEIGHT1_LENGTH,
+  SCALE1_BASE,
+  SCALE1_LENGTH,
+};
+
+/// What the commands before an operation have set: a stream states only what changes. Registers
+/// that were never set are 0.
+class Registers {
+ public:
+  void clear();
+  /// False: there is no such register.
+  [[nodiscard]] bool set_narrow(uint16_t number, uint16_t value);
+  [[nodiscard]] bool set_wide(uint16_t number, uint64_t value);
+
+  uint32_t get(Narrow name) const;
+  /// A register that counts from 0: OFM_DEPTH_M1 and its like.
+  int32_t plus_one(Narrow name) const { return static_cast<int32_t>(get(name)) + 1; }
+  uint64_t get(Wide name) const;
+  /// An address or a length in bytes: 40 bits.
+  uint64_t address(Wide name) const { return get(name) & kAddressMask; }
+  /// A stride in bytes: 40 bits with a sign.
+  int64_t stride(Wide name) const {
+    const uint64_t sign = uint64_t{1} << 39;
+    return static_cast<int64_t>((address(name) ^ sign) - sign);
+  }
+
+ private:
+  static constexpr uint64_t kAddressMask = (uint64_t{1} << 40) - 1;
+  // The numbers in use come in rows of 16: a row of each kind stands where place() says.
+  static constexpr size_t kRow = 16;
+  static constexpr size_t kNarrowRows = 5;
+  static constexpr size_t kWideRows = 6;
+
+  uint16_t narrow_[kNarrowRows * kRow] = {};
+  uint64_t wide_[kWideRows * kRow] = {};
+};
+
+}  // namespace bpte::ethosu

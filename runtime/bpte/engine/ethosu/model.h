@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <bpte/core/span.h>
+#include <bpte/engine/ethosu/internal/command_stream.h>
+#include <bpte/engine/ethosu/internal/container.h>
+#include <bpte/engine/ethosu/internal/machine.h>
+#include <bpte/engine/report.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bpte {
+
+/// The name of the backend whose delegates the model executes.
+inline constexpr char kEthosUBackend[] = "EthosUBackend";
+/// What every record that it had a part in says of it.
+inline constexpr char kEthosUModelNote[] = "Ethos-U functional model, not an NPU";
+
+/// A functional model of Arm's Ethos-U55 and Ethos-U65: executes the register command streams that
+/// Vela compiles and ExecuTorch's Arm backend puts into delegates, and gives the NPU's numbers
+/// (docs/ethos-u.md says how far that was shown). It knows nothing of time.
+///
+/// Trusts a delegate with nothing: open() checks every command, so that run() reads and writes the
+/// given memory only. No heap, no exceptions. Everything it refuses, it refuses before it runs.
+class EthosUModel {
+ public:
+  /// Reads a delegate's bytes, which stay valid while the model is used, and checks all commands.
+  /// More elementary operations than `work_limit` are refused; 0: no limit.
+  [[nodiscard]] bool open(Span<const uint8_t> delegate, uint64_t work_limit, Report& report);
+
+  const ethosu::Config& config() const { return stream_.config(); }
+  /// Elementary operations of one run: multiply-adds, elements written, bytes copied.
+  uint64_t work() const { return work_; }
+  /// What run() needs, and prepare() takes: scratch and fast scratch memory, tables, room for one
+  /// OFM block's weights. Any alignment will do.
+  uint64_t memory_bytes() const;
+
+  uint32_t input_count() const { return container_.inputs.count(); }
+  uint32_t output_count() const { return container_.outputs.count(); }
+  /// Where an input goes or an output comes from, in the memory that prepare() took. `index` is
+  /// below the count.
+  Span<uint8_t> input(uint32_t index);
+  Span<uint8_t> output(uint32_t index);
+  /// The same, before there is any memory.
+  uint64_t input_bytes(uint32_t index) const;
+  uint64_t output_bytes(uint32_t index) const;
+
+  /// Takes at least memory_bytes() bytes, which stay the model's until the run is over.
+  [[nodiscard]] bool prepare(Span<uint8_t> memory, Report& report);
+  /// Runs the commands on the inputs that were put in place.
+  [[nodiscard]] bool run(Report& report);
+
+ private:
+  [[nodiscard]] bool pass(Report& report);
+  [[nodiscard]] bool execute(ethosu::Op op, uint16_t parameter);
+
+  ethosu::Container container_;
+  ethosu::CommandStream stream_;
+  ethosu::Machine machine_;
+  ethosu::Memories memories_;
+  uint64_t work_ = 0;
+};
+
+}  // namespace bpte

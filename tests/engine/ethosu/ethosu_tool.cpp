@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The functional model of the Ethos-U for tests in other languages:
+//
+//   ethosu_tool run DELEGATE INPUTS OUTPUTS   INPUTS: the inputs' bytes, one after the other; so
+//   are
+//                                             OUTPUTS. Prints "MACS WORK MEMORY".
+//   ethosu_tool weights STREAM COUNT OUT      the first COUNT weights of a compressed stream, int16
+//
+// A refusal goes to stderr with exit code 1.
+
+#include <bpte/engine/ethosu/internal/weights.h>
+#include <bpte/engine/ethosu/model.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+Bytes read(const char* path) {
+  Bytes bytes;
+  std::FILE* file = std::fopen(path, "rb");
+  if (file == nullptr) {
+    std::perror(path);
+    std::exit(2);
+  }
+  uint8_t block[4096];
+  for (size_t n; (n = std::fread(block, 1, sizeof(block), file)) != 0;) {
+    bytes.insert(bytes.end(), block, block + n);
+  }
+  std::fclose(file);
+  return bytes;
+}
+
+void write(const char* path, const void* data, size_t size) {
+  std::FILE* file = std::fopen(path, "wb");
+  if (file == nullptr || std::fwrite(data, 1, size, file) != size || std::fclose(file) != 0) {
+    std::perror(path);
+    std::exit(2);
+  }
+}
+
+int refuse(const char* message) {
+  std::fprintf(stderr, "%s\n", message);
+  return 1;
+}
+
+int run(const char* delegate_path, const char* inputs_path, const char* outputs_path) {
+  const Bytes delegate = read(delegate_path);
+  const Bytes inputs = read(inputs_path);
+  bpte::EthosUModel model;
+  bpte::Report report;
+  if (!model.open({delegate.data(), delegate.size()}, 0, report)) return refuse(report.message());
+  // Of the exact size, and not zeros, so that a sanitizer sees every step outside of it.
+  Bytes memory(static_cast<size_t>(model.memory_bytes()), 0xA5);
+  if (!model.prepare({memory.data(), memory.size()}, report)) return refuse(report.message());
+  size_t at = 0;
+  for (uint32_t i = 0; i < model.input_count(); ++i) {
+    const bpte::Span<uint8_t> input = model.input(i);
+    if (input.size() > inputs.size() - at) return refuse("too few bytes of inputs");
+    std::memcpy(input.data(), inputs.data() + at, input.size());
+    at += input.size();
+  }
+  if (at != inputs.size()) return refuse("too many bytes of inputs");
+  if (!model.run(report)) return refuse(report.message());
+  Bytes outputs;
+  for (uint32_t i = 0; i < model.output_count(); ++i) {
+    const bpte::Span<uint8_t> output = model.output(i);
+    outputs.insert(outputs.end(), output.begin(), output.end());
+  }
+  write(outputs_path, outputs.data(), outputs.size());
+  std::printf("%lu %llu %llu\n", static_cast<unsigned long>(model.config().macs),
+              static_cast<unsigned long long>(model.work()),
+              static_cast<unsigned long long>(model.memory_bytes()));
+  return 0;
+}
+
+int weights(const char* stream_path, const char* count, const char* out_path) {
+  const Bytes bytes = read(stream_path);
+  bpte::ethosu::WeightStream stream({bytes.data(), bytes.size()});
+  std::vector<int16_t> found(std::strtoul(count, nullptr, 10));
+  for (int16_t& weight : found) weight = stream.next();
+  if (stream.failed() != nullptr) return refuse(stream.failed());
+  write(out_path, found.data(), found.size() * sizeof(found[0]));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 5 && std::strcmp(argv[1], "run") == 0) return run(argv[2], argv[3], argv[4]);
+  if (argc == 5 && std::strcmp(argv[1], "weights") == 0) return weights(argv[2], argv[3], argv[4]);
+  std::fputs("usage: ethosu_tool run DELEGATE INPUTS OUTPUTS | weights STREAM COUNT OUT\n", stderr);
+  return 2;
+}
