@@ -5,6 +5,9 @@
 
 #include "method.h"
 
+// Empty without the model, so that a plain list of all sources builds.
+#if BPTE_ETHOSU_MODEL
+
 namespace bpte::reference {
 
 bool Method::open_delegate(uint32_t index, Report& report) {
@@ -94,3 +97,5 @@ bool Method::call_delegate(uint32_t number, uint32_t delegate_call, bool checkin
 }
 
 }  // namespace bpte::reference
+
+#endif
