@@ -119,8 +119,8 @@ def test_code_has_a_region_of_its_own_when_large(tmp_path: Path) -> None:
         ("length = 0x400000 }", "length = 1, fast = 1 }", "unknown key memory.rom.fast"),
         ("rom = {", "flash = {", "unknown key memory.flash"),
         ("uart = 0x40004000\n", "", "peripherals.uart is missing"),
-        ("uart = 0x40004000\n", "uart = 0x1_4000_4000\n", "no name of a 32-bit number"),
-        ("pins = 0x1234\n", "'$(x)' = 1\n", "no name of a 32-bit number"),
+        ("uart = 0x40004000\n", "uart = 0x1_4000_4000\n", "not a name of a 32-bit number"),
+        ("pins = 0x1234\n", "'$(x)' = 1\n", "not a name of a 32-bit number"),
     ],
 )
 def test_refused(own_board: Path, tmp_path: Path, old: str, new: str, message: str) -> None:

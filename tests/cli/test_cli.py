@@ -138,7 +138,7 @@ def test_suite_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ('[[suite]]\n[[suite.case]]\ninputs = ["no.npy"]', "no.npy"),
         ('[[suite]]\n[[suite.case]]\ninputs = ["both.npz:z"]', "no member 'z', it has x, y"),
         ('[[suite]]\n[[suite.case]]\ninputs = ["both.npz"]', "say which member"),
-        ('[[suite]]\n[[suite.case]]\ninputs = ["suite.toml"]', "no .npy or .npz file"),
+        ('[[suite]]\n[[suite.case]]\ninputs = ["suite.toml"]', "is not a .npy or .npz file"),
         ('[[suite]]\n[[suite.case]]\ninputs = [{file = "x.npy", dim_order = [0, 0]}]', "permut"),
         ('[[suite]]\n[[suite.case]]\ninputs = [{file = "x.npy", dtype = "int8"}]', "another size"),
         ("[[suite]]\ntolerance = { rtol = -1 }", "rtol must not be negative"),

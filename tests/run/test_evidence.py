@@ -114,7 +114,7 @@ PASSING: dict[str, tuple[dict[str, Any], str]] = {
     ),
 }
 FAILING: dict[str, tuple[dict[str, Any], str]] = {
-    "no reason": ({"reason": None}, "for no reason"),
+    "no reason": ({"reason": None}, "states no reason"),
     "more than all": ({"mismatches": 7}, "more mismatches"),
     "first missing": ({"first": None}, "a first one is missing"),
     "first's rank": (first(1.5, 1.25, (1,)), "not in the shape"),
@@ -125,8 +125,8 @@ FAILING: dict[str, tuple[dict[str, Any], str]] = {
     "first's error": (first(1.5, 1), "off by 0.5, but max_abs is 0.25"),
     "first's relative error": ({"max_rel": 0.1}, "off by 0.166667 relatively"),
     "first infinite": (first(1.5, "inf"), "not finite, but nonfinite is 0"),
-    "first no float32": (first(1e300, 1.25), "is no float"),
-    "first a bool": (first(True, 1.25), "is no float"),
+    "first no float32": (first(1e300, 1.25), "is not a float"),
+    "first a bool": (first(True, 1.25), "is not a float"),
     "first for SQNR": (first(1e4, 1e4 + 0.25), "too large for an SQNR of 22.5"),
     "a scalar's index": ({"kind": "double", "dtype": None, "numel": 1}, "scalar has an index"),
     "all outside, exact": (ALL_OUTSIDE | EXACT | first(0, "nan", (0, 0)), "not finite"),
