@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -73,14 +72,6 @@ def _show_note(text: str) -> None:
     print(f"bpte run: {text}", file=sys.stderr, flush=True)
 
 
-def _open_log(path: Path) -> BinaryIO:
-    """Opens a file or a stream. A FIFO without a writer counts as empty; nothing waits for one.
-    Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    os.set_blocking(descriptor, True)
-    return os.fdopen(descriptor, "rb")
-
-
 def _announce_files(arguments: argparse.Namespace) -> ReportFile | None:
     """Holds the report, before anything is run, against all that is read: by this program, by the
     build, or by the target. Raises ``OSError``."""
@@ -101,7 +92,7 @@ def _judge_log(arguments: argparse.Namespace) -> launcher.Run:
     if str(arguments.log) == "-":
         result = launcher.judge_log(Path("standard input"), _pieces(sys.stdin.buffer), request)
     else:
-        with _open_log(arguments.log) as file:
+        with access.open_stream(arguments.log) as file:
             result = launcher.judge_log(arguments.log, _pieces(file), request)
     if arguments.rtol is not None or arguments.atol is not None:
         result = launcher.judge_again(result, arguments.rtol, arguments.atol)

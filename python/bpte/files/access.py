@@ -18,7 +18,7 @@ import stat
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn
 
 
 class WrongFileError(OSError):
@@ -169,6 +169,14 @@ def read_input(path: str | os.PathLike[str]) -> bytes:
     if not content:
         raise WrongFileError(errno.EINVAL, "a pipe that nobody writes to", os.fspath(path))
     return content
+
+
+def open_stream(path: str | os.PathLike[str]) -> BinaryIO:
+    """A file, or a stream such as a serial port or a pipe, to be read in pieces. A pipe that nobody
+    writes to counts as empty; nothing waits for a writer. Raises ``OSError``."""
+    descriptor = _open(path)
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "rb")
 
 
 def _open(path: str | os.PathLike[str]) -> int:
