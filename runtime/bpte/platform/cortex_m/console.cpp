@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "console.h"
 
+#include <bpte/core/format_number.h>
+
+#include <cstring>
+
 #include "semihosting.h"
 
 namespace bpte_board {
@@ -28,25 +32,22 @@ void stop(int status) {
 }
 
 Text& Text::put(const char* text) {
-  while (*text != '\0' && size_ < sizeof(buffer_)) buffer_[size_++] = *text++;
+  return put(text, std::strlen(text));
+}
+
+Text& Text::put(const char* text, size_t size) {
+  for (; size != 0 && size_ < sizeof(buffer_); --size) buffer_[size_++] = *text++;
   return *this;
 }
 
 Text& Text::put_hex(uint32_t value) {
-  char digits[] = "0x00000000";
-  for (int i = 9; i > 1; --i, value >>= 4) digits[i] = "0123456789abcdef"[value & 15];
-  return put(digits);
+  char digits[bpte::kMaxNumberLength];
+  return put("0x").put(digits, bpte::format_hex(value, 8, bpte::Span<char>(digits)));
 }
 
 Text& Text::put_decimal(uint32_t value) {
-  char digits[11];
-  char* at = digits + 10;
-  *at = '\0';
-  do {
-    *--at = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value != 0);
-  return put(at);
+  char digits[bpte::kMaxNumberLength];
+  return put(digits, bpte::format_uint(value, bpte::Span<char>(digits)));
 }
 
 }  // namespace bpte_board

@@ -34,6 +34,8 @@ class Text {
   size_t size() const { return size_; }
 
  private:
+  Text& put(const char* text, size_t size);
+
   char buffer_[320];
   size_t size_ = 0;
 };

@@ -14,8 +14,7 @@ bool Method::open_delegate(uint32_t index, Report& report) {
   const uint32_t delegate = fb().table_element(delegates_, index);
   const Text id = fb().string(delegate, schema::BackendDelegate::id);
   if (!check_malformed(report)) return false;
-  if (id.size != std::strlen(kEthosUBackend) ||
-      std::memcmp(id.data, kEthosUBackend, id.size) != 0) {
+  if (!(id == kEthosUBackend)) {
     return report.fail(EngineError::kMissingBackend)
            << "the method needs the backend " << id
            << "; this engine runs operators, and EthosUBackend by a functional model";
