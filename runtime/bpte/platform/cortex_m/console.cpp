@@ -31,23 +31,14 @@ void stop(int status) {
   for (;;) asm volatile("wfi");
 }
 
-Text& Text::put(const char* text) {
-  return put(text, std::strlen(text));
+void say(const bpte::Message& line) {
+  console().write(line.c_str(), std::strlen(line.c_str()));
 }
 
-Text& Text::put(const char* text, size_t size) {
-  for (; size != 0 && size_ < sizeof(buffer_); --size) buffer_[size_++] = *text++;
-  return *this;
-}
-
-Text& Text::put_hex(uint32_t value) {
+bpte::Message& operator<<(bpte::Message& line, Hex number) {
   char digits[bpte::kMaxNumberLength];
-  return put("0x").put(digits, bpte::format_hex(value, 8, bpte::Span<char>(digits)));
-}
-
-Text& Text::put_decimal(uint32_t value) {
-  char digits[bpte::kMaxNumberLength];
-  return put(digits, bpte::format_uint(value, bpte::Span<char>(digits)));
+  const size_t size = bpte::format_hex(number.value, 8, bpte::Span<char>(digits));
+  return line << "0x" << bpte::Span<const char>(digits, size);
 }
 
 }  // namespace bpte_board
