@@ -30,7 +30,7 @@ import operator
 import struct
 from collections.abc import Callable
 from operator import ne
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bpte.program import _values
 from bpte.program._chunks import (
@@ -50,14 +50,16 @@ from bpte.program._schema import (
     TABLE,
     TABLES,
     UNION,
-    Binding,
     Field,
     Table,
 )
 
-Head = Callable[[int, int, int], bytes]
-"""Makes the first bytes of the file, given the bytes after them, the root table's distance from
-the end, and the alignment that the file's length must have."""
+if TYPE_CHECKING:
+    from bpte.program._codec import Binding
+
+Head = Callable[[bytes, int, int, int], bytes]
+"""Makes the first bytes of the file, given its identifier, the bytes after them, the root table's
+distance from the end, and the alignment that the file's length must have."""
 
 _MANY = 96  # more chunks than this are joined: each takes more memory than its bytes
 _MAX_PLANS = 256  # for each table; odd objects could ask for any number
@@ -71,22 +73,33 @@ def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) 
     ``alignments`` are those of ``Binding.alignments``. A wrong object may raise any exception;
     ``_check.check`` then finds the reason.
     """
-    writers: list[Write] = binding.made.get("writers") or []
-    if not writers:
-        for table in binding.tables:
-            if table.leaf:
-                writers.append(_leaf_writer(table))
-            elif table.holder:
-                writers.append(_holder_writer(table, binding.tables, writers))
-            else:
-                writers.append(_table_writer(table, binding.tables, writers))
-        binding.made["writers"] = writers
+    writers = binding.made.get("writers")
+    if writers is None:
+        writers = binding.made["writers"] = _Writers(binding)
     file = File(alignments)
     distance = writers[-1](file, root)
     file.join()
-    file.blocks.append(head(file.distance, distance, file.alignment))
+    file.blocks.append(head(binding.schema[0], file.distance, distance, file.alignment))
     file.blocks.reverse()
     return b"".join(file.blocks)
+
+
+class _Writers(dict[int, Write]):
+    """What writes each table; made when the table is first written."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.binding = binding
+
+    def __missing__(self, index: int) -> Write:
+        table = self.binding.table(index)
+        if table.leaf:
+            write = _leaf_writer(table)
+        elif table.holder:
+            write = _holder_writer(table, self)
+        else:
+            write = _table_writer(table, self)
+        self[index] = write
+        return write
 
 
 _Convert = Callable[[Any], Any]
@@ -190,14 +203,18 @@ def _leaf_writer(table: Table) -> Write:
     return write
 
 
-def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]) -> Write:
+def _holder_writer(table: Table, writers: _Writers) -> Write:
     """Writes tables whose only field is a union."""
     cls, index, (field,) = table.cls, table.index, table.fields
     member_of = operator.attrgetter(field.name)
-    members = {
-        tables[ref].cls: (number, writers[ref], tables[ref].leaf)
-        for number, ref in enumerate(field.refs, 1)
-    }
+    members: dict[type, tuple[int, Write, bool]] = {}
+
+    def find(kind: type) -> tuple[int, Write, bool]:
+        number = writers.binding.member(field, kind)
+        ref = field.refs[number - 1]
+        members[kind] = number, writers[ref], writers.binding.table(ref).leaf
+        return members[kind]
+
     (full, _), (empty, _) = _layout([], (), [field]), _layout([], (), [])
     pack, pack_empty = full.pack, empty.pack
 
@@ -209,10 +226,8 @@ def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]
             number, distance, shares = 0, 0, True
             size, vtable = empty.size, empty.vtable
         else:
-            found = members.get(member.__class__)
-            if found is None:
-                raise _unexpected(member)
-            number, write_member, shares = found
+            kind = member.__class__
+            number, write_member, shares = members.get(kind) or find(kind)
             distance = write_member(file, member)
             size, vtable = full.size, full.vtable
         if shares:
@@ -257,7 +272,7 @@ class _Plan(NamedTuple):
     layouts: dict[tuple[bool, ...], tuple[Layout, list[tuple[int, Write, int]]]]
 
 
-def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]) -> Write:
+def _table_writer(table: Table, writers: _Writers) -> Write:
     """Writes tables of any kind."""
     cls = table.cls
     references = [field for field in reversed(table.fields) if field.kind != SCALAR]
@@ -274,9 +289,9 @@ def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write])
             if kind is type(None):
                 continue
             if field.kind == UNION:
-                number = [tables[ref].cls for ref in field.refs].index(kind)
-                plan.choices.append(number + 1)
-                child = writers[field.refs[number]]
+                number = writers.binding.member(field, kind)
+                plan.choices.append(number)
+                child = writers[field.refs[number - 1]]
             else:
                 child = _child_writer(field, kind, writers)
             plan.children.append(_Child(index, child, field))
@@ -326,7 +341,7 @@ def _new_layout(
     return layout, children
 
 
-def _child_writer(field: Field, kind: type, writers: list[Write]) -> Write:
+def _child_writer(field: Field, kind: type, writers: _Writers) -> Write:
     """What writes a field's value of this type."""
     if field.kind == TABLE:
         return writers[field.refs[0]]
