@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from bpte.program import ProgramError, _codec
 
 if TYPE_CHECKING:
-    from bpte.program._values import FileBacked
+    from typing import Protocol
+
+    class FileBacked(Protocol):
+        """Data that stays in a file until it is written (executorch's ``FileBackedData``)."""
+
+        def __len__(self) -> int: ...
+        def to_bytes(self) -> bytes: ...
+        def write_to_file(self, outfile: Any) -> None: ...
 
     Chunk = bytes | memoryview | FileBacked
 

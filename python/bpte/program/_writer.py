@@ -30,7 +30,7 @@ import operator
 import struct
 from collections.abc import Callable
 from operator import ne
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bpte.program import _values
 from bpte.program._chunks import (
@@ -105,14 +105,11 @@ class _Writers(dict[int, Write]):
 _Convert = Callable[[Any], Any]
 
 
-class Layout(NamedTuple):
-    """The layout of a table with one set of fields."""
-
-    size: int  # bytes
-    eight: bool  # whether there are 8-byte fields
-    vtable: bytes
-    pack: Callable[..., bytes]
-    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]  # what is packed, in the order of its bytes
+# Plain tuples, here and below: to make a class of named ones takes longer than to write a program.
+_Pick = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+Layout = tuple[int, bool, bytes, Callable[..., bytes], _Pick]
+"""The layout of a table with one set of fields: its bytes, whether there are 8-byte fields, the
+vtable, what packs it, and what picks the values to pack, in the order of their bytes."""
 
 
 class _PositiveZero:
@@ -145,7 +142,7 @@ def _layout(
         end += SIZES[code]
     vtable = struct.pack(f"<{2 + len(entries)}H", 4 + 2 * len(entries), end, *entries)
     form = "".join(code for _, code, _ in parts)
-    layout = Layout(
+    layout = (
         end + (-end & 3),
         any(SIZES[code] == 8 for code in form),
         vtable + bytes(-len(vtable) & 3),
@@ -189,7 +186,7 @@ def _leaf_writer(table: Table) -> Write:
         content = pack(*pick((0, *scalars)))
         place = file.leaves.get((vtable, content))
         if place is None:
-            place = file.place(layout) if eight else file.distance + size
+            place = file.place(size) if eight else file.distance + size
             file.leaves[vtable, content] = place
             at = file.vtables.get(vtable)
             file.chunks.append(_OFFSET(at - place if at else len(vtable)) + content[4:])
@@ -215,8 +212,8 @@ def _holder_writer(table: Table, writers: _Writers) -> Write:
         members[kind] = number, writers[ref], writers.binding.table(ref).leaf
         return members[kind]
 
-    (full, _), (empty, _) = _layout([], (), [field]), _layout([], (), [])
-    pack, pack_empty = full.pack, empty.pack
+    (full_size, _, full_vtable, pack, _), _ = _layout([], (), [field])
+    (empty_size, _, empty_vtable, pack_empty, _), _ = _layout([], (), [])
 
     def write(file: File, value: Any) -> int:
         if value.__class__ is not cls:
@@ -224,12 +221,12 @@ def _holder_writer(table: Table, writers: _Writers) -> Write:
         member = member_of(value)
         if member is None:
             number, distance, shares = 0, 0, True
-            size, vtable = empty.size, empty.vtable
+            size, vtable = empty_size, empty_vtable
         else:
             kind = member.__class__
             number, write_member, shares = members.get(kind) or find(kind)
             distance = write_member(file, member)
-            size, vtable = full.size, full.vtable
+            size, vtable = full_size, full_vtable
         if shares:
             known = file.holders.get((index, number, distance))
             if known is not None:
@@ -251,25 +248,16 @@ def _holder_writer(table: Table, writers: _Writers) -> Write:
     return write
 
 
-class _Child(NamedTuple):
-    """A part that a table refers to, when it is not None."""
+# The parts that a table refers to and that are not None: place among the values, what writes it,
+# and its field, or where in the table its offset is.
+_Children = list[tuple[int, Write, Field]]
+_PlacedChildren = list[tuple[int, Write, int]]
 
-    place: int  # among the values
-    write: Write
-    field: Field
-
-
-class _Plan(NamedTuple):
-    """How to write objects with one combination of types in their fields.
-
-    ``layouts``: by the scalars that differ from their defaults; each with the children once
-    more, as index, writer, and where in the table the offset is.
-    """
-
-    convert: list[_Convert | None]  # see _conversions
-    choices: list[int]  # the types of the unions that are there
-    children: list[_Child]
-    layouts: dict[tuple[bool, ...], tuple[Layout, list[tuple[int, Write, int]]]]
+_Layouts = dict[tuple[bool, ...], tuple[Layout, _PlacedChildren]]
+_Plan = tuple["list[_Convert | None]", list[int], _Children, _Layouts]
+"""How to write objects with one combination of types in their fields: what to convert (see
+``_conversions``), the types of the unions that are there, the children, and the layouts by the
+scalars that differ from their defaults."""
 
 
 def _table_writer(table: Table, writers: _Writers) -> Write:
@@ -283,18 +271,20 @@ def _table_writer(table: Table, writers: _Writers) -> Write:
     plans: dict[tuple[type, ...], _Plan] = {}
 
     def make_plan(types: tuple[type, ...]) -> _Plan:
-        plan = _Plan(_conversions(scalar_fields, types[first_scalar:]), [], [], {})
+        choices: list[int] = []
+        children: _Children = []
+        plan = _conversions(scalar_fields, types[first_scalar:]), choices, children, {}
         for index, field in enumerate(references):
             kind = types[index]
             if kind is type(None):
                 continue
             if field.kind == UNION:
                 number = writers.binding.member(field, kind)
-                plan.choices.append(number)
+                choices.append(number)
                 child = writers[field.refs[number - 1]]
             else:
                 child = _child_writer(field, kind, writers)
-            plan.children.append(_Child(index, child, field))
+            children.append((index, child, field))
         _keep(plans, types, plan)
         return plan
 
@@ -316,7 +306,7 @@ def _table_writer(table: Table, writers: _Writers) -> Write:
         for index, write_child, base in children:
             distances.append(base + write_child(file, values[index]))
         size, eight, vtable, pack, pick = layout
-        place = file.place(layout) if eight else file.distance + size
+        place = file.place(size) if eight else file.distance + size
         at = file.vtables.get(vtable)
         offsets = map(place.__sub__, distances)
         row = (at - place if at else len(vtable), *scalars, *offsets)
@@ -331,14 +321,15 @@ def _table_writer(table: Table, writers: _Writers) -> Write:
 
 def _new_layout(
     scalar_fields: list[Field], plan: _Plan, given: tuple[bool, ...]
-) -> tuple[Layout, list[tuple[int, Write, int]]]:
+) -> tuple[Layout, _PlacedChildren]:
     """Makes and keeps a plan's layout for the scalars that are ``given``."""
-    layout, bases = _layout(scalar_fields, given, [child.field for child in plan.children])
-    children = [
-        (child.place, child.write, base) for child, base in zip(plan.children, bases, strict=True)
-    ]
-    plan.layouts[given] = layout, children
-    return layout, children
+    _, _, children, layouts = plan
+    layout, bases = _layout(scalar_fields, given, [field for _, _, field in children])
+    layouts[given] = (
+        layout,
+        [(place, write, base) for (place, write, _), base in zip(children, bases, strict=True)],
+    )
+    return layouts[given]
 
 
 def _child_writer(field: Field, kind: type, writers: _Writers) -> Write:
