@@ -112,7 +112,8 @@ bool ReferenceEngine::set_tensor(size_t index, uint32_t value, const TensorView&
   if (view.sizes.size() != tensor.rank || view.dim_order.size() != tensor.rank) {
     return refuse() << "rank " << view.sizes.size() << " given, " << tensor.rank << " wanted";
   }
-  if (std::memcmp(view.dim_order.data(), tensor.dim_order, tensor.rank) != 0) {
+  // A scalar's dim_order may be nowhere.
+  if (tensor.rank != 0 && std::memcmp(view.dim_order.data(), tensor.dim_order, tensor.rank) != 0) {
     refuse() << "the dim_order ";
     report_.list(view.dim_order.data(), view.dim_order.size()) << " is given, wanted is ";
     return report_.list(tensor.dim_order, tensor.rank);

@@ -91,10 +91,4 @@ void for_each_pair(const Tensor& out, const Tensor& in, Visit&& visit) {
   rows.each([&](ptrdiff_t i) { visit(rows.at(0, i), rows.at(1, i)); });
 }
 
-/// Copies the elements of a grid (`sizes`, none of them 0) from one strided place to another;
-/// strides in elements.
-void copy_strided(uint8_t* to, const ptrdiff_t* to_strides, const uint8_t* from,
-                  const ptrdiff_t* from_strides, const int32_t* sizes, size_t rank,
-                  size_t element_size);
-
 }  // namespace bpte::reference

@@ -14,6 +14,41 @@ bool same_type(Call& call, const Tensor& a, const Tensor& b) {
   return a.type == b.type || call.unsupported("input and output are of different dtypes");
 }
 
+// A memcpy of constant size is one load and one store, whatever the element's type is.
+template <size_t kSize>
+void copy_row(uint8_t* to, const uint8_t* from, const Rows& rows) {
+  const ptrdiff_t size = static_cast<ptrdiff_t>(kSize);
+  for (ptrdiff_t i = 0; i < rows.length; ++i) {
+    std::memcpy(to + i * rows.step[0] * size, from + i * rows.step[1] * size, kSize);
+  }
+}
+
+/// Copies the elements of a grid (`sizes`, none of them 0) from one strided place to another;
+/// strides in elements.
+void copy_strided(uint8_t* to, const ptrdiff_t* to_strides, const uint8_t* from,
+                  const ptrdiff_t* from_strides, const int32_t* sizes, size_t rank,
+                  size_t element_size) {
+  Rows rows(sizes, rank);
+  rows.operand(0, to_strides);
+  rows.operand(1, from_strides);
+  const ptrdiff_t scale = static_cast<ptrdiff_t>(element_size);
+  do {
+    uint8_t* target = to + rows.offset[0] * scale;
+    const uint8_t* source = from + rows.offset[1] * scale;
+    if (rows.step[0] == 1 && rows.step[1] == 1) {
+      std::memmove(target, source, static_cast<size_t>(rows.length * scale));
+    } else if (element_size == 4) {
+      copy_row<4>(target, source, rows);
+    } else if (element_size == 8) {
+      copy_row<8>(target, source, rows);
+    } else if (element_size == 2) {
+      copy_row<2>(target, source, rows);
+    } else {
+      copy_row<1>(target, source, rows);
+    }
+  } while (rows.next());
+}
+
 /// out = the elements from `from` on, read with `strides` in out's shape. The caller has checked
 /// that they lie in the input.
 bool gather(Call& call, Tensor& out, const uint8_t* from, const ptrdiff_t* strides) {
