@@ -28,6 +28,8 @@ import tty
 from pathlib import Path
 
 LINE = "@LINE@"
+#: How long bytes are gathered, because an emulated UART sends them one by one.
+_GATHER_SECONDS = 0.001
 #: How long a target has to open its end of the line.
 _OPEN_SECONDS = 20.0
 
@@ -157,6 +159,8 @@ def run(
         ended = False
         while not ended:
             events = selector.select(0.05)
+            if events:
+                time.sleep(_GATHER_SECONDS)
             for key, _ in events:
                 data = b""
                 with contextlib.suppress(OSError):  # a terminal whose other end was closed

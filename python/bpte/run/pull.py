@@ -35,7 +35,7 @@ CHUNKS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1536, 3072, 6144
 #: The most that one request asks for, in bytes: the asker's window.
 WINDOW = 8 << 20
 #: The most chunks that it asks for; and that it names one by one, where some have arrived.
-COUNT, MAPPED = 1024, 64
+COUNT, MAPPED = 1024, 256
 #: The most times that a request is said at once.
 MOST_COPIES = 4
 #: Seconds of silence after which a request counts as lost, at least and at most.

@@ -94,8 +94,9 @@ class OnceReceiver(Receiver):
     def finish(self) -> Transcript:
         self.parser.feed(self._scanner.finish())
         for arriving in self._values:
-            if self.lost is None:
-                self.lost = arriving.fault(self._spool)
+            if fault := arriving.fault(self._spool):
+                self.lost = self.lost or fault
+                self.kept.pop(arriving.case, None)
         self.counts.damaged = self._scanner.damaged
         return self.parser.finish()
 
@@ -113,7 +114,9 @@ class OnceReceiver(Receiver):
                 except OSError as error:
                     self.lost = f"{where} could not be kept: {error.strerror}"
                     offset = 0
-                self._values.append(_Arriving(where, value, offset, Holes(value.size or 0)))
+                holes = Holes(value.size or 0)
+                key = record.suite, record.case
+                self._values.append(_Arriving(key, where, value, offset, holes))
                 outputs.append(kept_output(value, self._spool, offset))
             self.kept[record.suite, record.case] = tuple(outputs)
 
@@ -136,6 +139,7 @@ class OnceReceiver(Receiver):
 class _Arriving:
     """An output that a record announced; `offset` is where it goes in the spool."""
 
+    case: tuple[int, int]
     where: str
     value: ActualValue
     offset: int

@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 import zlib
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -91,38 +92,39 @@ class Scanner:
         self._pending = b""
         self._skipping = False  # inside a line that grew too long
 
-    def feed(self, data: bytes) -> list[Frame | bytes]:
+    def feed(self, data: bytes) -> Iterator[Frame | bytes]:
         """Frames, and lines of text without their newline, in the order in which they came. Of a
-        line that is too long, its beginning: longer than MAX_LINE all the same."""
-        found: list[Frame | bytes] = []
+        line that is too long, its beginning: longer than MAX_LINE all the same.
+
+        The caller takes all of them. Each line is looked at when it is its turn, so that a `start`
+        which a record states holds for the next line.
+        """
         *lines, rest = data.split(b"\n")
         for line in lines:
-            if self._skipping:
-                self._skipping = False
-            else:
-                self._take(self._pending + line, found)
-            self._pending = b""
+            skipping, self._skipping = self._skipping, False
+            line, self._pending = self._pending + line, b""
+            if not skipping:
+                yield from self._take(line)
         if not self._skipping:
             self._pending += rest
             if len(self._pending) > MAX_LINE:
-                found.append(self._pending[: MAX_LINE + 1])
+                beginning, self._pending = self._pending[: MAX_LINE + 1], b""
                 self._skipping = True
-                self._pending = b""
-        return found
+                yield beginning
 
     def finish(self) -> bytes:
         """The text of a last line without a newline."""
         rest, self._pending = self._pending, b""
         return rest
 
-    def _take(self, line: bytes, found: list[Frame | bytes]) -> None:
+    def _take(self, line: bytes) -> Iterator[Frame | bytes]:
         # A line that lost its end has the next one behind it.
         before, *frames = line.split(MARK)
         if before or not frames:
-            found.append(before)
+            yield before
         for text in frames:
             frame = decode(text, self.start)
             if frame is None:
                 self.damaged += 1
             else:
-                found.append(frame)
+                yield frame
