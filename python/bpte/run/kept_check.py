@@ -12,7 +12,8 @@ from bpte.format.rules import BundleError
 from bpte.run.judge import Judgement
 from bpte.run.kept import KeptOutput
 from bpte.run.outcome import State, Verdict
-from bpte.run.protocol import Case, Output, Transcript
+from bpte.run.protocol import Transcript
+from bpte.run.protocol_keys import Case, Output
 from bpte.run.request import Request
 
 #: The record's numbers are float64's, computed in another order.

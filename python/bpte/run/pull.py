@@ -17,17 +17,10 @@ from bpte.run import wire
 from bpte.run.holes import Holes
 from bpte.run.kept import KeptOutput, Spool, kept_output
 from bpte.run.protocol import MARK as RECORD_MARK
-from bpte.run.protocol import (
-    MAX_LINE,
-    Begin,
-    Case,
-    End,
-    ProtocolError,
-    Record,
-    Transcript,
-    parse_record,
-)
+from bpte.run.protocol import MAX_LINE, Transcript
+from bpte.run.protocol_keys import Begin, Case, End
 from bpte.run.receiver import Receiver, is_record
+from bpte.run.records import ProtocolError, Record, parse_record
 from bpte.run.wire import Frame, Kind
 
 #: Sizes of a chunk, in bytes of payload; `read` has 16 bits for it.

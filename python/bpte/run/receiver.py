@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from bpte.run import wire
 from bpte.run.holes import Holes
 from bpte.run.kept import KeptOutput, Spool, kept_output
-from bpte.run.protocol import MARK, Begin, Case, Parser, Record, Transcript
-from bpte.run.protocol_keys import ActualValue
+from bpte.run.protocol import MARK, Parser, Transcript
+from bpte.run.protocol_keys import ActualValue, Begin, Case
+from bpte.run.records import Record
 
 #: Where a target sends without being asked, its outputs are numbered from here.
 UNASKED = 1 << 31
