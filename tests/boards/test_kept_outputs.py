@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,15 @@ def test_once(firmware: Path, demo: Path, tmp_path: Path) -> None:
     assert result.transcript.begin is not None and result.transcript.begin.wire == "once"
 
 
-def test_a_firmware_without_the_wire(corstone_300: Path, demo: Path) -> None:
+def test_a_firmware_without_the_wire(corstone_300: Path, firmware: Path, demo: Path) -> None:
+    """It has nothing of it, and says that it does not know the option."""
+    without = corstone_300 / "bpte-firmware.elf"
+    for elf, has in ((without, False), (firmware, True)):
+        command = ["arm-none-eabi-nm", "-C", elf]
+        symbols = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "bpte::Bundle" in symbols
+        for name in ("bpte::Wire::", "bpte::FrameReader::", "write_values", "semihosting_read"):
+            assert (name in symbols) == has, name
     result = run(demo, "corstone-300", corstone_300 / "bpte-firmware.elf")
     assert result.state is State.USAGE, result.message
     assert "an unknown option" in result.message

@@ -23,8 +23,9 @@ from typing import Protocol
 
 _SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 _CHUNK = 65536
-#: How long the rest of a line is waited for, so that it comes in one piece.
-_GATHER_SECONDS = 0.001
+#: How long the rest of a line is waited for after a small piece of so many bytes, so that it comes
+#: at once.
+_GATHER_SECONDS, _SMALL = 0.001, 1024
 #: A long wait is a series of shorter ones, because system calls limit how long they wait.
 _LONGEST_WAIT = 3600.0
 
@@ -196,7 +197,7 @@ def _pieces(
             for key, _ in selector.select(remaining):
                 if data := os.read(key.fd, _CHUNK):
                     yield data, key.data
-                    if talk is not None and not data.endswith(b"\n"):
+                    if talk is not None and len(data) < _SMALL and not data.endswith(b"\n"):
                         time.sleep(_GATHER_SECONDS)  # an emulated UART sends byte by byte
                 else:
                     selector.unregister(key.fileobj)
