@@ -94,6 +94,7 @@ ANNOTATIONS = {
     "verdict": "Verdict",
     "outcome": "Outcome",
     "outputs": "tuple[Output, ...]",
+    "values": "tuple[ActualValue, ...]",
     "first": "FirstMismatch",
 }
 DEFAULTS = {"": '""', (): "()"}
@@ -102,6 +103,7 @@ CLASSES = {
     "begin": "Begin",
     "case": "Case",
     "output": "Output",
+    "value": "ActualValue",
     "first": "FirstMismatch",
     "end": "End",
 }

@@ -38,19 +38,21 @@ _SAMPLES = {
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [(name, key) for name in (*_SAMPLES, "output", "first") for key in KEYS[name]],
+    [(name, key) for name in (*_SAMPLES, "output", "value", "first") for key in KEYS[name]],
 )
 def test_the_reader_reads_every_key(name: str, key: str) -> None:
     """A value of a type that no key has is refused, and the refusal names record and key."""
     wrong: Any = [{"of": "no type"}]
     if name == "output":
         record = t.case(0, "fail", outputs=[t.failing_output() | {key: wrong}])
+    elif name == "value":
+        record = t.case(0, values=[t.value(**{key: wrong})])
     elif name == "first":
         record = t.case(0, "fail", outputs=[t.failing_output()])
         record["outputs"][0]["first"] = record["outputs"][0]["first"] | {key: wrong}
     else:
         record = _SAMPLES[name] | {key: wrong}
-    inside = "output" if key == "outputs" else name
+    inside = {"outputs": "output", "values": "value"}.get(key, name)
     with pytest.raises(records.ProtocolError, match=rf"^{inside}: '?"):
         records.parse_record(json.dumps(record))
 
@@ -61,13 +63,17 @@ def _collect(seen: dict[str, set[str]], output: bytes) -> None:
             continue
         record = json.loads(line.removeprefix(b"#bpte "))
         seen[record.pop("event")].update(record)
+        for value in record.get("values", ()):
+            seen["value"].update(value)
         for value in record.get("outputs", ()):
             seen["output"].update(value)
             seen["first"].update(value.get("first", ()))
 
 
 def _run(*command: str | Path) -> bytes:
-    return subprocess.run(command, capture_output=True, check=False, timeout=60).stdout
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
+    ).stdout
 
 
 def _every_kind(folder: Path) -> Path:
@@ -93,6 +99,9 @@ def test_the_runner_writes_every_key_and_no_other(
     tool = cpp_tool("runner_tool")
     echo = _every_kind(tmp_path)
     _collect(seen, _run(tool, echo, "none"))
+    # A wire that nobody listens at: its target says so and ends.
+    _collect(seen, _run(bpte_runner, demo_bundle, "--outputs", "pull"))
+    _collect(seen, _run(tool, echo, "once"))
     _collect(seen, _run(tool, echo, "execute", "out_of_memory"))
     path = tmp_path / "broken.bpte"
     for breaker in BREAKERS:

@@ -58,6 +58,12 @@ def passing_output(**more: Any) -> dict[str, Any]:
     }
 
 
+def value(**more: Any) -> dict[str, Any]:
+    """An element of `values`: a tensor of 24 bytes."""
+    tensor = {"kind": "tensor", "dtype": "float32", "shape": [2, 3], "dim_order": [0, 1]}
+    return tensor | {"size": 24, "crc32": "00000000"} | more
+
+
 def failing_output(**more: Any) -> dict[str, Any]:
     failing = {
         "verdict": "fail",

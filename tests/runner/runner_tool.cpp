@@ -4,9 +4,11 @@
 // runner handles an engine's answers (tests/runner/test_runner.py). Its one method, "echo", returns
 // its inputs as its outputs. At STEP (load, load_method, set_input, execute, output) it answers
 // with ERROR, the name of an EngineError; "abandon" leaves the run from within execute(),
-// "abandon_twice" also from the report; "none" for no failure at all.
+// "abandon_twice" also from the report; "none" for no failure at all; "once" for none, and with the
+// actual outputs in frames.
 
 #include <bpte/runner/runner.h>
+#include <bpte/runner/wire.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -106,5 +108,10 @@ int main(int argc, char** argv) {
       bpte::Bundle::open(bpte::Span<const uint8_t>(bytes, size));
   if (!bundle.ok()) return static_cast<int>(bpte::report_fault(bundle.fault(), output, options));
   Echo engine(argv[2], argc > 3 ? argv[3] : "");
+#if BPTE_RUNNER_WIRE
+  uint8_t record[4096];
+  bpte::Wire wire(output, nullptr, options.nonce, record);
+  if (std::strcmp(argv[2], "once") == 0) options.wire = &wire;
+#endif
   return static_cast<int>(bpte::run_bundle(*bundle, engine, output, clock, options));
 }

@@ -7,6 +7,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,6 +52,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--junit", type=Path, metavar="XML", help="write a JUnit report, too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument(
+        "--keep-outputs",
+        action="store_true",
+        help="fetch the actual outputs, too, and hold them against the records",
+    )
+    parser.add_argument(
         "--verbose", action="store_true", help="show on stderr what the target says, as it comes"
     )
 
@@ -80,7 +86,8 @@ def _announce_files(arguments: argparse.Namespace) -> ReportFile | None:
 
 
 def _request(arguments: argparse.Namespace) -> launcher.Request:
-    return _arguments.request(arguments.file, lambda name: getattr(arguments, name))
+    request = _arguments.request(arguments.file, lambda name: getattr(arguments, name))
+    return replace(request, keep_outputs=arguments.keep_outputs)
 
 
 def _judge_log(arguments: argparse.Namespace) -> launcher.Run:

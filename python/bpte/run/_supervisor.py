@@ -5,11 +5,12 @@
 quickly. The caller may be killed in ways that leave it no time to clean up. Then the pipe that is
 this process's standard input ends, whichever thread had opened it and whatever killed the caller.
 
-    python -I -S _supervisor.py REPORT GRACE REMOVE COMMAND...
+    python -I -S _supervisor.py REPORT GRACE INPUT REMOVE COMMAND...
 
 REPORT is a descriptor that gets one line when the command was started ("started PID" or "failed
 ERRNO"), and one when it ended ("ended STATUS"; negative: the signal). GRACE is how many seconds
-processes have between SIGTERM and SIGKILL. REMOVE is a folder to remove when the caller died, or
+processes have between SIGTERM and SIGKILL. INPUT is a descriptor that becomes the command's
+standard input, or -1: it gets none. REMOVE is a folder to remove when the caller died, or
 empty. A caller that lives writes a byte before it closes the pipe, and removes its folder itself.
 """
 
@@ -35,14 +36,14 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _become_command(command: list[str], parent: int, failed: int) -> None:
+def _become_command(command: list[str], given: int, parent: int, failed: int) -> None:
     """In the child: never returns."""
     try:
         os.setpgid(0, 0)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # this process has one thread: safe here
         if os.getppid() != parent:
             os._exit(1)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(given if given >= 0 else os.open(os.devnull, os.O_RDONLY), 0)
         for name in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, signal.SIG_DFL)
         os.execvp(command[0], command)
@@ -52,13 +53,13 @@ def _become_command(command: list[str], parent: int, failed: int) -> None:
         os._exit(127)
 
 
-def _start(command: list[str]) -> tuple[int, str]:
+def _start(command: list[str], given: int) -> tuple[int, str]:
     """Returns the process's id and, if it could not be started, the error number as text."""
     reading, writing = os.pipe()  # closed on exec
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become_command(command, parent, writing)
+        _become_command(command, given, parent, writing)
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)  # parent and child both do this; the first one succeeds
     os.close(writing)
@@ -134,7 +135,8 @@ def _end_all(pid: int, grace: float) -> None:
 
 
 def main() -> None:
-    report, grace, remove, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3], sys.argv[4:]
+    report, grace, given = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    remove, command = sys.argv[4], sys.argv[5:]
     # The command must not inherit the report and the locks.
     for descriptor in map(int, os.listdir("/dev/fd")):  # noqa: PTH208
         if descriptor > 2:
@@ -143,7 +145,9 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)  # the pipe says when to stop
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    pid, failure = _start(command)
+    pid, failure = _start(command, given)
+    if given >= 0:
+        os.close(given)
     # If this process kept them, the caller would never see the end of the command's output.
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 1)

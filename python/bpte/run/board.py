@@ -36,6 +36,8 @@ class Simulator:
     preload: tuple[str, ...] = ()
     #: Whether the process's exit status is the run's outcome (semihosting, a native process).
     exit_status: bool = True
+    #: Whether what its standard input gets reaches the runner.
+    input: bool = False
     #: An environment variable that names the executable, if it is not the command's first word.
     environment: str | None = None
     #: How to get it, for the message when it is missing.
@@ -209,6 +211,7 @@ def _simulator(path: Path, name: str, table: _Table) -> Simulator:
         argument=table.optional_text("argument") or " {}",
         preload=table.words("preload", required=False),
         exit_status=table.flag("exit_status", True),
+        input=table.flag("input", False),
         environment=table.optional_text("environment"),
         install=table.optional_text("install") or "",
     )

@@ -54,7 +54,7 @@ def command_line(
     """The words that run an examined request in a folder that holds BUNDLE and PROGRAM."""
     assert request.timeout is not None
     address = "" if request.load_address is None else f"{request.load_address:#x}"
-    arguments = _arguments(board, request, address, nonce)
+    arguments = _arguments(board, simulator, request, address, nonce)
     values = {
         "program": f"./{PROGRAM}",
         "bundle": f"./{BUNDLE}",
@@ -76,10 +76,14 @@ def command_line(
     return (executable, *expand(simulator.command[1:]))
 
 
-def _arguments(board: Board, request: Request, address: str, nonce: str) -> list[str]:
+def _arguments(
+    board: Board, simulator: Simulator, request: Request, address: str, nonce: str
+) -> list[str]:
     """The runner's arguments; a firmware's are percent-encoded."""
     firmware = board.kind == "firmware"
     words = ["--nonce", nonce]
+    if wire := request.wire(simulator):
+        words += ["--outputs", wire]
     if request.linked:
         words += ["--linked", "1"]
     elif request.from_file:

@@ -127,6 +127,8 @@ class Asked(Selection):
     atol: float | None = None
     nonce: str | None = None
     trust_target: bool = False
+    #: How the outputs are to be sent: "pull", "once" or not at all.
+    wire: str | None = None
 
     def count(self, bundle: Fingerprint) -> int:
         """How many cases of this bundle were asked for."""
@@ -181,6 +183,9 @@ def _of_the_run(begin: Begin, asked: Asked) -> Iterator[str]:
             )
     elif begin.nonce != asked.nonce:
         yield f"it is the output of another run: nonce {begin.nonce}, this run's is {asked.nonce}"
+    if begin.wire != asked.wire:
+        wanted, reported = _word(asked.wire), _word(begin.wire)
+        yield f"asked for --outputs {wanted}, the target reports {reported}"
 
 
 def _of_the_request(begin: Begin, asked: Asked) -> Iterator[str]:

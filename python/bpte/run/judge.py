@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bpte.run import describe, identity
+from bpte.run.kept import KeptOutput
 from bpte.run.outcome import Outcome, State, Verdict
 from bpte.run.protocol import Transcript
+from bpte.run.receiver import LineCounts
 from bpte.text import printable
 
 #: What the firmware's fault handler prints (platform/cortex_m/fault.cpp).
@@ -44,6 +46,10 @@ class Run:
     stderr: str = ""
     #: What could not be verified and was accepted; part of the message.
     notes: tuple[str, ...] = ()
+    #: The actual outputs of each case, by its suite's index and its own, if they were asked for.
+    kept: dict[tuple[int, int], tuple[KeptOutput, ...]] = field(default_factory=dict)
+    #: What the line did to them.
+    line: LineCounts = field(default_factory=LineCounts)
 
     @property
     def outcome(self) -> Outcome:
@@ -61,6 +67,8 @@ class Ended:
     status: int | None = None
     timed_out: bool = False
     seconds: float = 0.0
+    #: What of the run was lost for good, in words.
+    lost: str | None = None
 
 
 class Judgement(NamedTuple):
@@ -95,6 +103,8 @@ def judge(ended: Ended, exit_status_means: bool, timeout: float) -> Judgement:
         return Judgement(
             State.CONTRADICTORY, f"a record contradicts itself: {transcript.violation}"
         )
+    if ended.lost is not None:
+        return Judgement(State.CUT_SHORT, f"protocol cut short: {ended.lost}{said}")
     if transcript.violation is not None or transcript.end is None:
         return Judgement(State.CUT_SHORT, f"protocol cut short: {transcript.violation}{said}")
     outcome = transcript.end.outcome

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from bpte.run import build, identity, process
+from bpte.run import build, identity, kept_check, process
 from bpte.run.board import Board, Simulator
 from bpte.run.command import BUNDLE, PROGRAM, command_line, pick_simulator
 from bpte.run.judge import SETTLE_SECONDS, Ended, Run, hold_against, judge
 from bpte.run.outcome import State
-from bpte.run.protocol import Parser
+from bpte.run.pull import PullReceiver
+from bpte.run.receiver import OnceReceiver, Receiver
 from bpte.run.recorded import judge_again, judge_log
 from bpte.run.records import Record
 from bpte.run.request import Refused, Request, examine
@@ -58,11 +60,14 @@ def run(
     assert request.timeout is not None  # it was examined
     timeout = request.timeout
     command = command_line(board, simulator, executable, request, nonce)
+    receiver = _receiver(request, simulator, nonce)
     with scratch_folder() as scratch:
         (scratch.path / BUNDLE).symlink_to(request.bundle.resolve())
         (scratch.path / PROGRAM).symlink_to(program.resolve())
         try:
-            ended = _execute(command, scratch, timeout, simulator, on_record, on_start, on_text)
+            ended = _execute(
+                command, scratch, timeout, simulator, receiver, on_record, on_start, on_text
+            )
         except OSError as error:
             message = f"did not start: {command[0]}: {error.strerror or error}"
             return Run(
@@ -70,8 +75,10 @@ def run(
             )
     judgement = judge(ended, simulator.exit_status, timeout)
     if ended.transcript.complete:
-        asked = request.asked(nonce)
+        asked = replace(request.asked(nonce), wire=request.wire(simulator))
         judgement = hold_against(judgement, ended.transcript, bundle, asked)
+    if request.keep_outputs:
+        judgement = kept_check.hold_against(judgement, ended.transcript, receiver.kept, request)
     return Run(
         judgement.state,
         judgement.text,
@@ -84,14 +91,25 @@ def run(
         ended.transcript,
         ended.stderr,
         judgement.notes,
+        receiver.kept,
+        receiver.counts,
     )
+
+
+def _receiver(request: Request, simulator: Simulator, nonce: str) -> Receiver:
+    wire = request.wire(simulator)
+    if wire == "pull":
+        return PullReceiver(nonce)
+    return OnceReceiver() if wire == "once" else Receiver()
 
 
 def _program(board: Board, request: Request, on_note: Callable[[str], None] | None) -> Path:
     if request.program is not None:
         return request.program
     try:
-        return build.program(board, request.engine, request.operators_from, on_note)
+        return build.program(
+            board, request.engine, request.operators_from, on_note, request.keep_outputs
+        )
     except build.BuildError as error:
         raise Refused(State.NOT_STARTED, str(error)) from None
 
@@ -101,6 +119,7 @@ def _execute(
     scratch: Scratch,
     timeout: float,
     simulator: Simulator,
+    receiver: Receiver,
     on_record: Callable[[Record], None] | None,
     on_start: Callable[[int], None] | None,
     on_text: Callable[[bytes], None] | None,
@@ -108,7 +127,6 @@ def _execute(
     """Raises OSError when the process cannot be started."""
     start = time.monotonic()
     limit = process.Limit(start + timeout)
-    parser = Parser()
     stderr = bytearray()
 
     def on_output(data: bytes, is_stdout: bool) -> None:
@@ -118,20 +136,26 @@ def _execute(
             return
         if on_text:
             on_text(data)
-        for record in parser.feed(data):
+        for record in receiver.feed(data, time.monotonic()):
             if on_record:
                 on_record(record)
-        if parser.ended:
+        if receiver.lost is not None:
+            limit.deadline = 0.0
+        elif receiver.parser.ended:
             settle = SETTLE_SECONDS if simulator.exit_status else LINGER_SECONDS
             limit.deadline = min(limit.deadline, time.monotonic() + settle)
 
     owned = process.Possessions(locks=(scratch.lock,), remove=scratch.path)
-    status = process.execute(command, scratch.path, limit, on_output, on_start, owned)
+    talk = receiver if isinstance(receiver, PullReceiver) else None
+    status = process.execute(command, scratch.path, limit, on_output, on_start, owned, talk)
+    transcript = receiver.finish()
+    given_up = receiver.parser.ended or receiver.lost is not None
     return Ended(
         Path(command[0]).name,
-        parser.finish(),
+        transcript,
         stderr.decode("utf-8", "replace"),
         status,
-        timed_out=status is None and not parser.ended,
+        timed_out=status is None and not given_up,
         seconds=time.monotonic() - start,
+        lost=receiver.lost,
     )

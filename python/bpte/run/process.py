@@ -19,9 +19,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 _SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 _CHUNK = 65536
+#: How long the rest of a line is waited for after a small piece of so many bytes, so that it comes
+#: at once.
+_GATHER_SECONDS, _SMALL = 0.001, 1024
 #: A long wait is a series of shorter ones, because system calls limit how long they wait.
 _LONGEST_WAIT = 3600.0
 
@@ -55,6 +59,17 @@ class Possessions:
     grace: float = 0.0
 
 
+class Talk(Protocol):
+    """What is said to a process, through its standard input."""
+
+    def send(self, now: float) -> bytes:
+        """What to say at this moment; empty: nothing. What a full pipe does not take is lost."""
+
+    @property
+    def wake(self) -> float:
+        """When to ask again if nothing arrives before, by time.monotonic()."""
+
+
 def execute(
     command: Sequence[str],
     folder: Path,
@@ -62,37 +77,45 @@ def execute(
     on_output: Callable[[bytes, bool], None],
     on_start: Callable[[int], None] | None = None,
     possessions: Possessions = Possessions(),
+    talk: Talk | None = None,
 ) -> int | None:
     """Runs `command` in `folder` until it ends or `limit`, which `on_output` may move, has passed.
 
     `on_output` gets each piece of output and whether it is standard output's, `on_start` the
-    process's id. Returns the exit status (negative: the signal that killed it), None for a process
-    that had to be ended. Nothing that it started is left, also when this process is killed.
+    process's id. Without `talk` its standard input is empty. Returns the exit status (negative: the
+    signal that killed it), None for a process that had to be ended. Nothing that it started is
+    left, also when this process is killed.
     Raises OSError when it cannot be started.
     """
     reading, writing = os.pipe()
     with contextlib.ExitStack() as stack:
         report = _Report(reading)
         stack.callback(os.close, reading)
+        given, speaking = os.pipe() if talk is not None else (-1, -1)
+        if talk is not None:
+            os.set_blocking(speaking, False)
+            stack.callback(os.close, speaking)
         try:
-            process = _supervised(command, folder, writing, possessions)
+            process = _supervised(command, folder, writing, given, possessions)
         finally:
             os.close(writing)
+            if given >= 0:
+                os.close(given)
         stack.callback(_finish, process)
         pid = report.started(command[0])
         if on_start:
             on_start(pid)
-        for data, is_stdout in _pieces(process, limit):
+        for data, is_stdout in _pieces(process, limit, talk, speaking):
             on_output(data, is_stdout)
         return report.status(limit)
 
 
 def _supervised(
-    command: Sequence[str], folder: Path, report: int, possessions: Possessions
+    command: Sequence[str], folder: Path, report: int, given: int, possessions: Possessions
 ) -> subprocess.Popen[bytes]:
     words = [
         *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
-        *(str(report), str(possessions.grace), str(possessions.remove or "")),
+        *(str(report), str(possessions.grace), str(given), str(possessions.remove or "")),
     ]
     return subprocess.Popen(
         [*words, *command],
@@ -100,7 +123,7 @@ def _supervised(
         stdin=subprocess.PIPE,  # whose end tells the supervisor that this process is gone
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        pass_fds=(report, *possessions.locks),
+        pass_fds=(report, *([given] if given >= 0 else []), *possessions.locks),
         start_new_session=True,  # a terminal's Ctrl-C is for this process alone
     )
 
@@ -156,8 +179,11 @@ class _Report:
         return line[1] if line else None
 
 
-def _pieces(process: subprocess.Popen[bytes], limit: Limit) -> Iterator[tuple[bytes, bool]]:
-    """Output as it comes, until both streams end or the deadline, which may move, has passed."""
+def _pieces(
+    process: subprocess.Popen[bytes], limit: Limit, talk: Talk | None, speaking: int
+) -> Iterator[tuple[bytes, bool]]:
+    """Output as it comes, until both streams end or the deadline, which may move, has passed.
+    Meanwhile says what is to be said."""
     assert process.stdout is not None and process.stderr is not None  # they were asked for
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, True)
@@ -165,8 +191,20 @@ def _pieces(process: subprocess.Popen[bytes], limit: Limit) -> Iterator[tuple[by
         while selector.get_map():
             if not (remaining := limit.remaining()):
                 return
+            if talk is not None:
+                _speak(speaking, talk.send(time.monotonic()))
+                remaining = min(remaining, max(talk.wake - time.monotonic(), 0.0))
             for key, _ in selector.select(remaining):
                 if data := os.read(key.fd, _CHUNK):
                     yield data, key.data
+                    if talk is not None and len(data) < _SMALL and not data.endswith(b"\n"):
+                        time.sleep(_GATHER_SECONDS)  # an emulated UART sends byte by byte
                 else:
                     selector.unregister(key.fileobj)
+
+
+def _speak(descriptor: int, data: bytes) -> None:
+    """Nobody may read it any more, or not yet."""
+    if data:
+        with contextlib.suppress(OSError):
+            os.write(descriptor, data)

@@ -46,6 +46,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "atol": Key("real", required=False),
         "cases": Key("count"),
         "unit": Key("text", required=False),
+        "wire": Key("text", required=False),
     },
     "case": {
         "suite": Key("integer"),
@@ -54,6 +55,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "name": Key("text", required=False),
         "time": Key("integer", required=False),
         "outputs": Key("outputs", required=False),
+        "values": Key("values", required=False),
         "verdict": Key("verdict", of=("pass", "fail", "error", "unjudged")),
         "error": Key("text", required=False),
         "message": Key("text", required=False),
@@ -83,6 +85,15 @@ KEYS: dict[str, dict[str, Key]] = {
         "min_sqnr_db": Key("real", required=False),
         "min_cosine": Key("real", required=False),
     },
+    "value": {
+        "kind": Key("text"),
+        "dtype": Key("text", required=False),
+        "shape": Key("sizes", required=False),
+        "dim_order": Key("sizes", required=False),
+        "size": Key("integer", required=False),
+        "crc32": Key("crc32", required=False),
+        "value": Key("number", required=False),
+    },
     "first": {
         "index": Key("sizes", required=False),
         "expected": Key("number"),
@@ -107,6 +118,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "errors": Key("integer"),
         "unjudged": Key("integer"),
         "outcome": Key("outcome", of=(0, 1, 3, 4)),
+        "retransmitted": Key("integer", required=False),
         "crc32": Key("crc32"),
     },
 }
@@ -160,6 +172,8 @@ class Begin:
     cases: int
     #: of times: `ns` or `cycles`
     unit: str = ""
+    #: how the actual outputs are sent: `pull` or `once`, see Transfers
+    wire: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +192,8 @@ class Case:
     time: int | None = None
     #: one object for each expected output, see below
     outputs: tuple[Output, ...] = ()
+    #: one object for each actual output of the method, see below
+    values: tuple[ActualValue, ...] = ()
     #: `pass`, `fail`, `error` (it did not run) or `unjudged` (no expected outputs, or none
     #: compared)
     verdict: Verdict
@@ -240,6 +256,26 @@ class Output:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActualValue:
+    """Each element of `values`: what an output came to."""
+
+    #: `tensor`, `int`, `double` or `bool`
+    kind: str
+    #: its element type
+    dtype: str | None = None
+    #: its shape
+    shape: tuple[int, ...] = ()
+    #: its dimensions as its payload has them, the outermost first
+    dim_order: tuple[int, ...] = ()
+    #: of its payload, in bytes
+    size: int | None = None
+    #: of its payload
+    crc32: int | None = None
+    #: of a scalar
+    value: Number | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class FirstMismatch:
     """`first`: the first element outside of the tolerance."""
 
@@ -265,5 +301,7 @@ class End:
     unjudged: int
     #: the exit code
     outcome: Outcome
+    #: payload bytes of frames that the target sent more than once
+    retransmitted: int | None = None
     #: over the records before this one, see below
     crc32: int

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from bpte.run import identity
+from bpte.run import identity, kept_check
 from bpte.run.judge import Ended, Judgement, Run, hold_against, judge, judge_complete
 from bpte.run.outcome import State, run_outcome
-from bpte.run.protocol import Parser, Transcript
+from bpte.run.protocol import Transcript
+from bpte.run.receiver import OnceReceiver
 from bpte.run.rejudge import rejudge
 from bpte.run.request import Refused, Request, with_index
 
@@ -44,18 +45,21 @@ def judge_log(path: Path, pieces: Iterable[bytes], request: Request | None = Non
     `request`, if there is one; a tolerance that the request gives is for judging again
     (`judge_again`).
     """
-    parser = Parser(recorded=True)
+    receiver = OnceReceiver(recorded=True)
     for piece in pieces:
-        parser.feed(piece)
-    transcript = parser.finish()
+        receiver.feed(piece, now=0.0)
+    transcript = receiver.finish()
     subject = request.bundle if request is not None else path
     target = transcript.begin.target if transcript.begin is not None else ""
-    judgement = judge(Ended(path.name, transcript), exit_status_means=False, timeout=0.0)
+    ended = Ended(path.name, transcript, lost=receiver.lost)
+    judgement = judge(ended, exit_status_means=False, timeout=0.0)
     if transcript.complete:
         try:
             judgement = _held_against_request(judgement, transcript, request)
         except Refused as refused:
             return Run(refused.state, str(refused), subject, target, "log")
+        if request is not None and receiver.kept:
+            judgement = kept_check.hold_against(judgement, transcript, receiver.kept, request)
     if transcript.earlier_runs:
         note = f"the last of {transcript.earlier_runs + 1} runs in this log"
         judgement = judgement._replace(notes=(*judgement.notes, note))
@@ -67,6 +71,8 @@ def judge_log(path: Path, pieces: Iterable[bytes], request: Request | None = Non
         "log",
         transcript=transcript,
         notes=judgement.notes,
+        kept=receiver.kept,
+        line=receiver.counts,
     )
 
 

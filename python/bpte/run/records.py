@@ -16,11 +16,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from bpte.format.metadata import MAX_RANK
+from bpte.format.scalar_type import ELEMENT_SIZE, from_name
 from bpte.run.evidence import contradiction
 from bpte.run.outcome import Outcome, Verdict, case_verdict
 from bpte.run.protocol_keys import (
     KEYS,
     PROTOCOL,
+    ActualValue,
     Begin,
     Case,
     End,
@@ -62,6 +64,7 @@ Record: TypeAlias = Begin | Case | RunError | End
 # --- Members by type ------------------------------------------------------------------------------
 
 _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_SCALARS: dict[str, tuple[type, ...]] = {"int": (int,), "double": (int, float), "bool": (bool,)}
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,16}\Z")
 _CRC = re.compile(r"[0-9a-fA-F]{8}\Z")
 _U64 = 1 << 64
@@ -132,6 +135,12 @@ def _outputs(value: object) -> tuple[Output, ...]:
     return tuple(_output(item) for item in value)
 
 
+def _values(value: object) -> tuple[ActualValue, ...]:
+    if not isinstance(value, list) or len(value) > _MAX_OUTPUTS:
+        raise _Refused(f"an array of at most {_MAX_OUTPUTS}")
+    return tuple(_value(item) for item in value)
+
+
 def _first(value: object) -> FirstMismatch:
     if not isinstance(value, dict):
         raise _Refused("an object")
@@ -150,6 +159,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "real": _real,
     "sizes": _sizes,
     "outputs": _outputs,
+    "values": _values,
     "first": _first,
 }
 
@@ -195,12 +205,31 @@ def _output(members: object) -> Output:
     return Output(**_members(members, "output"))
 
 
+def _value(members: object) -> ActualValue:
+    if not isinstance(members, dict):
+        raise ProtocolError("values: an element is not an object")
+    value = ActualValue(**_members(members, "value"))
+    if value.kind in _SCALARS:
+        if type(value.value) not in _SCALARS[value.kind]:
+            raise ProtocolError(f"value: {value.kind} {str(value.value)[:60]!r}")
+        return value
+    scalar_type = from_name(value.dtype or "")
+    if value.kind != "tensor" or scalar_type is None:
+        raise ProtocolError(f"value: no such kind or dtype: {value.kind[:60]!r}")
+    if sorted(value.dim_order) != list(range(len(value.shape))):
+        raise ContradictionError(f"value: dim_order {value.dim_order} of shape {value.shape}")
+    size = math.prod(value.shape) * ELEMENT_SIZE[scalar_type]
+    if value.size != size or value.crc32 is None:
+        raise ContradictionError(f"value: size {value.size}, but its shape takes {size}")
+    return value
+
+
 def _case(members: dict[str, Any]) -> Case:
     case = Case(**_members(members, "case"))
     if case.verdict is Verdict.ERROR:
         if case.error is None:
             raise ProtocolError("case: 'error' is missing")
-        return replace(case, outputs=())
+        return replace(case, outputs=(), values=())
     implied = case_verdict(output.verdict for output in case.outputs)
     if case.verdict is not implied:
         raise ContradictionError(

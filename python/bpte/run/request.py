@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bpte.bundle import open_bundle
 from bpte.format.rules import BundleError
-from bpte.run.board import Board, BoardError, find_board
+from bpte.run.board import Board, BoardError, Simulator, find_board
 from bpte.run.identity import Asked
 from bpte.run.outcome import State
 from bpte.run.selection import SelectionError, resolve
@@ -57,8 +57,16 @@ class Request:
     #: What a program's memory plan may take, in bytes; None: the runner's limit.
     max_planned_memory: int | None = None
     trust_target: bool = False
+    #: Fetches the actual outputs, too (`Run.kept`).
+    keep_outputs: bool = False
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
+
+    def wire(self, simulator: Simulator) -> str | None:
+        """How the target is to send its outputs, as `begin` states it; None: not at all."""
+        if not self.keep_outputs:
+            return None
+        return "pull" if simulator.input else "once"
 
     def asked(self, nonce: str | None) -> Asked:
         """What the target is asked for. A case must be an index (`with_index`)."""

@@ -27,6 +27,7 @@ constexpr Key kCase{"case"};
 constexpr Key kCases{"cases"};
 constexpr Key kCosine{"cosine"};
 constexpr Key kCrc32{"crc32"};
+constexpr Key kDimOrder{"dim_order"};
 constexpr Key kDtype{"dtype"};
 constexpr Key kEngine{"engine"};
 constexpr Key kEngineVersion{"engine_version"};
@@ -67,9 +68,11 @@ constexpr Key kProgramOffset{"program_offset"};
 constexpr Key kProgramSize{"program_size"};
 constexpr Key kProtocol{"protocol"};
 constexpr Key kReason{"reason"};
+constexpr Key kRetransmitted{"retransmitted"};
 constexpr Key kRtol{"rtol"};
 constexpr Key kSegment{"segment"};
 constexpr Key kShape{"shape"};
+constexpr Key kSize{"size"};
 constexpr Key kSqnrDb{"sqnr_db"};
 constexpr Key kSuite{"suite"};
 constexpr Key kSuites{"suites"};
@@ -78,8 +81,10 @@ constexpr Key kTime{"time"};
 constexpr Key kUnit{"unit"};
 constexpr Key kUnjudged{"unjudged"};
 constexpr Key kValue{"value"};
+constexpr Key kValues{"values"};
 constexpr Key kVerdict{"verdict"};
 constexpr Key kVerified{"verified"};
+constexpr Key kWire{"wire"};
 }  // namespace key
 
 /// The names of the records.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/runner/records.h>
 #include <bpte/runner/selection.h>
+#include <bpte/runner/wire.h>
 
 #include <cmath>
 
@@ -16,6 +17,9 @@ void write_request(RecordWriter& writer, const RunOptions& options) {
   if (options.test_case != kNoIndex) writer.field(key::kCase, options.test_case);
   if (!std::isnan(options.rtol)) writer.field(key::kRtol, options.rtol);
   if (!std::isnan(options.atol)) writer.field(key::kAtol, options.atol);
+#if BPTE_RUNNER_WIRE
+  if (options.wire != nullptr) writer.field(key::kWire, options.wire->name());
+#endif
 }
 
 }  // namespace
@@ -83,6 +87,11 @@ void write_end(RecordWriter& writer, const Tally& tally, Outcome outcome) {
   writer.field(key::kErrors, tally.errors);
   writer.field(key::kUnjudged, tally.unjudged);
   writer.field(key::kOutcome, static_cast<uint8_t>(outcome));
+#if BPTE_RUNNER_WIRE
+  if (tally.wire != nullptr && tally.wire->has_way_back()) {
+    writer.field(key::kRetransmitted, tally.wire->sent_again());
+  }
+#endif
   writer.end_last_record();
 }
 

@@ -18,6 +18,9 @@ struct Tally {
   uint64_t failed = 0;
   uint64_t errors = 0;
   uint64_t unjudged = 0;
+#if BPTE_RUNNER_WIRE
+  const Wire* wire = nullptr;  ///< counts what it had to send again
+#endif
 };
 
 /// The outcome of a run; `reason` is that of a run that was stopped.

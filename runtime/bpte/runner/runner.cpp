@@ -7,6 +7,8 @@
 #include <bpte/runner/records.h>
 #include <bpte/runner/runner.h>
 #include <bpte/runner/selection.h>
+#include <bpte/runner/value_record.h>
+#include <bpte/runner/wire.h>
 
 #include <cmath>
 
@@ -26,6 +28,24 @@ class BundleSource final : public DataSource {
  private:
   const Bundle& bundle_;
 };
+
+// What the records are written to: the run's output, or the wire that stands before it.
+Output& records_output(Output& output, [[maybe_unused]] const RunOptions& options) {
+#if BPTE_RUNNER_WIRE
+  if (options.wire != nullptr) return *options.wire;
+#endif
+  return output;
+}
+
+// Lets the other side take the record that was just written, and that many outputs. False when it
+// fell silent.
+bool settled([[maybe_unused]] const RunOptions& options, [[maybe_unused]] Engine* engine,
+             [[maybe_unused]] uint32_t outputs) {
+#if BPTE_RUNNER_WIRE
+  if (options.wire != nullptr) return options.wire->settle(engine, outputs);
+#endif
+  return true;
+}
 
 class Run {
  public:
@@ -51,6 +71,7 @@ class Run {
   EngineError set_inputs(const TestCase& test_case, Span<const uint8_t> payload);
   void judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t time);
   Verdict judge_output(const TestCase& test_case, uint32_t index, Span<const uint8_t> payload);
+  void settle();
   Outcome finish();
 
   // Both end the run.
@@ -78,6 +99,9 @@ class Run {
   Text method_;
   Text case_name_;
   Message message_;
+#if BPTE_RUNNER_WIRE
+  uint32_t sent_ = 0;  // outputs that go with the next record
+#endif
 };
 
 Run* Run::current = nullptr;
@@ -88,8 +112,11 @@ Run::Run(const Bundle& bundle, Engine& engine, Output& output, Clock& clock,
       engine_(engine),
       clock_(clock),
       options_(options),
-      writer_(output),
+      writer_(records_output(output, options)),
       source_(bundle) {
+#if BPTE_RUNNER_WIRE
+  tally_.wire = options.wire;
+#endif
   current = this;
 }
 
@@ -111,6 +138,10 @@ bool Run::begin() {
   writer_.field(key::kCases, count_selected(bundle_, options_));
   writer_.field(key::kUnit, clock_.unit());
   writer_.end_record();
+#if BPTE_RUNNER_WIRE
+  settle();
+  if (stopped_) return false;
+#endif
   if (!identity.ok()) {
     stop(identity.fault());
   } else if (const char* const fault = arithmetic_fault()) {
@@ -128,6 +159,7 @@ void Run::stop(const Fault& fault, uint32_t suite, uint32_t test_case) {
   if (placed.test_case == kNoIndex) placed.test_case = test_case;
   reason_ = write_fault(writer_, placed);
   stopped_ = true;
+  settle();
 }
 
 void Run::stop(const char* error, const char* message, Outcome outcome, uint32_t suite,
@@ -141,16 +173,32 @@ void Run::stop(const char* error, const char* message, Outcome outcome, uint32_t
   write_error(writer_, stop);
   reason_ = outcome;
   stopped_ = true;
+  settle();
 }
 
 Outcome Run::finish() {
   const Outcome outcome = outcome_of(tally_, stopped_, reason_);
   write_end(writer_, tally_, outcome);
+  (void)settled(options_, &engine_, 0);  // the outcome stays what it is
   return outcome;
+}
+
+// A record was written. The run ends when nobody takes it.
+void Run::settle() {
+#if BPTE_RUNNER_WIRE
+  const uint32_t outputs = sent_;
+  sent_ = 0;
+  if (settled(options_, &engine_, outputs) || stopped_) return;
+  stop("line_silent", "nobody asked for the last record or said to go on",
+       Outcome::kInfrastructure);
+#endif
 }
 
 void Run::abandon(const char* error, const char* message) {
   writer_.abandon_record();
+#if BPTE_RUNNER_WIRE
+  if (options_.wire != nullptr) options_.wire->abandon();
+#endif
   stop(error, message, Outcome::kInfrastructure);
   finish();
 }
@@ -218,6 +266,7 @@ void Run::begin_case() {
 void Run::end_case(const char* verdict) {
   writer_.field(key::kVerdict, verdict);
   writer_.end_record();
+  settle();
 }
 
 void Run::case_error(EngineError error, const char* message) {
@@ -314,6 +363,14 @@ void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
     const EngineError error = engine_.output(i, actual);
     if (error != EngineError::kOk) return case_error(error, engine_.message());
   }
+#if BPTE_RUNNER_WIRE
+  const auto sent = static_cast<uint32_t>(options_.wire != nullptr ? engine_.output_count() : 0);
+  for (uint32_t i = test_case.output_count(); i < sent; ++i) {
+    Value actual;
+    const EngineError error = engine_.output(i, actual);
+    if (error != EngineError::kOk) return case_error(error, engine_.message());
+  }
+#endif
   bool failed = false;
   bool passed = false;
   begin_case();
@@ -326,6 +383,10 @@ void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
     passed |= verdict == Verdict::kPass;
   }
   writer_.end_array();
+#if BPTE_RUNNER_WIRE
+  if (options_.wire != nullptr) write_values(writer_, engine_, sent);
+  sent_ = sent;
+#endif
   if (failed) {
     ++tally_.failed;
     end_case("fail");
@@ -363,12 +424,19 @@ Outcome run_bundle(const Bundle& bundle, Engine& engine, Output& output, Clock& 
 }
 
 Outcome report_fault(const Fault& fault, Output& output, const RunOptions& options) {
-  RecordWriter writer(output);
+  RecordWriter writer(records_output(output, options));
   begin_protocol(writer, options);
   writer.field(key::kCases, 0u);
   writer.end_record();
+  (void)settled(options, nullptr, 0);  // here and below: the outcome stays what it is
   const Outcome outcome = write_fault(writer, fault);
-  write_end(writer, Tally(), outcome);
+  (void)settled(options, nullptr, 0);
+  Tally tally;
+#if BPTE_RUNNER_WIRE
+  tally.wire = options.wire;
+#endif
+  write_end(writer, tally, outcome);
+  (void)settled(options, nullptr, 0);
   return outcome;
 }
 

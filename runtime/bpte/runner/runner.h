@@ -3,11 +3,14 @@
 
 #include <bpte/core/bundle.h>
 #include <bpte/engine/engine.h>
+#include <bpte/runner/config.h>
 
 #include <cstdint>
 #include <limits>
 
 namespace bpte {
+
+class Wire;
 
 /// Where the result protocol is written to: stdout, a UART, semihosting. It must not fail, and must
 /// not block for ever.
@@ -52,6 +55,11 @@ struct RunOptions {
   Span<uint8_t> case_buffer;         ///< for the payloads of a data source; not used in place
   Span<uint8_t> scratch;             ///< for checksums through a data source
   const char* target = "host";       ///< for the report: the board's name
+#if BPTE_RUNNER_WIRE
+  /// Writes to the run's output, and sends the actual outputs as well (wire.h). Null: they stay
+  /// here.
+  Wire* wire = nullptr;
+#endif
 };
 
 /// Runs and judges every suite and case that `options` select, and writes the result protocol to

@@ -77,6 +77,12 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
       arguments.semihosting_console = std::strcmp(value, "semihosting") == 0;
       if (!arguments.semihosting_console && std::strcmp(value, "uart") != 0)
         return "no such console";
+#if BPTE_RUNNER_WIRE
+    } else if (is("--outputs")) {
+      arguments.send_outputs = true;
+      arguments.pull = std::strcmp(value, "pull") == 0;
+      if (!arguments.pull && std::strcmp(value, "once") != 0) return "no such way of outputs";
+#endif
     } else if (is("--rtol-bits") || is("--atol-bits")) {
       if (!number(value, n, UINT64_MAX)) return "a tolerance that is not a number";
       std::memcpy(is("--rtol-bits") ? &arguments.run.rtol : &arguments.run.atol, &n, sizeof(n));

@@ -19,6 +19,7 @@ namespace bpte_board {
 ///   --rtol-bits X  --atol-bits X   tolerances, a double's 64 bits in hexadecimal: exact, and
 ///                       nothing to parse
 ///   --console uart|semihosting
+///   --outputs pull|once  send the actual outputs (with BPTE_RUNNER_WIRE)
 struct Arguments {
   bool has_address = false;
   uint32_t address = 0;
@@ -27,6 +28,10 @@ struct Arguments {
   const char* file = nullptr;
   bool linked = false;
   bool semihosting_console = false;
+#if BPTE_RUNNER_WIRE
+  bool send_outputs = false;
+  bool pull = false;  ///< the other side asks for them
+#endif
   bpte::RunOptions run;
 };
 

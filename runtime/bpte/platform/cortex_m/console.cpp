@@ -15,6 +15,17 @@ Uart uart;
 SemihostingOutput semihosting_output;
 bool on_semihosting = false;
 
+#if BPTE_RUNNER_WIRE
+class ConsoleInput final : public bpte::Input {
+ public:
+  [[nodiscard]] bool read(uint8_t& byte) override {
+    return on_semihosting ? semihosting_read(byte) : Uart::read(byte);
+  }
+};
+
+ConsoleInput input;
+#endif
+
 }  // namespace
 
 bpte::Output& console() {
@@ -25,6 +36,12 @@ bpte::Output& console() {
 void use_semihosting_console() {
   on_semihosting = true;
 }
+
+#if BPTE_RUNNER_WIRE
+bpte::Input& console_input() {
+  return input;
+}
+#endif
 
 void stop(int status) {
   semihosting_exit(status);

@@ -3,6 +3,7 @@
 
 #include <bpte/engine/message.h>
 #include <bpte/runner/runner.h>
+#include <bpte/runner/wire.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -14,12 +15,21 @@ namespace bpte_board {
 class Uart final : public bpte::Output {
  public:
   void write(const char* data, size_t size) override;
+#if BPTE_RUNNER_WIRE
+  /// Waits for a byte, some seconds at most.
+  [[nodiscard]] static bool read(uint8_t& byte);
+#endif
 };
 
 /// Where the firmware writes its output: to the UART, or, after use_semihosting_console(), to the
 /// debugger's console.
 bpte::Output& console();
 void use_semihosting_console();
+
+#if BPTE_RUNNER_WIRE
+/// What comes back on the console's line.
+bpte::Input& console_input();
+#endif
 
 /// Ends the simulation with this exit status. Where no simulator or debugger answers, sleeps for
 /// ever.

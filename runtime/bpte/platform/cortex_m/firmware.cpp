@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <new>
 
 #include "arguments.h"
 #include "board_engine.h"
@@ -95,6 +96,19 @@ BoardClock board_clock;
 SemihostingFile bundle_file;
 char command_line[512];
 
+#if BPTE_RUNNER_WIRE
+// What a record may take to be sent again: one of a case with six outputs, or so.
+uint8_t record_room[4096];
+
+// Makes the wire, if outputs are to be sent. It lives as long as the program.
+void attach_wire(Arguments& arguments) {
+  alignas(bpte::Wire) static uint8_t storage[sizeof(bpte::Wire)];
+  if (!arguments.send_outputs) return;
+  bpte::Input* const input = arguments.pull ? &console_input() : nullptr;
+  arguments.run.wire = new (storage) bpte::Wire(console(), input, arguments.run.nonce, record_room);
+}
+#endif
+
 Bytes between(uint8_t* start, uint8_t* end) {
   return {start, static_cast<size_t>(end - start)};
 }
@@ -154,6 +168,9 @@ int main() {
     if (arguments.semihosting_console) use_semihosting_console();
     if (wrong != nullptr) return usage(wrong);
   }
+#if BPTE_RUNNER_WIRE
+  attach_wire(arguments);
+#endif
   if (arguments.linked && bpte_bundle == nullptr) return usage("no bundle is linked in");
   return arguments.file != nullptr ? run_from_file(arguments) : run_from_memory(arguments);
 }

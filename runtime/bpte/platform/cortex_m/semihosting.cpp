@@ -21,6 +21,12 @@ enum Operation : uint32_t {
 // ADP_Stopped_ApplicationExit: the second word is the exit status.
 constexpr uint32_t kApplicationExit = 0x20026;
 
+#if BPTE_RUNNER_WIRE
+// How often a console that gives nothing is asked again. QEMU's may answer so, although it waits
+// for what is typed.
+constexpr uint32_t kReadPatience = 1'000'000;
+constexpr uint32_t kModeRead = 0;  // "r": of ":tt", standard input
+#endif
 constexpr uint32_t kModeReadBinary = 1;  // "rb"
 constexpr uint32_t kModeWrite = 4;       // "w": of ":tt", standard output
 
@@ -67,6 +73,19 @@ void SemihostingOutput::write(const char* data, size_t size) {
                             static_cast<uint32_t>(size)};
   call(kWrite, block);
 }
+
+#if BPTE_RUNNER_WIRE
+bool semihosting_read(uint8_t& byte) {
+  static int32_t handle = -1;
+  if (handle < 0) handle = open_file(":tt", kModeRead);
+  const uint32_t block[] = {static_cast<uint32_t>(handle), word(&byte), 1};
+  for (uint32_t tries = 0; handle >= 0 && tries < kReadPatience; ++tries) {
+    if (call(kRead, block) == 0) return true;  // the number of bytes that were not read
+    if (semihosting_absent()) break;
+  }
+  return false;
+}
+#endif
 
 bool SemihostingFile::open(const char* path) {
   handle_ = open_file(path, kModeReadBinary);

@@ -23,6 +23,12 @@ bool semihosting_command_line(bpte::Span<char> buffer);
 /// Ends the simulation with this exit status (8 bits). Returns when nothing answers.
 void semihosting_exit(int status);
 
+#if BPTE_RUNNER_WIRE
+/// Waits for a byte that is typed at the debugger's console, for as long as the debugger waits.
+/// False when nothing answers, or the console has ended.
+[[nodiscard]] bool semihosting_read(uint8_t& byte);
+#endif
+
 /// Writes to the debugger's console.
 class SemihostingOutput final : public bpte::Output {
  public:

@@ -8,9 +8,11 @@
 #include <bpte/core/version.h>
 #include <bpte/runner/runner.h>
 #include <bpte/runner/selection.h>
+#include <bpte/runner/wire.h>
 
 #include "mapped_file.h"
 #include "reserved_arena.h"
+#include "standard_input.h"
 
 #if BPTE_HAVE_EXECUTORCH
 #include <bpte/engine/executorch/executorch_engine.h>
@@ -49,6 +51,7 @@ Runs every test case of a .bpte file and writes the result protocol (docs/result
   --source           read the file piece by piece instead of mapping it
   --max-planned-memory BYTES
                      the limit of a program's memory plan (4 GiB); only what is used takes memory
+  --outputs HOW      send the actual outputs, too: pull (when standard input asks for them) or once
   --target NAME      what the report calls this machine (host)
   --nonce WORD       repeated in the report, to tell it from another run's
   --help, --version
@@ -116,6 +119,8 @@ struct Arguments {
   bool source = false;
   const char* engine = BPTE_HAVE_EXECUTORCH ? "executorch" : "reference";
   size_t max_planned_memory = kDefaultPlannedMemory;
+  bool send_outputs = false;
+  bool pull = false;
 };
 
 [[noreturn]] void usage_error(const char* what, const char* which) {
@@ -176,6 +181,13 @@ Arguments parse(int argc, char** argv) {
     } else if (is("--max-planned-memory")) {
       arguments.max_planned_memory =
           static_cast<size_t>(parse_number(value(), SIZE_MAX / 2 + 1, "not a number of bytes: "));
+    } else if (is("--outputs")) {
+      const char* const how = value();
+      arguments.send_outputs = true;
+      arguments.pull = std::strcmp(how, "pull") == 0;
+      if (!arguments.pull && std::strcmp(how, "once") != 0) {
+        usage_error("--outputs is neither pull nor once: ", how);
+      }
     } else if (is("--target")) {
       arguments.run.target = value();
     } else if (is("--nonce")) {
@@ -192,6 +204,11 @@ Arguments parse(int argc, char** argv) {
   if (arguments.file == nullptr) usage_error("no file given", "");
   return arguments;
 }
+
+#if BPTE_RUNNER_WIRE
+// As long as the launcher reads lines.
+constexpr size_t kLongestRecord = size_t{1} << 20;
+#endif
 
 constexpr char kPlannedAdvice[] = "; --max-planned-memory allows more";
 
@@ -329,13 +346,21 @@ int run_from_source(bpte::host::File& file, const Arguments& arguments, bpte::Ou
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments = parse(argc, argv);
+  Arguments arguments = parse(argc, argv);
   bpte::host::File file;
   if (!file.open(arguments.file)) {
     std::fprintf(stderr, "bpte-run: %s: %s\n", arguments.file, file.error());
     return kUsage;
   }
   Stdout output;
+#if BPTE_RUNNER_WIRE
+  bpte::host::StandardInput input;
+  const Buffer record(kLongestRecord);
+  bpte::Wire wire(output, arguments.pull ? &input : nullptr, arguments.run.nonce, record.span());
+  if (arguments.send_outputs) arguments.run.wire = &wire;
+#else
+  if (arguments.send_outputs) usage_error("built without BPTE_RUNNER_WIRE: ", "--outputs");
+#endif
   return arguments.source ? run_from_source(file, arguments, output)
                           : run_mapped(file, arguments, output);
 }

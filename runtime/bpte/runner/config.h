@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/// Sends the actual outputs of a run over the line of its records (wire.h). The CMake option of the
+/// same name sets this macro. Without it nothing of the wire is compiled.
+#ifndef BPTE_RUNNER_WIRE
+#define BPTE_RUNNER_WIRE 0
+#endif
