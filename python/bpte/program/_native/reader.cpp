@@ -95,7 +95,8 @@ class Reader {
     }
     for (const Field& field : table.fields) {
       size_t part = static_cast<size_t>(field.part);
-      if (field.row->kind == Kind::kUnion && plan.offsets[part] != 0 && plan.offsets[part - 1] == 0) {
+      if (field.row->kind == Kind::kUnion && plan.offsets[part] != 0 &&
+          plan.offsets[part - 1] == 0) {
         refuse("union without a type");
       }
       if (field.row->kind == Kind::kScalar && plan.offsets[part] == 0 && !field.default_object) {

@@ -114,8 +114,8 @@ void Schema::parse(PyObject* rows) {
       row.refs = parsed_refs_.back().get();
     }
     parsed_fields_.push_back(std::move(parsed));
-    parsed_.push_back({table, parsed_fields_.back().data(),
-                       static_cast<int>(parsed_fields_.back().size())});
+    parsed_.push_back(
+        {table, parsed_fields_.back().data(), static_cast<int>(parsed_fields_.back().size())});
   }
 }
 
@@ -128,8 +128,10 @@ Table& Schema::table(int index) {
 void Schema::build(int index, Table& table) {
   const TableRow& row = rows_[index];
   Table built;
+  built.fields.reserve(static_cast<size_t>(row.count));
   for (int i = 0; i < row.count; ++i) build_field(row.fields[i], built);
-  if (built.parts.size() > 64) refuse(PyExc_NotImplementedError, "has more than 64 parts", row.name);
+  if (built.parts.size() > 64)
+    refuse(PyExc_NotImplementedError, "has more than 64 parts", row.name);
   built.order.resize(built.fields.size());
   for (size_t i = 0; i < built.fields.size(); ++i) {
     auto position = static_cast<size_t>(built.fields[i].row->position);

@@ -70,9 +70,9 @@ struct Layout {
 };
 
 struct Table {
-  Ref cls;             // null: the table was not built yet
-  int plain = -1;      // see Schema::prepare_reading, which has not been called yet
-  bool leaf = true;    // all fields are scalars
+  Ref cls;              // null: the table was not built yet
+  int plain = -1;       // see Schema::prepare_reading, which has not been called yet
+  bool leaf = true;     // all fields are scalars
   bool holder = false;  // the only field is a union
   int slots = 0;
   std::vector<Field> fields;
@@ -111,11 +111,11 @@ class Schema {
   Ref find_;
   std::string identifier_;
   const TableRow* rows_;
-  Ref source_;                     // the parsed rows, to whose texts the rows below refer
+  Ref source_;  // the parsed rows, to whose texts the rows below refer
   std::vector<TableRow> parsed_;
   std::vector<std::vector<FieldRow>> parsed_fields_;
   std::vector<std::unique_ptr<int[]>> parsed_refs_;
-  std::vector<Table> tables_;      // the root is the last
+  std::vector<Table> tables_;         // the root is the last
   std::vector<std::string> vtables_;  // padded to multiples of 4
   std::unordered_map<std::string, int> vtable_index_;
 };

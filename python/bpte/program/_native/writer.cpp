@@ -60,11 +60,11 @@ class Writer {
   uint64_t write_root(PyObject* root) { return write(schema_.root(), root); }
 
   PyObject* finish(uint64_t root, PyObject* head) {
-    Ref start = owned(PyObject_CallFunction(
-        head, "y#KKK", schema_.identifier().data(),
-        static_cast<Py_ssize_t>(schema_.identifier().size()),
-        static_cast<unsigned long long>(distance_), static_cast<unsigned long long>(root),
-        static_cast<unsigned long long>(alignment_)));
+    Ref start = owned(PyObject_CallFunction(head, "y#KKK", schema_.identifier().data(),
+                                            static_cast<Py_ssize_t>(schema_.identifier().size()),
+                                            static_cast<unsigned long long>(distance_),
+                                            static_cast<unsigned long long>(root),
+                                            static_cast<unsigned long long>(alignment_)));
     char* bytes;
     Py_ssize_t size;
     if (PyBytes_AsStringAndSize(start.get(), &bytes, &size) < 0) throw Raised();
