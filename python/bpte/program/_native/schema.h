@@ -16,6 +16,15 @@ namespace bpte_native {
 // The numbers are those of bpte.program._schema.
 enum class Kind : uint8_t { kScalar, kString, kTable, kUnion, kScalars, kTables };
 
+// A scalar's struct code: its bytes, and the range of an integer. 'Q' reaches further than `high`.
+struct Code {
+  char code;
+  int width;
+  int64_t low;
+  int64_t high;
+  [[nodiscard]] bool is_float() const { return code == 'd' || code == 'f'; }
+};
+
 // A row of bpte.program._schema: see its Field. The packaged ones are constants (tables.h).
 struct FieldRow {
   const char* name;
@@ -46,9 +55,9 @@ struct Part {
 
 struct Field {
   const FieldRow* row = nullptr;
-  Ref name;       // interned
-  int width = 0;  // bytes of the code
-  int part = 0;   // of the value; a union's type is the part before
+  Ref name;      // interned
+  Code code{};   // of a scalar, or of a vector's elements
+  int part = 0;  // of the value; a union's type is the part before
   bool as_bytes = false;
   bool as_text = false;
   Ref enum_class;
