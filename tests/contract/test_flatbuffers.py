@@ -257,5 +257,5 @@ def test_pte(tmp_path: Path) -> None:
         # As text, in which NaN equals itself and -0.0 is not 0.0.
         assert repr(found) == repr(as_generated(program))
         flatbuffers_reader.fields_seen(found, seen)
-    fields = {(table, row[0]) for table, rows in binding.rows for row in rows}
+    fields = {(table, row[0]) for table, rows in binding.schema[1] for row in rows}
     assert seen == fields

@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import bpte.program
-from bpte.program import deserialize_pte
+from bpte.program import _codec, deserialize_pte
 from bpte.program._codec import Binding
 
 ROOT = Path(__file__).parents[2]
@@ -19,12 +21,27 @@ PACKAGE = Path(bpte.program.__file__).parent
 MLP = ROOT / "tests" / "fixtures" / "program" / "mlp.pte"
 
 
-def test_import_loads_what_writing_needs() -> None:
-    code = "import sys, bpte.program; print(*sorted(m for m in sys.modules if 'bpte' in m))"
-    environment = {**os.environ, "BPTE_NATIVE": "0"}
-    out = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
-    needed = ["", "._codec", "._errors", "._pte", "._schema", "._tables"]
-    assert out.split() == ["bpte", *(f"bpte.program{name}" for name in needed), "bpte.text"]
+def loaded(code: str, native: str, *arguments: str) -> list[str]:
+    """The modules of this package that a fresh process has after ``code``."""
+    code += "\nimport sys; print(*sorted(m for m in sys.modules if m.partition('.')[0] == 'bpte'))"
+    environment = {**os.environ, "BPTE_NATIVE": native}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.check_output(command, text=True, env=environment).splitlines()[-1].split()
+
+
+def test_import_loads_nothing_else() -> None:
+    assert loaded("import bpte.program", "1") == ["bpte", "bpte.program"]
+
+
+def test_a_first_call_loads_what_writing_needs(executorch: Binding, tmp_path: Path) -> None:
+    if not _codec.native_available():
+        pytest.skip("the native accelerator is not built")
+    objects = tmp_path / "objects.pickle"
+    objects.write_bytes(pickle.dumps(deserialize_pte(MLP)))
+    code = "import pickle, sys, bpte.program as p\n"
+    code += "p.serialize_pte(pickle.load(open(sys.argv[1], 'rb')))"
+    needed = ["", "._codec", "._native", "._pte"]
+    assert loaded(code, "1", str(objects)) == ["bpte", *(f"bpte.program{name}" for name in needed)]
 
 
 def test_every_public_name_is_there() -> None:

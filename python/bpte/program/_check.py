@@ -10,8 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from bpte.program import _values
-from bpte.program import ProgramError
+from bpte.program import ProgramError, _values
 from bpte.program._schema import (
     SCALAR,
     STRING,
@@ -88,15 +87,11 @@ def _union(binding: Binding, field: Field, value: Any, place: str) -> None:
 
 
 def _scalar(field: Field, value: Any) -> None:
+    stored = _values.conversion(field)(value)
     if field.code in "fd":
-        convert = _values.double_or_text if field.holds == "text" else _values.double
-        struct.pack(field.code, convert(value))
-    elif field.code == "?":
-        _values.boolean(value)
-    elif field.enum is not None:
-        _values.enum_member(value, field.holds, field.enum)
+        struct.pack(field.code, stored)
     else:
-        _values.in_range(_values.integer(value), field.code)
+        _values.in_range(stored, field.code)
 
 
 def _try(convert: Any, value: Any, place: str) -> Any:

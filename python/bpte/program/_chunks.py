@@ -8,7 +8,6 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from bpte.program import _values
 from bpte.program._schema import SHARED_BYTES, SIZES, Field
 
 _BORROWED = 16384  # bytes from this size on stay where they are until the file is put together
@@ -70,10 +69,6 @@ Write = Callable[[File, Any], int]
 """Writes an object, if it is not there for all its equals; gives its distance."""
 
 
-def after(convert: Callable[[Any], Any], write: Write) -> Write:
-    return lambda file, value: write(file, convert(value))
-
-
 def write_text(file: File, value: str) -> int:
     known = file.texts.get(value)
     if known is not None:
@@ -115,14 +110,19 @@ def aligned_bytes(field: Field) -> Write:
 _VECTORS: dict[str, Write] = {}
 
 
-def vector(code: str) -> Write:
-    """Writes lists of scalars of this code."""
+def vector(field: Field) -> Write:
+    """Writes lists of a field's scalars."""
+    code = field.code
     if code in _VECTORS:
         return _VECTORS[code]
     width = SIZES[code]
     wide = width == 8
     packers: dict[int, Callable[..., bytes]] = {}
-    convert = {"?": _values.boolean, "f": _values.double, "d": _values.double}.get(code)
+    convert = None  # struct itself refuses what is not an integer, or is out of range
+    if code in "?fd":
+        from bpte.program import _values
+
+        convert = _values.conversion(field)
 
     def write(file: File, values: Any) -> int:
         count = len(values)

@@ -118,7 +118,9 @@ class Binding:
         return codec
 
     def alignments(
-        self, constant_tensor_alignment: int | None, delegate_alignment: int | None
+        self,
+        constant_tensor_alignment: int | None = None,
+        delegate_alignment: int | None = None,
     ) -> dict[str, int]:
         """The alignment in force for each option, ``""`` being that of fields without one.
 

@@ -137,23 +137,9 @@ def _only_while_patched(original: Callable[..., Any], ours: Callable[..., Any]) 
     return function
 
 
-def _serialize_pte_binary(
-    pte_file: Any,
-    *,
-    extract_delegate_segments: bool = False,
-    segment_alignment: int = 128,
-    constant_tensor_alignment: int | None = None,
-    delegate_alignment: int | None = None,
-) -> Any:
-    data = _pte.serialize_pte(
-        pte_file,
-        extract_delegate_segments=extract_delegate_segments,
-        segment_alignment=segment_alignment,
-        constant_tensor_alignment=constant_tensor_alignment,
-        delegate_alignment=delegate_alignment,
-    )
+def _serialize_pte_binary(pte_file: Any, **options: Any) -> Any:
     cord = importlib.import_module("executorch.exir._serialize._cord").Cord()
-    for chunk in data.chunks:
+    for chunk in _pte.serialize_pte(pte_file, **options).chunks:
         cord.append(bytes(chunk) if isinstance(chunk, memoryview) else chunk)
     return cord
 
@@ -162,20 +148,12 @@ def _deserialize_pte_binary(program_data: bytes) -> Any:
     return _restore.deserialize_pte(program_data)
 
 
-def _program_to_flatbuffer(
-    program: Any,
-    *,
-    constant_tensor_alignment: int | None = None,
-    delegate_alignment: int | None = None,
-) -> Any:
-    alignments = _codec.executorch().alignments(constant_tensor_alignment, delegate_alignment)
-    data = _pte.serialize(
-        program,
-        constant_tensor_alignment=constant_tensor_alignment,
-        delegate_alignment=delegate_alignment,
-    )
+def _program_to_flatbuffer(program: Any, **options: Any) -> Any:
     flatbuffer = importlib.import_module("executorch.exir._serialize._flatbuffer")
-    return flatbuffer._FlatbufferResult(data=data, max_alignment=max(alignments.values()))
+    alignments = _codec.executorch().alignments(**options)
+    return flatbuffer._FlatbufferResult(
+        data=_pte.serialize(program, **options), max_alignment=max(alignments.values())
+    )
 
 
 def _flatbuffer_to_program(program_data: bytes) -> Any:

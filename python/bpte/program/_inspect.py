@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bpte.format.scalar_type import ELEMENT_SIZE
 from bpte.program import _codec, _header, _rules, _tables
 from bpte.program._header import ExtendedHeader
 from bpte.program._restore import Source, view_of
@@ -32,12 +33,12 @@ _DYNAMISM = {0: "static", 1: "dynamic_bound", 2: "dynamic_unbound"}
 
 _SCALAR_TYPES = {number: name for name, number in _tables.ENUMS["ScalarType"].items()}
 
-# Bytes per element (executorch/runtime/core/portable_type/scalar_type.h).
+# Bytes per element, of those that a bundle cannot carry as well
+# (executorch/runtime/core/portable_type/scalar_type.h).
 _ELEMENT_BYTES = {
-    **dict.fromkeys((0, 1, 11, 12, 13, 23, 24, 25, 26), 1),
-    **dict.fromkeys((2, 5, 15, 22, 27), 2),
-    **dict.fromkeys((3, 6, 14, 28), 4),
-    **dict.fromkeys((4, 7, 29), 8),
+    **ELEMENT_SIZE,
+    **dict.fromkeys((12, 13, 23, 24, 25, 26), 1),
+    **{22: 2, 14: 4},
 }
 
 

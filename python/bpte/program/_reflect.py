@@ -381,7 +381,9 @@ def _cpp(identifier: bytes, fingerprint: str, rows: Rows) -> str:
             f'    "{fingerprint}";',
             f"inline constexpr uint32_t kSharedBytes = {_schema.SHARED_BYTES};",
             "inline constexpr int kRefs[] = {",
-            *textwrap.wrap(", ".join(map(str, refs)), 96, initial_indent="    ", subsequent_indent="    "),
+            *textwrap.wrap(
+                ", ".join(map(str, refs)), 96, initial_indent="    ", subsequent_indent="    "
+            ),
             "};",
             "inline constexpr FieldRow kFields[] = {",
             *fields,

@@ -9,9 +9,10 @@ says what was found. The native accelerator accepts and refuses exactly the same
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
-from bpte.program._schema import SIZES
+from bpte.program._schema import SIZES, Field
 
 _TEXTS = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 
@@ -98,6 +99,16 @@ def enum_member(value: Any, name: str, members: dict[int, Any]) -> int:
     if number not in members:
         raise ValueError(f"{number} is not a {name}")
     return number
+
+
+def conversion(field: Field) -> Callable[[Any], Any]:
+    """What converts the values of a scalar field, or the items of a vector."""
+    if field.enum is not None:
+        name, members = field.holds, field.enum
+        return lambda value: enum_member(value, name, members)
+    if field.code in "fd":
+        return double_or_text if field.holds == "text" else double
+    return boolean if field.code == "?" else integer
 
 
 def integer_range(code: str) -> tuple[int, int]:

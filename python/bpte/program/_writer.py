@@ -21,7 +21,8 @@ both follow:
 What makes it fast: objects of one class mostly have values of the same types in their fields. For
 each combination of types, a plan is made once; it says what to convert and what to write. For each
 set of fields that differ from their defaults, a layout is made once; it packs the table in one
-call.
+call. Values of other types than the plain ones are rare; what converts them (``_values``) is
+imported when the first one comes.
 """
 
 from __future__ import annotations
@@ -32,12 +33,10 @@ from collections.abc import Callable
 from operator import ne
 from typing import TYPE_CHECKING, Any
 
-from bpte.program import _values
 from bpte.program._chunks import (
     ZEROS,
     File,
     Write,
-    after,
     aligned_bytes,
     vector,
     write_bytes,
@@ -273,7 +272,8 @@ def _table_writer(table: Table, writers: _Writers) -> Write:
     def make_plan(types: tuple[type, ...]) -> _Plan:
         choices: list[int] = []
         children: _Children = []
-        plan = _conversions(scalar_fields, types[first_scalar:]), choices, children, {}
+        convert = _conversions(scalar_fields, types[first_scalar:])
+        plan: _Plan = convert, choices, children, {}
         for index, field in enumerate(references):
             kind = types[index]
             if kind is type(None):
@@ -336,13 +336,22 @@ def _child_writer(field: Field, kind: type, writers: _Writers) -> Write:
     """What writes a field's value of this type."""
     if field.kind == TABLE:
         return writers[field.refs[0]]
+    plain: type
+    write: Write
     if field.kind == STRING:
-        return write_text if kind is str else after(_values.text, write_text)
-    if field.holds == "bytes":
+        plain, write, convert = str, write_text, "text"
+    elif field.holds == "bytes":
+        plain, convert = bytes, "blob"
         write = aligned_bytes(field) if field.align else write_bytes
-        return write if kind is bytes else after(_values.blob, write)
-    write = _list(writers[field.refs[0]]) if field.kind == TABLES else vector(field.code)
-    return write if kind is list else after(_values.items, write)
+    else:
+        plain, convert = list, "items"
+        write = _list(writers[field.refs[0]]) if field.kind == TABLES else vector(field)
+    if kind is plain:
+        return write
+    from bpte.program import _values
+
+    make_plain = getattr(_values, convert)
+    return lambda file, value: write(file, make_plain(value))
 
 
 def _list(write_item: Write) -> Write:
@@ -377,6 +386,8 @@ def _default(field: Field) -> Any:
 
 
 def _unexpected(value: Any) -> TypeError:
+    from bpte.program import _values
+
     return TypeError(f"unexpected {_values.show(value)}")
 
 
@@ -410,16 +421,10 @@ def _converted(scalars: tuple[Any, ...], convert: list[_Convert | None]) -> tupl
 
 
 def _conversion(field: Field, kind: type) -> _Convert | None:
-    if field.enum is not None:
-        name, members = field.holds, field.enum
-        if kind is field.enum_class:
-            return None
-        return lambda value: _values.enum_member(value, name, members)
-    if field.code == "?":
-        return None if kind is bool else _values.boolean
-    if field.code in "fd":
-        if kind is float:
-            return None
-        return _values.double_or_text if field.holds == "text" else _values.double
     # struct refuses everything but integers in range, but defaults do not reach it.
-    return None if kind is int else _values.integer
+    plain = field.enum_class or {"?": bool, "f": float, "d": float}.get(field.code, int)
+    if kind is plain:
+        return None
+    from bpte.program import _values
+
+    return _values.conversion(field)

@@ -29,8 +29,8 @@ PyObject* codec_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
   }
   std::unique_ptr<Schema> schema;
   try {
-    schema = std::make_unique<Schema>(
-        find, std::string(identifier, static_cast<size_t>(size)), rows);
+    schema =
+        std::make_unique<Schema>(find, std::string(identifier, static_cast<size_t>(size)), rows);
   } catch (const Raised&) {
     return nullptr;
   } catch (const std::bad_alloc&) {

@@ -95,7 +95,8 @@ class Reader {
     }
     for (const Field& field : table.fields) {
       size_t part = static_cast<size_t>(field.part);
-      if (field.row->kind == Kind::kUnion && plan.offsets[part] != 0 && plan.offsets[part - 1] == 0) {
+      if (field.row->kind == Kind::kUnion && plan.offsets[part] != 0 &&
+          plan.offsets[part - 1] == 0) {
         refuse("union without a type");
       }
       if (field.row->kind == Kind::kScalar && plan.offsets[part] == 0 && !field.default_object) {
@@ -149,11 +150,11 @@ class Reader {
     if (row.kind == Kind::kScalar) {
       if (offset == 0) return Ref::borrow(field.default_object.get());
       if (field.enum_class) {
-        PyObject* member = field.enum_member(integer(row.code, at + offset));
+        PyObject* member = field.enum_member(integer(field.code, at + offset));
         if (member == nullptr) refuse("no such enum value");
         return Ref::borrow(member);
       }
-      return scalar(row.code, at + offset);
+      return scalar(field.code, at + offset);
     }
     if (offset == 0) return Ref::borrow(Py_None);
     uint64_t target = follow(at + offset);
@@ -175,28 +176,17 @@ class Reader {
     return at + step;
   }
 
-  int64_t integer(char code, uint64_t at) const {
-    switch (code) {
-      case 'b':
-        return load<int8_t>(at);
-      case '?':
-      case 'B':
-        return load<uint8_t>(at);
-      case 'h':
-        return load<int16_t>(at);
-      case 'H':
-        return load<uint16_t>(at);
-      case 'i':
-        return load<int32_t>(at);
-      case 'I':
-        return load<uint32_t>(at);
-      default:
-        return load<int64_t>(at);
-    }
+  // An integer that fits 64 bits, sign-extended.
+  int64_t integer(const Code& code, uint64_t at) const {
+    uint64_t bits = 0;
+    std::memcpy(&bits, data_ + at, static_cast<size_t>(code.width));
+    if (code.low == 0) return static_cast<int64_t>(bits);
+    const int above = 64 - 8 * code.width;
+    return static_cast<int64_t>(bits << above) >> above;
   }
 
-  Ref scalar(char code, uint64_t at) const {
-    switch (code) {
+  Ref scalar(const Code& code, uint64_t at) const {
+    switch (code.code) {
       case '?':
         return Ref::borrow(load<uint8_t>(at) != 0 ? Py_True : Py_False);
       case 'd':
@@ -249,14 +239,14 @@ class Reader {
   }
 
   Ref scalars(const Field& field, uint64_t at) {
-    auto width = static_cast<uint64_t>(field.width);
+    auto width = static_cast<uint64_t>(field.code.width);
     uint64_t count = length(at, width);
     if (count > options_.element_budget - elements_) refuse("too many elements");
     elements_ += count;
     Ref list = owned(PyList_New(static_cast<Py_ssize_t>(count)));
     for (uint64_t i = 0; i < count; ++i) {
       PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
-                      scalar(field.row->code, at + 4 + i * width).release());
+                      scalar(field.code, at + 4 + i * width).release());
     }
     return list;
   }

@@ -10,27 +10,14 @@
 namespace bpte_native {
 namespace {
 
-int width_of(char code) {
-  switch (code) {
-    case '?':
-    case 'b':
-    case 'B':
-      return 1;
-    case 'h':
-    case 'H':
-      return 2;
-    case 'i':
-    case 'I':
-    case 'f':
-      return 4;
-    case 'q':
-    case 'Q':
-    case 'd':
-      return 8;
-    default:
-      return 0;
-  }
-}
+constexpr Code kCodes[] = {
+    {'?', 1, 0, 1},          {'b', 1, INT8_MIN, INT8_MAX},
+    {'B', 1, 0, UINT8_MAX},  {'h', 2, INT16_MIN, INT16_MAX},
+    {'H', 2, 0, UINT16_MAX}, {'i', 4, INT32_MIN, INT32_MAX},
+    {'I', 4, 0, UINT32_MAX}, {'q', 8, INT64_MIN, INT64_MAX},
+    {'Q', 8, 0, INT64_MAX},  {'f', 4, 0, 0},
+    {'d', 8, 0, 0},
+};
 
 [[noreturn]] void refuse(PyObject* kind, const char* rule, const char* table) {
   PyErr_Format(kind, "table %s %s", table, rule);
@@ -114,8 +101,8 @@ void Schema::parse(PyObject* rows) {
       row.refs = parsed_refs_.back().get();
     }
     parsed_fields_.push_back(std::move(parsed));
-    parsed_.push_back({table, parsed_fields_.back().data(),
-                       static_cast<int>(parsed_fields_.back().size())});
+    parsed_.push_back(
+        {table, parsed_fields_.back().data(), static_cast<int>(parsed_fields_.back().size())});
   }
 }
 
@@ -128,8 +115,10 @@ Table& Schema::table(int index) {
 void Schema::build(int index, Table& table) {
   const TableRow& row = rows_[index];
   Table built;
+  built.fields.reserve(static_cast<size_t>(row.count));
   for (int i = 0; i < row.count; ++i) build_field(row.fields[i], built);
-  if (built.parts.size() > 64) refuse(PyExc_NotImplementedError, "has more than 64 parts", row.name);
+  if (built.parts.size() > 64)
+    refuse(PyExc_NotImplementedError, "has more than 64 parts", row.name);
   built.order.resize(built.fields.size());
   for (size_t i = 0; i < built.fields.size(); ++i) {
     auto position = static_cast<size_t>(built.fields[i].row->position);
@@ -147,7 +136,9 @@ void Schema::build_field(const FieldRow& row, Table& table) {
   Field field;
   field.row = &row;
   field.name = owned(PyUnicode_InternFromString(row.name));
-  field.width = width_of(row.code);
+  for (const Code& code : kCodes) {
+    if (code.code == row.code) field.code = code;
+  }
   field.as_bytes = std::strcmp(row.holds, "bytes") == 0;
   field.as_text = std::strcmp(row.holds, "text") == 0;
   if (row.option[0] != 0) field.align_option = owned(PyUnicode_InternFromString(row.option));
@@ -163,7 +154,7 @@ void Schema::build_field(const FieldRow& row, Table& table) {
   }
   field.part = static_cast<int>(table.parts.size());
   const bool scalar = row.kind == Kind::kScalar;
-  table.parts.push_back({row.slot, scalar ? field.width : 4, !scalar});
+  table.parts.push_back({row.slot, scalar ? field.code.width : 4, !scalar});
   table.slots = std::max(table.slots, row.slot + 1);
   table.leaf = table.leaf && scalar;
   table.holder = table.fields.empty() && row.kind == Kind::kUnion;
@@ -181,7 +172,7 @@ void Schema::prepare_reading(Table& table) {
     if (row.kind != Kind::kScalar) continue;
     if (field.enum_class) {
       field.default_object = Ref::borrow(field.enum_member(row.default_integer));
-    } else if (row.code == 'd' || row.code == 'f') {
+    } else if (field.code.is_float()) {
       field.default_object = owned(PyFloat_FromDouble(row.default_double));
     } else if (row.code == '?') {
       field.default_object = owned(PyBool_FromLong(row.default_integer != 0));

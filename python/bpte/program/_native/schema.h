@@ -16,6 +16,15 @@ namespace bpte_native {
 // The numbers are those of bpte.program._schema.
 enum class Kind : uint8_t { kScalar, kString, kTable, kUnion, kScalars, kTables };
 
+// A scalar's struct code: its bytes, and the range of an integer. 'Q' reaches further than `high`.
+struct Code {
+  char code;
+  int width;
+  int64_t low;
+  int64_t high;
+  [[nodiscard]] bool is_float() const { return code == 'd' || code == 'f'; }
+};
+
 // A row of bpte.program._schema: see its Field. The packaged ones are constants (tables.h).
 struct FieldRow {
   const char* name;
@@ -46,9 +55,9 @@ struct Part {
 
 struct Field {
   const FieldRow* row = nullptr;
-  Ref name;       // interned
-  int width = 0;  // bytes of the code
-  int part = 0;   // of the value; a union's type is the part before
+  Ref name;      // interned
+  Code code{};   // of a scalar, or of a vector's elements
+  int part = 0;  // of the value; a union's type is the part before
   bool as_bytes = false;
   bool as_text = false;
   Ref enum_class;
@@ -70,9 +79,9 @@ struct Layout {
 };
 
 struct Table {
-  Ref cls;             // null: the table was not built yet
-  int plain = -1;      // see Schema::prepare_reading, which has not been called yet
-  bool leaf = true;    // all fields are scalars
+  Ref cls;              // null: the table was not built yet
+  int plain = -1;       // see Schema::prepare_reading, which has not been called yet
+  bool leaf = true;     // all fields are scalars
   bool holder = false;  // the only field is a union
   int slots = 0;
   std::vector<Field> fields;
@@ -111,11 +120,11 @@ class Schema {
   Ref find_;
   std::string identifier_;
   const TableRow* rows_;
-  Ref source_;                     // the parsed rows, to whose texts the rows below refer
+  Ref source_;  // the parsed rows, to whose texts the rows below refer
   std::vector<TableRow> parsed_;
   std::vector<std::vector<FieldRow>> parsed_fields_;
   std::vector<std::unique_ptr<int[]>> parsed_refs_;
-  std::vector<Table> tables_;      // the root is the last
+  std::vector<Table> tables_;         // the root is the last
   std::vector<std::string> vtables_;  // padded to multiples of 4
   std::unordered_map<std::string, int> vtable_index_;
 };

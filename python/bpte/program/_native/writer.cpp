@@ -60,11 +60,11 @@ class Writer {
   uint64_t write_root(PyObject* root) { return write(schema_.root(), root); }
 
   PyObject* finish(uint64_t root, PyObject* head) {
-    Ref start = owned(PyObject_CallFunction(
-        head, "y#KKK", schema_.identifier().data(),
-        static_cast<Py_ssize_t>(schema_.identifier().size()),
-        static_cast<unsigned long long>(distance_), static_cast<unsigned long long>(root),
-        static_cast<unsigned long long>(alignment_)));
+    Ref start = owned(PyObject_CallFunction(head, "y#KKK", schema_.identifier().data(),
+                                            static_cast<Py_ssize_t>(schema_.identifier().size()),
+                                            static_cast<unsigned long long>(distance_),
+                                            static_cast<unsigned long long>(root),
+                                            static_cast<unsigned long long>(alignment_)));
     char* bytes;
     Py_ssize_t size;
     if (PyBytes_AsStringAndSize(start.get(), &bytes, &size) < 0) throw Raised();
@@ -215,29 +215,13 @@ class Writer {
   // Whether the scalar is to be stored; its little-endian bytes.
   bool scalar(Field& field, PyObject* value, uint64_t* bits) {
     const FieldRow& row = *field.row;
-    *bits = 0;
-    switch (row.code) {
-      case '?': {
-        *bits = boolean(value) ? 1 : 0;
-        return *bits != static_cast<uint64_t>(row.default_integer);
-      }
-      case 'd': {
-        double number = real(value, field.as_text);
-        std::memcpy(bits, &number, 8);
-        if (row.default_double != 0) return number != row.default_double;
-        return *bits != 0;
-      }
-      case 'f': {
-        double number = real(value, field.as_text);
-        float stored = narrow(number);
-        std::memcpy(bits, &stored, 4);
-        if (row.default_double != 0) return number != row.default_double;
-        return number != 0 || std::signbit(number);
-      }
-      default:
-        break;
+    if (field.code.is_float()) {
+      const double number = real(value, field.as_text);
+      *bits = float_bits(field.code, number);
+      if (row.default_double != 0) return number != row.default_double;
+      return number != 0 || std::signbit(number);
     }
-    integer(row.code, value, bits);
+    *bits = integer(field.code, value);
     if (field.enum_class && reinterpret_cast<PyObject*>(Py_TYPE(value)) != field.enum_class.get() &&
         field.enum_member(static_cast<int64_t>(*bits)) == nullptr) {
       PyErr_SetString(PyExc_ValueError, "no member of the enum");
@@ -246,49 +230,26 @@ class Writer {
     return static_cast<int64_t>(*bits) != row.default_integer;
   }
 
-  // The value in 64 bits, sign-extended; in the range of its code.
-  void integer(char code, PyObject* value, uint64_t* bits) {
+  // The value of an integer or a bool in 64 bits, sign-extended; in the range of its code.
+  uint64_t integer(const Code& code, PyObject* value) {
+    if (code.code == '?') return boolean(value) ? 1 : 0;
     Ref converted;
     if (!PyLong_Check(value)) {
       converted = convert("integer", value);
       value = converted.get();
     }
-    if (code == 'Q') {
-      *bits = PyLong_AsUnsignedLongLong(value);
-      if (*bits == std::numeric_limits<uint64_t>::max() && PyErr_Occurred()) throw Raised();
-      return;
+    if (code.code == 'Q') {
+      const uint64_t number = PyLong_AsUnsignedLongLong(value);
+      if (number == std::numeric_limits<uint64_t>::max() && PyErr_Occurred()) throw Raised();
+      return number;
     }
-    int64_t number = PyLong_AsLongLong(value);
+    const int64_t number = PyLong_AsLongLong(value);
     if (number == -1 && PyErr_Occurred()) throw Raised();
-    int64_t low = 0, high = 0;
-    switch (code) {
-      case 'b':
-        low = INT8_MIN, high = INT8_MAX;
-        break;
-      case 'B':
-        high = UINT8_MAX;
-        break;
-      case 'h':
-        low = INT16_MIN, high = INT16_MAX;
-        break;
-      case 'H':
-        high = UINT16_MAX;
-        break;
-      case 'i':
-        low = INT32_MIN, high = INT32_MAX;
-        break;
-      case 'I':
-        high = UINT32_MAX;
-        break;
-      default:
-        low = INT64_MIN, high = INT64_MAX;
-        break;
-    }
-    if (number < low || number > high) {
+    if (number < code.low || number > code.high) {
       PyErr_SetString(PyExc_OverflowError, "integer out of range");
       throw Raised();
     }
-    *bits = static_cast<uint64_t>(number);
+    return static_cast<uint64_t>(number);
   }
 
   bool boolean(PyObject* value) {
@@ -305,13 +266,19 @@ class Writer {
     return number;
   }
 
-  static float narrow(double number) {
-    auto result = static_cast<float>(number);
-    if (std::isinf(result) && !std::isinf(number)) {
+  static uint64_t float_bits(const Code& code, double number) {
+    uint64_t bits = 0;
+    if (code.code == 'd') {
+      std::memcpy(&bits, &number, 8);
+      return bits;
+    }
+    const auto narrow = static_cast<float>(number);
+    if (std::isinf(narrow) && !std::isinf(number)) {
       PyErr_SetString(PyExc_OverflowError, "float too large to pack with f format");
       throw Raised();
     }
-    return result;
+    std::memcpy(&bits, &narrow, 4);
+    return bits;
   }
 
   // Writes what a field refers to; gives its distance.
@@ -448,7 +415,7 @@ class Writer {
 
   uint64_t scalars(const Field& field, PyObject* value) {
     Items list = items(value);
-    auto width = static_cast<size_t>(field.width);
+    auto width = static_cast<size_t>(field.code.width);
     uint8_t few[512];
     PyVector<uint8_t> many;
     uint8_t* data = few;
@@ -458,24 +425,8 @@ class Writer {
     }
     for (size_t i = 0; i < list.count; ++i) {
       Ref item = list.item(i);
-      uint64_t bits = 0;
-      switch (field.row->code) {
-        case '?':
-          bits = boolean(item.get()) ? 1 : 0;
-          break;
-        case 'd': {
-          double number = real(item.get(), false);
-          std::memcpy(&bits, &number, 8);
-          break;
-        }
-        case 'f': {
-          float number = narrow(real(item.get(), false));
-          std::memcpy(&bits, &number, 4);
-          break;
-        }
-        default:
-          integer(field.row->code, item.get(), &bits);
-      }
+      const uint64_t bits = field.code.is_float() ? float_bits(field.code, real(item.get(), false))
+                                                  : integer(field.code, item.get());
       std::memcpy(data + i * width, &bits, width);
     }
     return small(data, list.count, width);

@@ -9,8 +9,8 @@
 namespace bpte_native {
 
 // The file for `root`. `alignments`: a dict, bytes by option; `head(identifier, size, distance,
-// alignment)` gives the first bytes of the file. Null, with an exception set, if something cannot be
-// written.
+// alignment)` gives the first bytes of the file. Null, with an exception set, if something cannot
+// be written.
 PyObject* encode(Schema& schema, PyObject* root, PyObject* alignments, PyObject* head);
 
 }  // namespace bpte_native
