@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The sizes that keep the Python sources readable: lines of a file and of a function."""
+"""What keeps the Python sources readable: lines of a file and of a function, and names."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,3 +41,15 @@ def test_the_limits_are_the_last_that_pass() -> None:
     assert said == "a.py:2: f has 61 lines; a function has 60 at most"
     (said,) = too_long("a.py", file + "pass\n")
     assert said == "a.py: 451 lines; a module has 450 at most: split it"
+
+
+def test_no_two_modules_have_one_name() -> None:
+    """Verbs excepted, which are named as people type them, and the names of executorch.devtools."""
+    names = [
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] not in ("cli", "devtools")
+    ]
+    assert {"convert.py", "schema.py"} <= set(names)
+    twins = {name for name, count in Counter(names).items() if count > 1}
+    assert twins == {"__init__.py"}

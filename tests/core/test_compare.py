@@ -512,7 +512,8 @@ def test_default_tolerances_are_torchs(tool: Tool, dtype: int) -> None:
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_arbitrary_bytes(tool: Tool, data: st.DataObject) -> None:

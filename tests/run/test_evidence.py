@@ -204,7 +204,7 @@ def test_what_the_tables_start_from_is_none(output: dict[str, Any]) -> None:
     parse_record(_case(output))
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_real_record_is_never_contradictory(
     cpp_tool: Callable[[str], Path], tmp_path: Path, seed: int

@@ -9,16 +9,13 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import transcripts as t
 from bpte.run import protocol
 from bpte.run.outcome import Outcome
 from bpte.run.protocol import parse, parse_record
-
-#: Time says nothing on a machine that is busy with other things.
-_PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -63,7 +60,7 @@ def test_other_lines_are_skipped_and_kept() -> None:
     assert transcript.other_lines == ("boot �", "noise")
 
 
-@settings(_PLAIN, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 60), max_size=40))
 def test_pieces_of_any_size_read_alike(sizes: list[int]) -> None:
     data = b"hello\n" + t.whole("pass", "fail", newline="\r\n") + b"bye"
@@ -267,7 +264,7 @@ def test_a_fault_of_an_earlier_run_is_forgotten() -> None:
     assert parse(output, recorded=True).other_lines == ("bpte-memory: static=1",)
 
 
-@settings(_PLAIN, max_examples=100)
+@settings(max_examples=100)
 @given(st.data())
 def test_no_cut_or_change_of_the_last_run_brings_an_old_green_back(data: st.DataObject) -> None:
     last = bytearray(_RED)
@@ -315,7 +312,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(_PLAIN, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=200))
 @example(b"#bpte \n")
 @example(b"#bpte {}\r\n\r\n")
@@ -324,7 +321,7 @@ def test_any_bytes_are_survived(data: bytes) -> None:
         assert transcript.outcome is Outcome.INFRASTRUCTURE
 
 
-@settings(_PLAIN, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.sampled_from(["begin", "case", "error", "end"]),
     st.dictionaries(
@@ -348,7 +345,7 @@ def test_any_record_is_read_or_refused(event: str, members: dict[str, Any]) -> N
     assert isinstance(record, (protocol.Begin, protocol.Case, protocol.RunError, protocol.End))
 
 
-@settings(_PLAIN, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_changed_byte_is_never_a_false_pass(data: st.DataObject) -> None:
     """Of a run with a failed case: no single change makes it pass."""
@@ -358,7 +355,7 @@ def test_a_changed_byte_is_never_a_false_pass(data: st.DataObject) -> None:
     assert parse(bytes(text)).outcome is not Outcome.PASSED
 
 
-@settings(_PLAIN, max_examples=200)
+@settings(max_examples=200)
 @given(st.integers(0, 2000))
 def test_a_cut_is_never_a_pass(size: int) -> None:
     text = t.whole("pass", "pass")

@@ -87,7 +87,7 @@ def _same(one: Any, other: Any) -> bool:
     return one is None or repr(one) == repr(other)
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32 - 1))
 def test_judging_again_agrees_with_the_real_comparison(
     cpp_tool: Callable[[str], Path], tmp_path: Path, seed: int
@@ -119,7 +119,7 @@ _EXTREMES = st.sampled_from(
 _KEYS = sorted({*t.failing_output(), "min_sqnr_db", "min_cosine"} - {"kind", "verdict", "reason"})
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(
     base=st.sampled_from([t.passing_output(), t.failing_output(), {"verdict": "pass"}]),
     numbers=st.dictionaries(st.sampled_from(_KEYS), _EXTREMES | st.none(), max_size=6),
