@@ -193,6 +193,9 @@ class Graph:
             kind = "BOOL"
         return self._add(operator, operands, shape, kind, _attribute(operator), **keywords)
 
+    def select(self, mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return self._add("SELECT", [mask, a, b], a.shape, a.dtype, "Select")
+
     def shift_right(self, a: Tensor, b: Tensor, *, rounds: bool) -> Tensor:
         shape = tuple(max(p, q) for p, q in zip(a.shape, b.shape, strict=True))
         return self._add(

@@ -42,8 +42,10 @@ bool EthosUModel::open(Span<const uint8_t> delegate, uint64_t work_limit, Report
 
 uint64_t EthosUModel::memory_bytes() const {
   const ethosu::Needs& needs = machine_.needs();
+  uint64_t chains = 0;
+  for (const uint64_t bytes : needs.chains) chains += round_up(bytes);
   return kAlignment - 1 + round_up(container_.scratch_size) + round_up(needs.fast) +
-         ethosu::kTableBytes + needs.work;
+         ethosu::kTableBytes + chains + round_up(needs.accumulators) + needs.work;
 }
 
 bool EthosUModel::prepare(Span<uint8_t> memory, Report& report) {
@@ -63,6 +65,10 @@ bool EthosUModel::prepare(Span<uint8_t> memory, Report& report) {
   memories_.scratch = take(container_.scratch_size);
   memories_.fast = take(needs.fast);
   memories_.tables = take(ethosu::kTableBytes);
+  for (uint32_t k = 0; k < ethosu::kChains; ++k) memories_.chains[k] = take(needs.chains[k]);
+  memories_.accumulators = {
+      internal::as_aligned<int64_t>(take(needs.accumulators).data()),
+      static_cast<size_t>(needs.accumulators / sizeof(int64_t))};
   memories_.work = {internal::as_aligned<int16_t>(memory.data() + at),
                     static_cast<size_t>(needs.work / sizeof(int16_t))};
   return true;
@@ -105,13 +111,15 @@ bool EthosUModel::pass(Report& report) {
 bool EthosUModel::execute(Op op, uint16_t parameter) {
   switch (op) {
     case Op::CONV:
-      return ethosu::convolve(machine_, false);
+      return ethosu::convolve(machine_, false, parameter);
     case Op::DEPTHWISE:
-      return ethosu::convolve(machine_, true);
+      return ethosu::convolve(machine_, true, parameter);
     case Op::POOL:
       return ethosu::pool(machine_, parameter);
     case Op::ELEMENTWISE:
       return ethosu::combine(machine_, parameter);
+    case Op::RESIZE:
+      return ethosu::resize(machine_, parameter);
     case Op::DMA_START:
       return ethosu::copy(machine_);
     default:

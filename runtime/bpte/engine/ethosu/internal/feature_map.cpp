@@ -32,6 +32,12 @@ const FeatureMapRegisters kOfm = {"OFM",
                                   Wide::OFM_BASE0};
 
 bool FeatureMap::describe(Machine& machine, const FeatureMapRegisters& names) {
+  if (!describe_wide(machine, names)) return false;
+  if (element_.bytes == 8) return machine.unsupported() << name_ << " has elements of 64 bits";
+  return true;
+}
+
+bool FeatureMap::describe_wide(Machine& machine, const FeatureMapRegisters& names) {
   const Registers& registers = machine.registers();
   const uint32_t precision = registers.get(names.precision);
   const uint32_t bytes_log2 = precision >> names.bytes_at & 3;
@@ -40,11 +46,19 @@ bool FeatureMap::describe(Machine& machine, const FeatureMapRegisters& names) {
     return static_cast<Wide>(static_cast<uint32_t>(names.base0) + k);
   };
   name_ = names.name;
-  if (bytes_log2 > 2) return machine.unsupported() << name_ << " has elements of 64 bits";
+  if (bytes_log2 == 3 && !machine.u85()) {
+    return machine.invalid() << name_ << " has elements of 64 bits";
+  }
   if (format > 1) return machine.invalid() << name_ << " has the unknown format " << format;
   element_.bytes = static_cast<uint8_t>(1u << bytes_log2);
   element_.is_signed = (precision & 1) != 0;
   bricks_ = format == 1;
+  storage_ = Storage::kTiles;
+  if (machine.u85()) {
+    const uint32_t storage = precision >> 14 & 3;
+    if (storage == 1) return machine.unsupported() << name_ << " in tiles of 3x1 is not modelled";
+    storage_ = static_cast<Storage>(storage);
+  }
   region_ = registers.get(names.region);
   const uint32_t zero_point = registers.get(names.zero_point);
   zero_point_ = element_.is_signed ? int32_t{static_cast<int16_t>(zero_point)}
@@ -102,14 +116,31 @@ bool FeatureMap::extent(Machine& machine, Extent& extent) const {
   return true;
 }
 
+/// What is handed over lies without gaps, in the order of NHWC.
+bool FeatureMap::place_chained(Machine& machine) {
+  const auto factor = [](int32_t value) { return static_cast<uint64_t>(value); };
+  const uint64_t row = factor(size_.width) * factor(size_.depth) * element_.bytes;  // up to 2^35
+  bricks_ = false;
+  width0_ = height0_ = height1_ = INT32_MAX;
+  for (int64_t& base : base_) base = 0;
+  stride_x_ = int64_t{size_.depth} * element_.bytes;
+  stride_y_ = static_cast<int64_t>(row);
+  const bool placed = machine.chain(name_, region_, row * factor(size_.height), writable_);
+  bytes_ = writable_;
+  return placed;
+}
+
 bool FeatureMap::place_input(Machine& machine, const Size& size) {
   size_ = size;
+  if (storage_ == Storage::kChained) return place_chained(machine);
   Extent touched;
   return extent(machine, touched) && machine.readable(name_, region_, touched, bytes_);
 }
 
 bool FeatureMap::place_output(Machine& machine, const Size& size) {
   size_ = size;
+  if (storage_ == Storage::kNone) return true;
+  if (storage_ == Storage::kChained) return place_chained(machine);
   Extent touched;
   return extent(machine, touched) && machine.writable(name_, region_, touched, writable_);
 }

@@ -13,10 +13,15 @@
 
 namespace bpte::ethosu {
 
+/// Through so many feature maps the Ethos-U85 hands one operation's OFM to the next.
+inline constexpr uint32_t kChains = 6;
+
 /// What a command stream needs of its caller, in bytes. A first pass over the stream finds it.
 struct Needs {
-  uint64_t fast = 0;  ///< fast scratch memory (region 2), whose size no container states
-  uint64_t work = 0;  ///< one OFM block's weights and one window of the IFM
+  uint64_t fast = 0;          ///< fast scratch memory (region 2), whose size no container states
+  uint64_t work = 0;          ///< one OFM block's weights and one window of the IFM
+  uint64_t accumulators = 0;  ///< of an OFM, where an operation goes on with another's sums
+  uint64_t chains[kChains] = {};
 };
 
 /// The memories that a stream's regions stand for.
@@ -26,6 +31,8 @@ struct Memories {
   Span<uint8_t> fast;           ///< region 2
   Span<uint8_t> tables;         ///< the part of the internal memory that holds tables
   Span<int16_t> work;
+  Span<int64_t> accumulators;
+  Span<uint8_t> chains[kChains];
 };
 
 /// Bytes [first, end) that an operation touches.
@@ -47,6 +54,7 @@ class Machine {
   void begin_run(const Memories& memories, Report& report);
 
   bool checking() const { return checking_; }
+  bool u85() const { return config_.generation == Generation::kU85; }
   const Config& config() const { return config_; }
   const Needs& needs() const { return needs_; }
   Registers& registers() { return registers_; }
@@ -72,10 +80,14 @@ class Machine {
                               const uint8_t*& base);
   [[nodiscard]] bool writable(const char* what, uint32_t region, const Extent& extent,
                               uint8_t*& base);
+  /// Chain buffer `number`, of which that many bytes are used.
+  [[nodiscard]] bool chain(const char* what, uint32_t number, uint64_t bytes, uint8_t*& base);
   /// Counts elementary operations against the limit: up to three factors.
   [[nodiscard]] bool count(uint64_t a, uint64_t b, uint64_t c);
   /// Asks for room for that many numbers of 16 bits.
   void need_work(uint64_t numbers);
+  /// Asks for that many accumulators.
+  void need_accumulators(uint64_t count);
 
  private:
   Report& refuse(EngineError error);
@@ -97,9 +109,10 @@ class Machine {
 };
 
 /// The units. Each does one operation, or only checks it.
-[[nodiscard]] bool convolve(Machine& machine, bool depthwise);
+[[nodiscard]] bool convolve(Machine& machine, bool depthwise, uint16_t parameter);
 [[nodiscard]] bool pool(Machine& machine, uint16_t mode);
 [[nodiscard]] bool combine(Machine& machine, uint16_t mode);
 [[nodiscard]] bool copy(Machine& machine);
+[[nodiscard]] bool resize(Machine& machine, uint16_t mode);
 
 }  // namespace bpte::ethosu
