@@ -30,7 +30,7 @@ enum class Mode : uint16_t {
 };
 
 // IFM_PRECISION of an Ethos-U55, bits 8..9: which operand of an addition is scaled by itself.
-enum class InputScale : uint8_t { kBoth16 = 0, kA32 = 1, kB32 = 2, kEach = 3 };
+enum class InputScale : uint8_t { kBoth16 = 0, kA32 = 1, kB32 = 2, kNone = 3 };
 
 // IFM_BROADCAST and IFM2_BROADCAST.
 constexpr uint32_t kBroadcastHeight = 1;
@@ -96,7 +96,8 @@ int32_t leading_zeros(uint32_t value) {
 int64_t Elementwise::scaled_sum(int64_t a, int64_t b) const {
   const uint32_t bytes = ifm.map.element().bytes;
   const int shift = bytes == 1 ? kShift8 : kShift16;
-  switch (bytes == 4 && !u85 ? InputScale::kEach : input_scale) {
+  // Operands of 32 bits have no scale on an Ethos-U55.
+  switch (bytes == 4 ? InputScale::kNone : input_scale) {
     case InputScale::kBoth16:
       a *= a_scale.multiplier & 0xFFFF;
       b *= b_scale.multiplier & 0xFFFF;
@@ -109,10 +110,7 @@ int64_t Elementwise::scaled_sum(int64_t a, int64_t b) const {
       a = shift_left(a, shift);
       b = apply(a_scale, b, a_rounding);
       break;
-    case InputScale::kEach:  // operands of 32 bits have no scale on an Ethos-U55
-      if (!u85) break;
-      a = apply(a_scale, a, a_rounding);
-      b = apply(b_scale, b, b_rounding);
+    case InputScale::kNone:
       break;
   }
   const uint64_t right = static_cast<uint64_t>(b);
@@ -171,8 +169,12 @@ void Elementwise::run_pixel(int32_t y, int32_t x) {
   if (!u85 && ifm.map.element().bytes == 4) scale.multiplier = 1;
   const Output::Pixel pixel = output.pixel(y, x);
   for (int32_t c = 0; c < output.size().depth; ++c) {
-    const int64_t a = ifm.get(c);
-    const int64_t b = binary ? ifm2.get(c) : 0;
+    int64_t a = ifm.get(c);
+    int64_t b = binary ? ifm2.get(c) : 0;
+    if (u85) {  // each operand of each mode has its scale
+      a = apply(a_scale, a, a_rounding);
+      b = apply(b_scale, b, b_rounding);
+    }
     const int64_t value = ifm2_is_a ? combine(b, a) : combine(a, b);
     output.put(pixel, c, scales ? apply(scale, value, output.rounding()) : value);
   }
@@ -232,7 +234,7 @@ void describe_u85(Machine& machine, Elementwise& op) {
   };
   const uint64_t a_scale = registers.get(Wide::IFM_SCALE);
   const uint64_t b_scale = registers.get(Wide::IFM2_SCALE);
-  op.input_scale = InputScale::kEach;
+  op.input_scale = InputScale::kNone;
   op.a_scale = Scale::of(a_scale);
   op.b_scale = Scale::of(b_scale);
   op.a_rounding = rounding(a_scale);
