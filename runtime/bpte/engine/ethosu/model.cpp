@@ -19,6 +19,12 @@ uint64_t round_up(uint64_t size) {
   return (size + kAlignment - 1) & ~(kAlignment - 1);
 }
 
+/// Whether it has an OFM, or copies.
+bool computes(Op op) {
+  return op == Op::CONV || op == Op::DEPTHWISE || op == Op::POOL || op == Op::ELEMENTWISE ||
+         op == Op::RESIZE || op == Op::DMA_START;
+}
+
 Binding binding(const ethosu::Bindings& bindings, uint32_t index, uint64_t scratch_size) {
   Report ignored;  // open() has checked them all
   Binding found;
@@ -35,7 +41,7 @@ bool EthosUModel::open(Span<const uint8_t> delegate, uint64_t work_limit, Report
     return false;
   machine_.begin_check(stream_.config(), container_.weights.size(), container_.scratch_size,
                        work_limit, report);
-  if (!pass(report)) return false;
+  if (!pass(report, nullptr, nullptr)) return false;
   work_ = machine_.work_done();
   return true;
 }
@@ -93,17 +99,36 @@ uint64_t EthosUModel::output_bytes(uint32_t index) const {
 }
 
 bool EthosUModel::run(Report& report) {
-  machine_.begin_run(memories_, report);
-  return pass(report);
+  return run(report, nullptr, nullptr);
 }
 
-bool EthosUModel::pass(Report& report) {
+bool EthosUModel::run(Report& report, Observer observer, void* context) {
+  machine_.begin_run(memories_, report);
+  return pass(report, observer, context);
+}
+
+bool EthosUModel::describe(Report& report, Observer observer, void* context) {
+  machine_.begin_check(stream_.config(), container_.weights.size(), container_.scratch_size, 0,
+                       report);
+  return pass(report, observer, context);
+}
+
+bool EthosUModel::copy_ofm(Span<uint8_t> to) {
+  const EthosUFeatureMap& map = machine_.operation().ofm;
+  if (machine_.checking() || map.element_bytes == 0 || to.size() != map.bytes()) return false;
+  return ethosu::copy_ofm(machine_, to.data());
+}
+
+bool EthosUModel::pass(Report& report, Observer observer, void* context) {
   stream_.rewind();
   Op op = Op::STOP;
   uint16_t parameter = 0;
   while (stream_.next(machine_.registers(), op, parameter, report)) {
-    machine_.begin_command(stream_.number(), op);
+    machine_.begin_command(stream_.number(), op, parameter);
     if (!execute(op, parameter)) return false;
+    if (observer != nullptr && computes(op) && !observer(context, *this, machine_.operation())) {
+      break;
+    }
   }
   return report.ok();
 }

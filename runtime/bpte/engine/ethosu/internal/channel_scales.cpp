@@ -32,6 +32,7 @@ bool ChannelScales::describe(Machine& machine, int32_t channels, int32_t cores, 
       return machine.invalid() << "SCALE_LENGTH " << length << " is too small for " << of_core
                                << " channels";
     }
+    machine.count_read(region, length);
     if (!machine.checking()) tables_[k] += first;
   }
   return true;

@@ -125,6 +125,8 @@ bool describe_streams(Machine& machine, Convolution& op) {
     if (!machine.readable("WEIGHT", registers.get(Narrow::WEIGHT_REGION), extent, base)) {
       return false;
     }
+    machine.operation().compressed_weights += length;
+    machine.count_read(registers.get(Narrow::WEIGHT_REGION), length);
     if (machine.checking()) continue;
     op.streams[k] = {base + static_cast<size_t>(first), static_cast<size_t>(length)};
   }
@@ -171,6 +173,8 @@ bool describe_work(Machine& machine, Convolution& op) {
   const uint64_t decoded = wide(blocks) * wide(op.cores) * wide(op.block_depth + op.ublock_depth);
   const uint64_t parts = wide(op.window.taps_y() / 4 + 1) * wide(op.window.taps_x() / 4 + 1);
   const uint64_t elements = 2 * taps + 16 * parts;
+  machine.operation().weights = wide(ofm.depth) * taps * wide(depth);
+  machine.operation().macs = machine.operation().weights * wide(ofm.height) * wide(ofm.width);
   return machine.count(decoded, op.depthwise ? 1 : wide(round_up(depth, 64)), elements) &&
          machine.count(wide(ofm.height) * wide(ofm.width), wide(ofm.depth), taps * wide(depth));
 }

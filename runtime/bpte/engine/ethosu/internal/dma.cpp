@@ -50,6 +50,8 @@ bool copy(Machine& machine) {
   } else if (!machine.writable("the target", to_region & 7, extent(to), target)) {
     return false;
   }
+  machine.count_read(from_region & 7, size);
+  if ((to_region & kInternal) == 0) machine.count_written(to_region & 7, size);
   if (!machine.count(size, 1, 1)) return false;
   if (machine.checking() || size == 0) return true;
   std::memmove(target + static_cast<size_t>(offset), source + static_cast<size_t>(from),

@@ -59,6 +59,7 @@ struct FeatureMapRegisters {
   Narrow height0;
   Narrow height1;
   Wide base0;  ///< BASE0..3, STRIDE_X, STRIDE_Y, STRIDE_C follow each other
+  EthosUFeatureMap EthosUOperation::* described;
 };
 extern const FeatureMapRegisters kIfm;
 extern const FeatureMapRegisters kIfm2;
@@ -79,6 +80,10 @@ class FeatureMap {
   /// Checks that all of `size` lies within the region.
   [[nodiscard]] bool place_input(Machine& machine, const Size& size);
   [[nodiscard]] bool place_output(Machine& machine, const Size& size);
+
+  /// What place_output() placed, to be read, by registers that have not changed since.
+  [[nodiscard]] bool read_back(Machine& machine, const FeatureMapRegisters& names,
+                               const Size& size);
 
   const Size& size() const { return size_; }
   const Element& element() const { return element_; }
@@ -114,9 +119,12 @@ class FeatureMap {
 
   [[nodiscard]] bool extent(Machine& machine, Extent& extent) const;
   [[nodiscard]] bool place_chained(Machine& machine);
+  [[nodiscard]] bool place_to_write(Machine& machine);
+  void tell(Machine& machine) const;
 
   const uint8_t* bytes_ = nullptr;  // where the region begins
   uint8_t* writable_ = nullptr;
+  const FeatureMapRegisters* names_ = nullptr;
   const char* name_ = "";
   Size size_;
   Element element_;

@@ -37,8 +37,27 @@ void Machine::begin_run(const Memories& memories, Report& report) {
   checking_ = false;
 }
 
+void Machine::begin_command(uint32_t number, Op op, uint16_t parameter) {
+  operation_ = EthosUOperation();
+  operation_.command = number;
+  operation_.name = name_of(op);
+  operation_.mode = parameter;
+  operation_.block_height = registers_.plus_one(Narrow::OFM_BLK_HEIGHT_M1);
+  operation_.block_width = registers_.plus_one(Narrow::OFM_BLK_WIDTH_M1);
+  operation_.block_depth = registers_.plus_one(Narrow::OFM_BLK_DEPTH_M1);
+}
+
+void Machine::count_read(uint32_t region, uint64_t bytes) {
+  if (region < EthosUOperation::kRegions) operation_.read[region] += bytes;
+}
+
+void Machine::count_written(uint32_t region, uint64_t bytes) {
+  if (region < EthosUOperation::kRegions) operation_.written[region] += bytes;
+}
+
 Report& Machine::refuse(EngineError error) {
-  return report_->fail(error) << "Ethos-U command " << number_ << ", " << name_of(op_) << ": ";
+  return report_->fail(error) << "Ethos-U command " << operation_.command << ", "
+                              << operation_.name << ": ";
 }
 
 bool Machine::reach(const char* what, uint32_t region, const Extent& extent) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bpte/core/span.h>
+#include <bpte/engine/ethosu/operation.h>
 #include <bpte/engine/report.h>
 
 #include <cstddef>
@@ -64,15 +65,19 @@ class Machine {
   /// One core's weights. It stands here, as it is too large for a small target's stack.
   WeightStream& stream(int32_t core) { return streams_[core]; }
 
-  void begin_command(uint32_t number, Op op) {
-    number_ = number;
-    op_ = op;
-  }
+  void begin_command(uint32_t number, Op op, uint16_t parameter);
+  /// The present operation, as far as its unit has described it.
+  EthosUOperation& operation() { return operation_; }
+  const EthosUOperation& operation() const { return operation_; }
   /// Starts a message "Ethos-U command 12, NPU_OP_CONV: ".
   Report& invalid() { return refuse(EngineError::kInvalidProgram); }
   Report& unsupported() { return refuse(EngineError::kUnsupported); }
   /// While running: what the data itself does wrong.
   Report& failed() { return refuse(EngineError::kExecutionFailed); }
+
+  /// Counts bytes of the present operation.
+  void count_read(uint32_t region, uint64_t bytes);
+  void count_written(uint32_t region, uint64_t bytes);
 
   /// Where region `region` begins, when all of `extent` lies in it; `what` is for the message. When
   /// checking, `base` is nullptr.
@@ -103,8 +108,7 @@ class Machine {
   uint64_t scratch_size_ = 0;
   uint64_t work_limit_ = 0;
   uint64_t work_ = 0;
-  uint32_t number_ = 0;
-  Op op_ = Op::STOP;
+  EthosUOperation operation_;
   bool checking_ = true;
 };
 
@@ -114,5 +118,8 @@ class Machine {
 [[nodiscard]] bool combine(Machine& machine, uint16_t mode);
 [[nodiscard]] bool copy(Machine& machine);
 [[nodiscard]] bool resize(Machine& machine, uint16_t mode);
+
+/// The present operation's OFM, as NHWC. False: it has none.
+[[nodiscard]] bool copy_ofm(Machine& machine, uint8_t* to);
 
 }  // namespace bpte::ethosu
