@@ -103,7 +103,7 @@ def run_model(tool: Path, folder: Path, container: bytes, inputs: bytes) -> tupl
 
 
 def check(tool: Path, folder: Path, seed: int, options: Options) -> tuple[str, str]:
-    """"equal", "skipped" or "wrong", and why."""
+    """ "equal", "skipped" or "wrong", and why."""
     graph = RandomGraph(seed, options.family)
     flatbuffer, inputs = graph.flatbuffer(), graph.input_values()
     try:

@@ -120,7 +120,7 @@ class RandomGraph:
         return x
 
     def add_layer(self, x: Tensor) -> Tensor:
-        for _ in range(50):
+        for _ in range(200):
             name = self.one_of(*(LAYERS | U85_LAYERS if self.u85 else LAYERS))
             if self.is_defective(name):
                 continue
@@ -130,8 +130,7 @@ class RandomGraph:
                 continue
             self.layers.append(name)
             return made
-        self.layers.append("clamp")
-        return self.graph.clamp(x, -100, 90)
+        raise RuntimeError(f"no layer fits behind {self.layers}")
 
     def is_defective(self, name: str) -> bool:
         """Whether Vela compiles this layer wrongly where it would stand."""
@@ -139,8 +138,10 @@ class RandomGraph:
         split = SPLIT_U85 if self.u85 else SPLIT
         if (before in SLICES and name in split) or (before in split and name in PLACES):
             return True
-        # A table behind a reversal is lost.
-        return name == "table" and (self.has_table_too_many() or before == "reverse")
+        # A table or clamp behind a reversal is lost, or takes the place of one before.
+        return (name in FUSED and before == "reverse") or (
+            name == "table" and self.has_table_too_many()
+        )
 
     def has_table_too_many(self) -> bool:
         """Ethos-U85: two tables of 16 bits in a chain have one place."""
@@ -246,7 +247,9 @@ class RandomGraph:
                 zero=zero,
             )
             scales = [self.scale(self.typical(products)) for _ in range(channels)]
-            parts.append(self.graph.rescale(y, scales, zero_out=5 * (not self.wide), dtype=self.dtype))
+            parts.append(
+                self.graph.rescale(y, scales, zero_out=5 * (not self.wide), dtype=self.dtype)
+            )
         return self.graph.concat(parts, 3)
 
     def transposed(self, x: Tensor) -> Tensor:
@@ -470,7 +473,6 @@ class RandomGraph:
     def clamp(self, x: Tensor) -> Tensor:
         low, high = sorted((self.number(-128, 127), self.number(-128, 127)))
         return self.graph.clamp(x, low, high)
-
 
     def compare(self, x: Tensor) -> Tensor:
         """Which of two is larger decides which of two others is taken."""

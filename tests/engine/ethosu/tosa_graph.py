@@ -222,7 +222,9 @@ class Graph:
     def table(self, x: Tensor, values: Array) -> Tensor:
         """256 values of int8 for int8, 513 of int16 for int16, which gives int32."""
         operands = [x, self.const(values, x.dtype)]
-        return self._add("TABLE", operands, x.shape, "INT8" if x.dtype == "INT8" else "INT32", "Table")
+        return self._add(
+            "TABLE", operands, x.shape, "INT8" if x.dtype == "INT8" else "INT32", "Table"
+        )
 
     def pool(
         self,
