@@ -155,7 +155,8 @@ int main(int argc, char** argv) {
   }
   if (argc == 3 && std::strcmp(argv[1], "list") == 0) return list(argv[2]);
   if (argc == 5 && std::strcmp(argv[1], "weights") == 0) return weights(argv[2], argv[3], argv[4]);
-  std::fputs("usage: ethosu_tool run|trace DELEGATE INPUTS OUTPUTS | list DELEGATE |"
+  std::fputs(
+      "usage: ethosu_tool run|trace DELEGATE INPUTS OUTPUTS | list DELEGATE |"
       " weights STREAM COUNT OUT\n",
       stderr);
   return 2;

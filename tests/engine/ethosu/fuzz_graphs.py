@@ -140,8 +140,8 @@ def check_apart(tool: Path, folder: Path, seed: int, options: Options) -> tuple[
         os.write(writer, "\n".join(result).encode())
         os._exit(0)
     os.close(writer)
-    with open(reader, "rb") as pipe:
-        answer = pipe.read().decode()
+    answer = b"".join(iter(lambda: os.read(reader, 4096), b"")).decode()
+    os.close(reader)
     os.waitpid(child, 0)
     verdict, _, why = answer.partition("\n")
     return (verdict, why) if verdict else ("skipped", "Vela, or the TOSA reference model, crashes")

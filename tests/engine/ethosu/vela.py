@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import ethosu.regor as regor
-import ethosu.vela
 import numpy as np
 import tosa_reference_model
+
+import ethosu.vela
 
 Array = np.ndarray[Any, Any]
 
@@ -120,7 +121,7 @@ def quiet() -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     try:

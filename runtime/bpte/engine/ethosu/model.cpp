@@ -72,9 +72,8 @@ bool EthosUModel::prepare(Span<uint8_t> memory, Report& report) {
   memories_.fast = take(needs.fast);
   memories_.tables = take(ethosu::kTableBytes);
   for (uint32_t k = 0; k < ethosu::kChains; ++k) memories_.chains[k] = take(needs.chains[k]);
-  memories_.accumulators = {
-      internal::as_aligned<int64_t>(take(needs.accumulators).data()),
-      static_cast<size_t>(needs.accumulators / sizeof(int64_t))};
+  memories_.accumulators = {internal::as_aligned<int64_t>(take(needs.accumulators).data()),
+                            static_cast<size_t>(needs.accumulators / sizeof(int64_t))};
   memories_.work = {internal::as_aligned<int16_t>(memory.data() + at),
                     static_cast<size_t>(needs.work / sizeof(int16_t))};
   return true;

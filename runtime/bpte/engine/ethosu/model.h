@@ -18,9 +18,9 @@ inline constexpr char kEthosUBackend[] = "EthosUBackend";
 /// What every record that it had a part in says of it.
 inline constexpr char kEthosUModelNote[] = "Ethos-U functional model, not an NPU";
 
-/// A functional model of Arm's Ethos-U55, Ethos-U65 and Ethos-U85: executes the register command streams that
-/// Vela compiles and ExecuTorch's Arm backend puts into delegates, and gives the NPU's numbers
-/// (docs/ethos-u.md says how far that was shown). It knows nothing of time.
+/// A functional model of Arm's Ethos-U55, Ethos-U65 and Ethos-U85: executes the register command
+/// streams that Vela compiles and ExecuTorch's Arm backend puts into delegates, and gives the NPU's
+/// numbers (docs/ethos-u.md says how far that was shown). It knows nothing of time.
 ///
 /// Trusts a delegate with nothing: open() checks every command, so that run() reads and writes the
 /// given memory only. No heap, no exceptions. Everything it refuses, it refuses before it runs.

@@ -29,9 +29,9 @@ struct EthosUFeatureMap {
 struct EthosUOperation {
   static constexpr uint32_t kRegions = 3;  ///< weights (read only), scratch, fast scratch
 
-  uint32_t command = 0;  ///< its number, from 0 on
-  const char* name = ""; ///< "NPU_OP_CONV"
-  uint16_t mode = 0;     ///< of pooling, elementwise and resize, as the command has it
+  uint32_t command = 0;   ///< its number, from 0 on
+  const char* name = "";  ///< "NPU_OP_CONV"
+  uint16_t mode = 0;      ///< of pooling, elementwise and resize, as the command has it
   EthosUFeatureMap ifm;
   EthosUFeatureMap ifm2;
   EthosUFeatureMap ofm;

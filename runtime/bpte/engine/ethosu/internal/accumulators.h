@@ -10,8 +10,8 @@
 
 namespace bpte::ethosu {
 
-/// What sums begin with and where they go, as ACC_FORMAT of an Ethos-U85 says: they begin at 0, with
-/// IFM2, or with what the operation before left; they go into the OFM, or stay.
+/// What sums begin with and where they go, as ACC_FORMAT of an Ethos-U85 says: they begin at 0,
+/// with IFM2, or with what the operation before left; they go into the OFM, or stay.
 class Accumulators {
  public:
   [[nodiscard]] bool describe(Machine& machine, const Output& output);

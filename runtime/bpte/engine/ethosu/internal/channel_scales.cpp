@@ -39,8 +39,7 @@ bool ChannelScales::describe(Machine& machine, int32_t channels, int32_t cores, 
 }
 
 void ChannelScales::get(int32_t channel, int64_t& bias, Scale& scale) const {
-  const uint8_t* entry =
-      tables_[channel % cores_] + static_cast<size_t>(channel / cores_) * kSize;
+  const uint8_t* entry = tables_[channel % cores_] + static_cast<size_t>(channel / cores_) * kSize;
   switch (format_) {
     case Format::kU55:  // 40 bits, 32 bits, 6 bits
       bias = signed_of(load<uint32_t>(entry) | uint64_t{entry[4]} << 32, 40);

@@ -254,9 +254,9 @@ void open_streams(Machine& machine, const Convolution& op) {
     // So many weights of one core stand between another's.
     const OrderU85 order(op);
     const int32_t run = op.ublock_depth * order.ifm_ublock * order.rounding / op.cores;
-    machine.stream(k) = WeightStream::fast(op.streams[0], static_cast<uint32_t>(run),
-                                           static_cast<uint32_t>(op.cores),
-                                           static_cast<uint32_t>(k));
+    machine.stream(k) =
+        WeightStream::fast(op.streams[0], static_cast<uint32_t>(run),
+                           static_cast<uint32_t>(op.cores), static_cast<uint32_t>(k));
   }
 }
 

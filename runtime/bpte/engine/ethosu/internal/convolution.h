@@ -31,8 +31,9 @@ struct Convolution {
   Accumulators accumulators;
   ChannelScales scales;
   Span<const uint8_t> streams[kMostCores];
-  int16_t* weights = nullptr;  ///< of a block: [channel][tap][IFM channel], depthwise [tap][channel]
-  int16_t* patch = nullptr;    ///< the window: [tap][IFM channel]
+  int16_t* weights =
+      nullptr;               ///< of a block: [channel][tap][IFM channel], depthwise [tap][channel]
+  int16_t* patch = nullptr;  ///< the window: [tap][IFM channel]
 
   int32_t taps() const { return window.taps_y() * window.taps_x(); }
   int32_t depth() const { return depthwise ? 1 : ifm.size().depth; }

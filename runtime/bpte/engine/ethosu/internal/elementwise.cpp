@@ -182,16 +182,15 @@ void Elementwise::run_pixel(int32_t y, int32_t x) {
 
 bool known(bool u85, uint16_t mode) {
   if (mode <= static_cast<uint16_t>(Mode::kShl)) return true;
-  const bool compares = mode >= static_cast<uint16_t>(Mode::kEqual) &&
-                        mode <= static_cast<uint16_t>(Mode::kGreater);
+  const bool compares =
+      mode >= static_cast<uint16_t>(Mode::kEqual) && mode <= static_cast<uint16_t>(Mode::kGreater);
   const bool of_bits =
       (mode >= static_cast<uint16_t>(Mode::kAnd) && mode <= static_cast<uint16_t>(Mode::kNot)) ||
       mode == static_cast<uint16_t>(Mode::kAndNot);
   return u85 && (compares || of_bits);
 }
 
-bool place(Machine& machine, Operand& operand, const FeatureMapRegisters& names,
-           const Size& ofm) {
+bool place(Machine& machine, Operand& operand, const FeatureMapRegisters& names, const Size& ofm) {
   if (!operand.map.describe(machine, names)) return false;
   if (operand.constant) {
     operand.value -= operand.map.zero_point();

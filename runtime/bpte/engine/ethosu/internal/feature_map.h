@@ -59,7 +59,7 @@ struct FeatureMapRegisters {
   Narrow height0;
   Narrow height1;
   Wide base0;  ///< BASE0..3, STRIDE_X, STRIDE_Y, STRIDE_C follow each other
-  EthosUFeatureMap EthosUOperation::* described;
+  EthosUFeatureMap EthosUOperation::*described;
 };
 extern const FeatureMapRegisters kIfm;
 extern const FeatureMapRegisters kIfm2;

@@ -56,8 +56,8 @@ void Machine::count_written(uint32_t region, uint64_t bytes) {
 }
 
 Report& Machine::refuse(EngineError error) {
-  return report_->fail(error) << "Ethos-U command " << operation_.command << ", "
-                              << operation_.name << ": ";
+  return report_->fail(error) << "Ethos-U command " << operation_.command << ", " << operation_.name
+                              << ": ";
 }
 
 bool Machine::reach(const char* what, uint32_t region, const Extent& extent) {

@@ -40,9 +40,9 @@ Rounding rounding_of(bool u85, uint32_t number) {
     return kModes[number & 3];
   }
   // 2 and 3, double rounding away from zero and single, no program of Vela's has been seen to use.
-  constexpr Rounding kModes[] = {Rounding::kDouble,   Rounding::kNatural, Rounding::kUnknown,
-                                 Rounding::kUnknown,  Rounding::kTruncate, Rounding::kDown,
-                                 Rounding::kUnknown,  Rounding::kUnknown};
+  constexpr Rounding kModes[] = {Rounding::kDouble,  Rounding::kNatural,  Rounding::kUnknown,
+                                 Rounding::kUnknown, Rounding::kTruncate, Rounding::kDown,
+                                 Rounding::kUnknown, Rounding::kUnknown};
   return kModes[number & 7];
 }
 
@@ -159,9 +159,9 @@ bool Output::activation_u85(Machine& machine, Activation& activation) const {
     default:
       return machine.unsupported() << "the activation function " << function << " is not modelled";
   }
-  const uint32_t expected = function == kS8ToS8                              ? 1
+  const uint32_t expected = function == kS8ToS8                             ? 1
                             : function == kS8ToS16 || function == kS16ToS16 ? 2
-                                                                             : 4;
+                                                                            : 4;
   if (result != expected || !activation.clamps) {
     return machine.unsupported() << "a table of kind " << function << " for an OFM of " << result
                                  << " bytes, or without limits, is not modelled";
@@ -246,8 +246,7 @@ void Output::put(const Pixel& pixel, int32_t c, int64_t value) const {
     if (value > maximum_) value = maximum_;
   }
   if (table_kind_ != Table::kNone) value = look_up(value);
-  uint8_t* to =
-      reordered_ ? reordered(pixel.y, pixel.x, c) : pixel.bytes + ofm_.channel(c);
+  uint8_t* to = reordered_ ? reordered(pixel.y, pixel.x, c) : pixel.bytes + ofm_.channel(c);
   ofm_.element().write(to, value);
 }
 

@@ -55,8 +55,7 @@ void Resize::run_pixel(int32_t row, int32_t column) const {
   for (int32_t c = 0; c < output.size().depth; ++c) {
     int64_t sum = 0;
     if (mode == Resizing::kBilinear) {
-      const int64_t upper =
-          value(top, left, c) * (x.scale - dx) + value(top, left + 1, c) * dx;
+      const int64_t upper = value(top, left, c) * (x.scale - dx) + value(top, left + 1, c) * dx;
       const int64_t lower =
           value(top + 1, left, c) * (x.scale - dx) + value(top + 1, left + 1, c) * dx;
       sum = upper * (y.scale - dy) + lower * dy;
@@ -73,8 +72,8 @@ Axis axis(const Registers& registers, Narrow scale, Narrow offset, Wide step, Na
   axis.scale = registers.plus_one(scale);
   // How far one step goes: whole elements in the parameter's bits 0..3, the rest in bits 0..10.
   const uint64_t bits = registers.get(step);
-  axis.step = static_cast<int64_t>(bits >> 32 & 15) * axis.scale +
-              static_cast<int64_t>(bits & 0x7FF);
+  axis.step =
+      static_cast<int64_t>(bits >> 32 & 15) * axis.scale + static_cast<int64_t>(bits & 0x7FF);
   const int64_t twelve = registers.get(offset) & 0xFFF;
   axis.offset = (twelve ^ 0x800) - 0x800;
   axis.size = registers.plus_one(size);
@@ -88,10 +87,10 @@ bool describe(Machine& machine, Resize& op) {
   if (!op.output.global_scale() || registers.get(Narrow::IFM_UPSCALE) != 0) {
     return machine.unsupported() << "IFM_UPSCALE, or a scale for each channel, is not modelled";
   }
-  op.y = axis(registers, Narrow::RESIZE_Y_SCALE_N_M1, Narrow::RESIZE_Y_OFFSET,
-              Wide::RESIZE_Y_STEP, Narrow::KERNEL_HEIGHT_M1);
-  op.x = axis(registers, Narrow::RESIZE_X_SCALE_N_M1, Narrow::RESIZE_X_OFFSET,
-              Wide::RESIZE_X_STEP, Narrow::KERNEL_WIDTH_M1);
+  op.y = axis(registers, Narrow::RESIZE_Y_SCALE_N_M1, Narrow::RESIZE_Y_OFFSET, Wide::RESIZE_Y_STEP,
+              Narrow::KERNEL_HEIGHT_M1);
+  op.x = axis(registers, Narrow::RESIZE_X_SCALE_N_M1, Narrow::RESIZE_X_OFFSET, Wide::RESIZE_X_STEP,
+              Narrow::KERNEL_WIDTH_M1);
   const Size& ofm = op.output.size();
   return op.ifm.place_input(machine, {op.y.size, op.x.size, ofm.depth}) &&
          machine.count(static_cast<uint64_t>(ofm.height) * static_cast<uint64_t>(ofm.width),

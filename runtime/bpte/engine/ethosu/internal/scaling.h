@@ -41,8 +41,8 @@ inline int64_t apply(const Scale& scale, int64_t value, Rounding rounding) {
   if (rounding == Rounding::kDown) return static_cast<int64_t>(product) >> shift;
   product += uint64_t{1} << (shift - 1);
   if (rounding == Rounding::kDouble && shift + scale.shifted_before > 31) {
-    const uint64_t first = scale.shifted_before > 30 ? 0 : uint64_t{1}
-                                                               << (30 - scale.shifted_before);
+    const uint64_t first =
+        scale.shifted_before > 30 ? 0 : uint64_t{1} << (30 - scale.shifted_before);
     product += value >= 0 ? first : -first;
   }
   return static_cast<int64_t>(product) >> shift;

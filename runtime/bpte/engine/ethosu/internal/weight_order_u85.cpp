@@ -78,7 +78,8 @@ Decoder::Decoder(const Convolution& op, int32_t core, int32_t block, WeightStrea
 
 /// The IFM's blocks forwards for one OFM block, backwards for the next.
 void Decoder::decode() {
-  const int32_t blocks = op_.depthwise ? 1 : (op_.depth() + order_.ifm_block - 1) / order_.ifm_block;
+  const int32_t blocks =
+      op_.depthwise ? 1 : (op_.depth() + order_.ifm_block - 1) / order_.ifm_block;
   const int32_t rows = 8 / op_.window.dilation_y();
   const int32_t columns = 8 / op_.window.dilation_x();
   for (int32_t k = 0; k < blocks; ++k) {
