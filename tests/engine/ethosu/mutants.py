@@ -21,11 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from test_ethosu import DELEGATES, load, with_zero_point
 
 ROOT = Path(__file__).parents[3]
 MODEL = ROOT / "runtime" / "bpte" / "engine" / "ethosu"
-FIXTURES = ROOT / "tests" / "fixtures" / "ethosu"
 LIBRARIES = [
     ROOT / "build/host/runtime/bpte" / name
     for name in (
@@ -60,17 +59,17 @@ MUTANTS = (
         "* scale.multiplier;",
         "* static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(scale.multiplier)));",
     ),
-    Mutant("bias of 40 bits", "channel_scales.cpp", "uint64_t{entry[4]} << 32, 40", "0, 32"),
-    Mutant("shift of a channel", "channel_scales.cpp", "entry[9] & 63u", "entry[9] & 31u"),
+    Mutant("bias of 40 bits", "channel_scales.h", "uint64_t{entry[4]} << 32, 40", "0, 32"),
+    Mutant("shift of a channel", "channel_scales.h", "entry[9] & 63u", "entry[9] & 31u"),
     Mutant(
         "bias of 48 bits",
-        "channel_scales.cpp",
+        "channel_scales.h",
         "load<uint16_t>(entry + 4)} << 32, 48",
         "0} << 32, 32",
     ),
     Mutant(
         "multiplier of 15 bits",
-        "channel_scales.cpp",
+        "channel_scales.h",
         "load<uint16_t>(entry + 6) & 0x7FFFu",
         "load<uint16_t>(entry + 6) & 0x3FFFu",
     ),
@@ -78,8 +77,8 @@ MUTANTS = (
     Mutant(
         "zero point of a 32-bit OFM", "output.cpp", "bytes >= 4 && !has_table ? 0", "bytes > 8 ? 0"
     ),
-    Mutant("lower limit", "output.cpp", "if (value < minimum_) value = minimum_;", ""),
-    Mutant("upper limit", "output.cpp", "if (value > maximum_) value = maximum_;", ""),
+    Mutant("lower limit", "output.h", "if (value < minimum_) value = minimum_;", ""),
+    Mutant("upper limit", "output.h", "if (value > maximum_) value = maximum_;", ""),
     Mutant("rounding of a slope", "output.cpp", "(slope + 64) >> 7", "slope >> 7"),
     Mutant("wide table", "output.cpp", "base * 128 + slope", "base * 128"),
     Mutant("table's number", "output.cpp", "(function - kTable0) * kTableStep", "0"),
@@ -90,7 +89,7 @@ MUTANTS = (
     Mutant("shift of 8-bit operands", "elementwise.cpp", "kShift8 = 19", "kShift8 = 20"),
     Mutant("shift of 16-bit operands", "elementwise.cpp", "kShift16 = 14", "kShift16 = 15"),
     Mutant("swapped operands", "elementwise.cpp", "(broadcast & kIfm2IsA) != 0", "false"),
-    Mutant("no multiplier for 32 bits", "elementwise.cpp", "scale.multiplier = 1;", ""),
+    Mutant("no multiplier for 32 bits", "elementwise.cpp", "scale.multiplier = 1;", ";"),
     Mutant(
         "rounding of SHR",
         "elementwise.cpp",
@@ -205,10 +204,10 @@ MUTANTS = (
         "group += kInterleave",
     ),
     Mutant("zero point of IFM2's weights", "convolution.cpp", "- op.ifm2.zero_point()", ""),
-    Mutant("kept accumulators", "accumulators.cpp", "return sums_[index(y, x, c)];", "return 0;"),
+    Mutant("kept accumulators", "accumulators.h", "return sums_[index(y, x, c)];", "return 0;"),
     Mutant(
         "accumulators from IFM2",
-        "accumulators.cpp",
+        "accumulators.h",
         "case Input::kOfIfm2:\n      return",
         "case Input::kOfIfm2:\n      return 0 *",
     ),
@@ -229,17 +228,9 @@ class Case:
 
 
 def fixtures() -> Iterator[Case]:
-    for path in sorted(FIXTURES.glob("*.npz")):
-        with np.load(path) as arrays:
-            parts = [
-                b"".join(
-                    arrays[f"{kind}{k}"].tobytes()
-                    for k in range(len(arrays))
-                    if f"{kind}{k}" in arrays
-                )
-                for kind in ("in", "out")
-            ]
-            yield Case(arrays["container"].tobytes(), *parts)
+    for name in DELEGATES:
+        yield Case(*load(name))
+    yield Case(*with_zero_point())
 
 
 def random_graphs() -> Iterator[Case]:

@@ -22,7 +22,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures" / "ethosu"
 DELEGATES = sorted(p.stem for p in FIXTURES.glob("*.npz"))
 # Register numbers of a command stream.
 IFM_REGION, OFM_HEIGHT_M1, OFM_PRECISION, KERNEL_STRIDE = 0x10F, 0x112, 0x114, 0x122
-ACTIVATION, DMA0_SRC_REGION = 0x125, 0x130
+OFM_ZERO_POINT, ACTIVATION, DMA0_SRC_REGION = 0x118, 0x125, 0x130
 IFM_BASE0, WEIGHT_BASE, SCALE_LENGTH, DMA0_LEN = 0x000, 0x020, 0x023, 0x032
 WIDE = 1 << 14
 POOL, ELEMENTWISE, STOP = 5, 6, 0
@@ -194,6 +194,18 @@ def test_refused_by_name_before_it_runs(tool: Path, tmp_path: Path, case: str) -
     refusal, _ = run(tool, tmp_path, commands.container(), inputs)
     assert re.match(r"Ethos-U command \d+, NPU_OP_", refusal), refusal
     assert re.search(message, refusal), refusal
+
+
+def with_zero_point() -> tuple[bytes, bytes, bytes]:
+    """A delegate whose first operations, with OFMs of 32 bits, state a zero point for these."""
+    container, inputs, expected = load("int32@ethos-u55-128")
+    return Commands(container).set(OFM_ZERO_POINT, 5).container(), inputs, expected
+
+
+def test_an_ofm_of_32_bits_has_no_zero_point(tool: Path, tmp_path: Path) -> None:
+    container, inputs, expected = with_zero_point()
+    assert container != load("int32@ethos-u55-128")[0]
+    assert run(tool, tmp_path, container, inputs) == ("", expected)
 
 
 def test_a_refusal_names_the_command(tool: Path, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ bool EthosUModel::execute(Op op, uint16_t parameter) {
     case Op::ELEMENTWISE:
       return ethosu::combine(machine_, parameter);
     case Op::RESIZE:
-      return ethosu::resize(machine_, parameter);
+      return ethosu::kHasU85 && ethosu::resize(machine_, parameter);
     case Op::DMA_START:
       return ethosu::copy(machine_);
     default:

@@ -29,15 +29,4 @@ bool Accumulators::describe(Machine& machine, const Output& output) {
          (ifm2_.describe_wide(machine, kIfm2) && ifm2_.place_input(machine, size_));
 }
 
-int64_t Accumulators::first(int32_t y, int32_t x, int32_t c) const {
-  switch (input_) {
-    case Input::kKeep:
-      return sums_[index(y, x, c)];
-    case Input::kOfIfm2:
-      return ifm2_.read_wide(ifm2_.pixel(y, x) + ifm2_.channel(c)) - ifm2_.zero_point();
-    default:
-      return 0;
-  }
-}
-
 }  // namespace bpte::ethosu

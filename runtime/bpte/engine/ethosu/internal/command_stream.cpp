@@ -57,12 +57,16 @@ bool CommandStream::set_config(uint32_t config, uint32_t id, Report& report) {
            << "Ethos-U delegate: compiled for an unknown NPU, architecture " << architecture;
   }
   const bool u85 = architecture == 2;
+  if (u85 && !kHasU85) {
+    return report.fail(EngineError::kUnsupported)
+           << "Ethos-U delegate: compiled for an Ethos-U85, which this build leaves out";
+  }
   if (macs_log2 < (u85 ? 7 : 5) || macs_log2 > (u85 ? 11 : 9)) {
     return report.fail(EngineError::kInvalidProgram)
            << "Ethos-U delegate: compiled for 2^" << macs_log2 << " MACs";
   }
   config_.macs = 1u << macs_log2;
-  if (u85) {
+  if (kHasU85 && u85) {
     config_.generation = Generation::kU85;
     config_.cores = config_.macs >= 1024 ? 4 : config_.macs == 512 ? 2 : 1;
     config_.tables = 0;

@@ -3,40 +3,24 @@
 
 #include <cstring>
 
-#include "bytes.h"
+#include "products.h"
 
 namespace bpte::ethosu {
 namespace {
 
-// A product of this many weights and elements stays below 2^31: both are below 256.
-constexpr int32_t kExactRun = 32768;
-
-/// sum(a * b) without overflow.
-int64_t dot(const int16_t* a, const int16_t* b, int32_t count) {
-  int64_t sum = 0;
-  for (int32_t at = 0; at < count; at += kExactRun) {
-    const int32_t end = smaller(count, at + kExactRun);
-    int32_t part = 0;
-    for (int32_t i = at; i < end; ++i) part += int32_t{a[i]} * int32_t{b[i]};
-    sum += part;
-  }
-  return sum;
-}
-
-int64_t dot_wide(const int16_t* a, const int16_t* b, int32_t count) {
-  int64_t sum = 0;
-  for (int32_t i = 0; i < count; ++i) {
-    const int32_t product = int32_t{a[i]} * int32_t{b[i]};
-    sum += product;
-  }
-  return sum;
+/// Elements of a run without gaps, zero point taken off.
+void take_run(const FeatureMap& ifm, int16_t* to, const uint8_t* from, int32_t count) {
+  const Element& element = ifm.element();
+  const int32_t zero = ifm.zero_point();
+  if (element.bytes == 2) return subtract<int16_t>(to, from, count, zero);
+  if (element.is_signed) return subtract<int8_t>(to, from, count, zero);
+  subtract<uint8_t>(to, from, count, zero);
 }
 
 /// Gathers channels [first, first + depth) of a window, zero points taken off; padding is 0.
 void gather(const Convolution& op, int32_t y, int32_t x, int32_t first, int32_t depth) {
   int16_t* to = op.patch;
   const FeatureMap& ifm = op.ifm;
-  const int32_t zero = ifm.zero_point();
   for (int32_t j = 0; j < op.window.taps_y(); ++j) {
     const int32_t row = op.window.row(y, j);
     for (int32_t i = 0; i < op.window.taps_x(); ++i, to += depth) {
@@ -48,31 +32,29 @@ void gather(const Convolution& op, int32_t y, int32_t x, int32_t first, int32_t 
       const uint8_t* pixel = ifm.pixel(row, column);
       for (int32_t c = first; c < first + depth;) {
         const int32_t end = smaller(ifm.run_end(c), first + depth);
-        const uint8_t* from = pixel + ifm.channel(c);
-        for (; c < end; ++c, from += ifm.element().bytes) {
-          to[c - first] = static_cast<int16_t>(ifm.read(from) - zero);
-        }
+        take_run(ifm, to + (c - first), pixel + ifm.channel(c), end - c);
+        c = end;
       }
     }
   }
 }
 
-int64_t accumulate(const Convolution& op, int32_t channel, int32_t block_channels) {
-  if (!op.depthwise) {
-    const int32_t count = op.taps() * op.ifm.size().depth;
-    const int16_t* weights = op.weights + ptrdiff_t{channel} * count;
-    return op.wide_ifm() ? dot_wide(weights, op.patch, count) : dot(weights, op.patch, count);
+/// The sums of some channels of the block, from `c` on.
+void accumulate(const Convolution& op, int32_t c, int32_t count, int32_t block_channels,
+                int64_t* sums) {
+  if (op.depthwise) {
+    dot_columns(op.weights + c, op.block_depth, op.patch + c, block_channels, op.taps(), count,
+                sums);
+    return;
   }
-  int64_t sum = 0;
-  for (int32_t tap = 0; tap < op.taps(); ++tap) {
-    sum += int64_t{op.weights[ptrdiff_t{tap} * op.block_depth + channel]} *
-           op.patch[ptrdiff_t{tap} * block_channels + channel];
-  }
-  return sum;
+  const int32_t length = op.taps() * op.ifm.size().depth;
+  const bool wide = op.wide_ifm();
+  dot_rows(op.weights + ptrdiff_t{c} * length, length, op.patch, length, count, wide, sums);
 }
 
 /// A sum is complete: on into the OFM.
 void put(const Convolution& op, const Output::Pixel& pixel, int32_t channel, int64_t sum) {
+  sum += op.accumulators.first(pixel.y, pixel.x, channel);
   if (op.accumulators.only_kept()) {
     op.accumulators.keep(pixel.y, pixel.x, channel, sum);
     return;
@@ -91,9 +73,11 @@ void run_block(const Convolution& op, int32_t first, int32_t end) {
     for (int32_t x = 0; x < ofm.width; ++x) {
       gather(op, y, x, op.depthwise ? first : 0, op.depthwise ? channels : op.ifm.size().depth);
       const Output::Pixel pixel = op.output.pixel(y, x);
-      for (int32_t c = 0; c < channels; ++c) {
-        const int64_t before = op.accumulators.first(y, x, first + c);
-        put(op, pixel, first + c, before + accumulate(op, c, channels));
+      for (int32_t c = 0; c < channels; c += kChannelsAtOnce) {
+        const int32_t count = smaller(channels - c, kChannelsAtOnce);
+        int64_t sums[kChannelsAtOnce];
+        accumulate(op, c, count, channels, sums);
+        for (int32_t k = 0; k < count; ++k) put(op, pixel, first + c + k, sums[k]);
       }
     }
   }

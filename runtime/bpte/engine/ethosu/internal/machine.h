@@ -55,7 +55,7 @@ class Machine {
   void begin_run(const Memories& memories, Report& report);
 
   bool checking() const { return checking_; }
-  bool u85() const { return config_.generation == Generation::kU85; }
+  bool u85() const { return kHasU85 && config_.generation == Generation::kU85; }
   const Config& config() const { return config_; }
   const Needs& needs() const { return needs_; }
   Registers& registers() { return registers_; }

@@ -238,16 +238,4 @@ uint8_t* Output::reordered(int32_t y, int32_t x, int32_t c) const {
   return ofm_.pixel_to_write(from[axes_[0]], from[axes_[1]]) + ofm_.channel(from[axes_[2]]);
 }
 
-void Output::put(const Pixel& pixel, int32_t c, int64_t value) const {
-  value = static_cast<int64_t>(static_cast<uint64_t>(value) +
-                               static_cast<uint64_t>(int64_t{zero_point_}));
-  if (clamps_) {
-    if (value < minimum_) value = minimum_;
-    if (value > maximum_) value = maximum_;
-  }
-  if (table_kind_ != Table::kNone) value = look_up(value);
-  uint8_t* to = reordered_ ? reordered(pixel.y, pixel.x, c) : pixel.bytes + ofm_.channel(c);
-  ofm_.element().write(to, value);
-}
-
 }  // namespace bpte::ethosu

@@ -71,4 +71,16 @@ class Output {
   int32_t maximum_ = 0;
 };
 
+inline void Output::put(const Pixel& pixel, int32_t c, int64_t value) const {
+  value = static_cast<int64_t>(static_cast<uint64_t>(value) +
+                               static_cast<uint64_t>(int64_t{zero_point_}));
+  if (clamps_) {
+    if (value < minimum_) value = minimum_;
+    if (value > maximum_) value = maximum_;
+  }
+  if (table_kind_ != Table::kNone) value = look_up(value);
+  uint8_t* to = reordered_ ? reordered(pixel.y, pixel.x, c) : pixel.bytes + ofm_.channel(c);
+  ofm_.element().write(to, value);
+}
+
 }  // namespace bpte::ethosu

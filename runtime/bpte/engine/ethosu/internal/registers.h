@@ -10,6 +10,13 @@
 
 namespace bpte::ethosu {
 
+// Ethos-U85 takes a third of the model's flash: firmware for another NPU leaves it out. One build
+// has one value for all its files.
+#ifndef BPTE_ETHOSU_U85
+#define BPTE_ETHOSU_U85 1
+#endif
+inline constexpr bool kHasU85 = BPTE_ETHOSU_U85 != 0;
+
 /// The two architectures, which share most registers.
 enum class Generation : uint8_t { kU55, kU85 };  // the first is the Ethos-U65's as well
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "weights.h"
 
+#include "bytes.h"
+
 namespace bpte::ethosu {
 namespace {
 
@@ -39,6 +41,12 @@ uint32_t WeightStream::bits(uint32_t count) {
     return 0;
   }
   uint32_t value = 0;
+  const size_t byte_at = static_cast<size_t>(at_ >> 3);
+  if (bytes_.size() - byte_at >= sizeof(uint32_t)) {  // 25 bits at any place; none asks for more
+    value = load<uint32_t>(bytes_.data() + byte_at) >> (at_ & 7) & ((1u << count) - 1);
+    at_ += count;
+    return value;
+  }
   for (uint32_t have = 0; have < count;) {
     const uint32_t skip = static_cast<uint32_t>(at_ & 7);
     const uint32_t take = count - have < 8 - skip ? count - have : 8 - skip;
