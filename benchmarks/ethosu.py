@@ -22,8 +22,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 # In the place of this file's own folder, where it stands before Vela's package of the same name.
 sys.path[0] = str(ROOT / "tests" / "engine" / "ethosu")
-from tosa_graph import Graph, Tensor
-from vela import TARGETS, Options, compile_graph, reference_outputs
+from tosa_graph import Graph, Tensor  # noqa: E402
+from vela import TARGETS, Options, compile_graph, reference_outputs  # noqa: E402
 
 TOOL = ROOT / "build" / "host" / "tests" / "engine" / "ethosu" / "ethosu_tool"
 # Of each stage: how much wider its blocks are within, channels, blocks, stride of the first.

@@ -23,7 +23,7 @@ DELEGATES = sorted(p.stem for p in FIXTURES.glob("*.npz"))
 # Register numbers of a command stream.
 IFM_REGION, OFM_HEIGHT_M1, OFM_PRECISION, KERNEL_STRIDE = 0x10F, 0x112, 0x114, 0x122
 OFM_ZERO_POINT, ACTIVATION, DMA0_SRC_REGION = 0x118, 0x125, 0x130
-IFM_BASE0, WEIGHT_BASE, SCALE_LENGTH, DMA0_LEN = 0x000, 0x020, 0x023, 0x032
+IFM_BASE0, WEIGHT_BASE, SCALE_LENGTH, OFM_SCALE, DMA0_LEN = 0x000, 0x020, 0x023, 0x024, 0x032
 WIDE = 1 << 14
 POOL, ELEMENTWISE, STOP = 5, 6, 0
 
@@ -200,6 +200,20 @@ def with_zero_point() -> tuple[bytes, bytes, bytes]:
     """A delegate whose first operations, with OFMs of 32 bits, state a zero point for these."""
     container, inputs, expected = load("int32@ethos-u55-128")
     return Commands(container).set(OFM_ZERO_POINT, 5).container(), inputs, expected
+
+
+def with_multiplier() -> tuple[bytes, bytes, bytes]:
+    """A delegate whose last operation, of operands of 32 bits, states a multiplier for these."""
+    container, inputs, expected = load("int32@ethos-u55-128")
+    commands = Commands(container)
+    at = [p for p in commands.places() if commands.words[p] & 0xC3FF == WIDE | OFM_SCALE][-1]
+    commands.words[at + 1] = 12345
+    return commands.container(), inputs, expected
+
+
+def test_operands_of_32_bits_have_no_multiplier(tool: Path, tmp_path: Path) -> None:
+    container, inputs, expected = with_multiplier()
+    assert run(tool, tmp_path, container, inputs) == ("", expected)
 
 
 def test_an_ofm_of_32_bits_has_no_zero_point(tool: Path, tmp_path: Path) -> None:

@@ -162,10 +162,13 @@ bool Output::activation_u85(Machine& machine, Activation& activation) const {
   const uint32_t expected = function == kS8ToS8                             ? 1
                             : function == kS8ToS16 || function == kS16ToS16 ? 2
                                                                             : 4;
-  if (result != expected || !activation.clamps) {
+  if (result != expected) {
     return machine.unsupported() << "a table of kind " << function << " for an OFM of " << result
-                                 << " bytes, or without limits, is not modelled";
+                                 << " bytes is not modelled";
   }
+  // What is looked up is kept within the table all the same.
+  activation.own_limits = !activation.clamps;
+  activation.clamps = true;
   activation.table_at = number * (from_bytes ? 256 * expected : kTableBytes);
   return true;
 }
@@ -186,8 +189,8 @@ bool Output::describe_activation(Machine& machine) {
     };
     minimum_ = limit(Narrow::ACTIVATION_MIN);
     maximum_ = limit(Narrow::ACTIVATION_MAX);
-    if (minimum_ < activation.minimum) minimum_ = activation.minimum;
-    if (maximum_ > activation.maximum) maximum_ = activation.maximum;
+    if (activation.own_limits || minimum_ < activation.minimum) minimum_ = activation.minimum;
+    if (activation.own_limits || maximum_ > activation.maximum) maximum_ = activation.maximum;
     if (minimum_ > maximum_) {
       return machine.invalid() << "ACTIVATION_MIN " << minimum_ << " is above ACTIVATION_MAX "
                                << maximum_;

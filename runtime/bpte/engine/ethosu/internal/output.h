@@ -43,8 +43,9 @@ class Output {
     Table table = Table::kNone;
     uint32_t table_at = 0;  ///< bytes
     bool clamps = true;
-    bool is_signed = true;  ///< the limits
-    int32_t minimum = 0;    ///< of what they may be
+    bool own_limits = false;  ///< not those of the registers
+    bool is_signed = true;    ///< the limits
+    int32_t minimum = 0;      ///< of what they may be
     int32_t maximum = 0;
   };
 
