@@ -4,6 +4,8 @@
 # make test    every test; what was skipped is listed at the end, with its reason
 # make size    flash, RAM and stack of the target's parts
 # make fuzz    each fuzz target for FUZZ_SECONDS (60)
+# make ethosu-fuzz    the Ethos-U model over ETHOSU_GRAPHS (1000) random graphs for each NPU
+# make ethosu-mutants    the Ethos-U model with one rule broken at a time: do the tests notice?
 # make lint    what each commit must pass; `make tidy` looks deeper into the C++, for a minute or two
 # make docs    the site, into build/docs/site
 # make coverage    lines and branches that the tests reach, in C++ and Python, into docs/coverage.md
@@ -15,6 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 FUZZ_SECONDS ?= 60
+ETHOSU_GRAPHS ?= 1000
 # What the host runner is built with and against. The executorch package brings the C++ SDK; without its dependencies it
 # needs no torch.
 EXECUTORCH := executorch==1.5.1
@@ -23,7 +26,7 @@ TORCH := torch==2.13.0
 ETHOS_U := ethos-u-vela==5.1.0 tosa-tools==2026.5.0
 BUILD_TOOLS := "cmake>=3.28" ninja
 
-.PHONY: demo test size fuzz lint tidy docs coverage clean host-packages demo-packages test-packages
+.PHONY: demo test size fuzz ethosu-fuzz ethosu-mutants ethosu-model lint tidy docs coverage clean host-packages demo-packages test-packages
 
 demo: demo-packages $(VENV)/.run
 	$(BIN)/python tools/demo.py
@@ -52,6 +55,17 @@ fuzz: test-packages $(VENV)/.test
 	$(BIN)/python tests/fuzz/fuzz_program.py --seconds $(FUZZ_SECONDS)
 	$(PIP) atheris
 	$(BIN)/python tests/fuzz/fuzz_protocol.py -max_total_time=$(FUZZ_SECONDS) -max_len=4096
+
+# The preset needs the environment's cmake.
+ethosu-model: test-packages $(VENV)/.test
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --preset host
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build --preset host --target ethosu_tool
+
+ethosu-fuzz: ethosu-model
+	$(BIN)/python tests/engine/ethosu/fuzz_graphs.py --graphs $(ETHOSU_GRAPHS)
+
+ethosu-mutants: ethosu-model
+	$(BIN)/python tests/engine/ethosu/mutants.py
 
 clean:
 	rm -rf build build-* dist .venv

@@ -7,11 +7,13 @@ the same graphs: the model must give the same bytes.
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +22,8 @@ FIXTURES = Path(__file__).parents[2] / "fixtures" / "ethosu"
 DELEGATES = sorted(p.stem for p in FIXTURES.glob("*.npz"))
 # Register numbers of a command stream.
 IFM_REGION, OFM_HEIGHT_M1, OFM_PRECISION, KERNEL_STRIDE = 0x10F, 0x112, 0x114, 0x122
-ACTIVATION, DMA0_SRC_REGION = 0x125, 0x130
-IFM_BASE0, WEIGHT_BASE, SCALE_LENGTH, DMA0_LEN = 0x000, 0x020, 0x023, 0x032
+OFM_ZERO_POINT, ACTIVATION, DMA0_SRC_REGION = 0x118, 0x125, 0x130
+IFM_BASE0, WEIGHT_BASE, SCALE_LENGTH, OFM_SCALE, DMA0_LEN = 0x000, 0x020, 0x023, 0x024, 0x032
 WIDE = 1 << 14
 POOL, ELEMENTWISE, STOP = 5, 6, 0
 
@@ -111,7 +113,11 @@ def test_equal_to_the_tosa_reference_model(tool: Path, tmp_path: Path, name: str
 
 def test_every_target_has_a_delegate() -> None:
     targets = {name.split("@")[1] for name in DELEGATES}
-    macs = {f"ethos-u55-{n}" for n in (32, 64, 128, 256)} | {"ethos-u65-256", "ethos-u65-512"}
+    macs = {
+        *(f"ethos-u55-{n}" for n in (32, 64, 128, 256)),
+        *(f"ethos-u65-{n}" for n in (256, 512)),
+        *(f"ethos-u85-{n}" for n in (128, 256, 512, 1024, 2048)),
+    }
     assert targets == macs
 
 
@@ -190,6 +196,32 @@ def test_refused_by_name_before_it_runs(tool: Path, tmp_path: Path, case: str) -
     assert re.search(message, refusal), refusal
 
 
+def with_zero_point() -> tuple[bytes, bytes, bytes]:
+    """A delegate whose first operations, with OFMs of 32 bits, state a zero point for these."""
+    container, inputs, expected = load("int32@ethos-u55-128")
+    return Commands(container).set(OFM_ZERO_POINT, 5).container(), inputs, expected
+
+
+def with_multiplier() -> tuple[bytes, bytes, bytes]:
+    """A delegate whose last operation, of operands of 32 bits, states a multiplier for these."""
+    container, inputs, expected = load("int32@ethos-u55-128")
+    commands = Commands(container)
+    at = [p for p in commands.places() if commands.words[p] & 0xC3FF == WIDE | OFM_SCALE][-1]
+    commands.words[at + 1] = 12345
+    return commands.container(), inputs, expected
+
+
+def test_operands_of_32_bits_have_no_multiplier(tool: Path, tmp_path: Path) -> None:
+    container, inputs, expected = with_multiplier()
+    assert run(tool, tmp_path, container, inputs) == ("", expected)
+
+
+def test_an_ofm_of_32_bits_has_no_zero_point(tool: Path, tmp_path: Path) -> None:
+    container, inputs, expected = with_zero_point()
+    assert container != load("int32@ethos-u55-128")[0]
+    assert run(tool, tmp_path, container, inputs) == ("", expected)
+
+
 def test_a_refusal_names_the_command(tool: Path, tmp_path: Path) -> None:
     container, inputs, _ = load("max_pool@ethos-u55-128")
     commands = Commands(container)
@@ -233,9 +265,51 @@ def test_another_npu(tool: Path, tmp_path: Path) -> None:
     container, inputs, _ = load("max_pool@ethos-u55-128")
     commands = Commands(container)
     at = next(i for i, w in enumerate(commands.words) if w & 0xFF == 1)
-    commands.words[at + 2] = 2 << 28
+    commands.words[at + 2] = 3 << 28
     refusal, _ = run(tool, tmp_path, commands.container(), inputs)
-    assert "compiled for an Ethos-U85" in refusal
+    assert refusal == "Ethos-U delegate: compiled for an unknown NPU, architecture 3"
+
+
+def operations(tool: Path, folder: Path, name: str) -> list[dict[str, Any]]:
+    """What the model tells of each operation."""
+    container, _, _ = load(name)
+    (folder / "delegate").write_bytes(container)
+    done = subprocess.run(
+        [tool, "list", folder / "delegate"], capture_output=True, text=True, check=True
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_what_is_told_of_a_convolution(tool: Path, tmp_path: Path) -> None:
+    told = [o for o in operations(tool, tmp_path, "linear@ethos-u65-256") if o["macs"]]
+    assert [o["name"] for o in told] == ["NPU_OP_CONV"]
+    (conv,) = told
+    assert conv["macs"] == conv["weights"] == 70 * 37
+    assert conv["ifm"]["shape"] == [1, 1, 70]
+    assert conv["ofm"]["shape"] == [1, 1, 37]
+    assert sum(conv["written"]) == 37
+    # The IFM, its weights, and 10 bytes for each channel.
+    assert sum(conv["read"]) >= 70 + conv["compressed"] + 370
+
+
+def test_every_multiplication_is_told(tool: Path, tmp_path: Path) -> None:
+    told = operations(tool, tmp_path, "convolution@ethos-u65-512")
+    assert sum(o["macs"] for o in told) == 9 * 10 * 20 * 36 + 4 * 4 * 19 * 20 * 2 * 3
+
+
+@pytest.mark.parametrize("name", DELEGATES)
+def test_a_trace_ends_in_the_outputs(tool: Path, tmp_path: Path, name: str) -> None:
+    """An observer sees each operation once, and the last OFMs are what the delegate gives."""
+    container, inputs, expected = load(name)
+    (tmp_path / "delegate").write_bytes(container)
+    (tmp_path / "inputs").write_bytes(inputs)
+    paths = [tmp_path / n for n in ("delegate", "inputs", "outputs")]
+    done = subprocess.run([tool, "trace", *paths], capture_output=True, text=True, check=True)
+    traced = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (tmp_path / "outputs").read_bytes() == expected
+    told = operations(tool, tmp_path, name)
+    assert [o["command"] for o in traced] == [o["command"] for o in told]
+    assert all("sum" in o for o in traced if o["name"] != "NPU_OP_DMA_START" and o["ofm"]["bytes"])
 
 
 def test_every_cut_of_a_container(tool: Path, tmp_path: Path) -> None:

@@ -90,13 +90,13 @@ class Graph:
         wide = (width + pad[2] + pad[3] - kernel[1]) // stride[1] + 1
         channels = depth * weights.shape[3] if depthwise else weights.shape[0]
         accumulator = "INT48" if x.dtype == "INT16" else "INT32"
-        keywords = dict(
-            pad=list(pad),
-            stride=list(stride),
-            dilation=list(dilation),
-            local_bound=False,
-            acc_type=getattr(ts.DType, accumulator),
-        )
+        keywords = {
+            "pad": list(pad),
+            "stride": list(stride),
+            "dilation": list(dilation),
+            "local_bound": False,
+            "acc_type": getattr(ts.DType, accumulator),
+        }
         operator, attribute = (
             ("DEPTHWISE_CONV2D", "DepthwiseConv2d") if depthwise else ("CONV2D", "Conv2d")
         )
@@ -193,6 +193,9 @@ class Graph:
             kind = "BOOL"
         return self._add(operator, operands, shape, kind, _attribute(operator), **keywords)
 
+    def select(self, mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return self._add("SELECT", [mask, a, b], a.shape, a.dtype, "Select")
+
     def shift_right(self, a: Tensor, b: Tensor, *, rounds: bool) -> Tensor:
         shape = tuple(max(p, q) for p, q in zip(a.shape, b.shape, strict=True))
         return self._add(
@@ -219,7 +222,9 @@ class Graph:
     def table(self, x: Tensor, values: Array) -> Tensor:
         """256 values of int8 for int8, 513 of int16 for int16, which gives int32."""
         operands = [x, self.const(values, x.dtype)]
-        return self._add("TABLE", operands, x.shape, "INT8" if x.dtype == "INT8" else "INT32", "Table")
+        return self._add(
+            "TABLE", operands, x.shape, "INT8" if x.dtype == "INT8" else "INT32", "Table"
+        )
 
     def pool(
         self,
@@ -235,7 +240,11 @@ class Graph:
         high = (height + pad[0] + pad[1] - kernel[0]) // stride[0] + 1
         wide = (width + pad[2] + pad[3] - kernel[1]) // stride[1] + 1
         shape = (n, high, wide, depth)
-        keywords: dict[str, Any] = dict(kernel=list(kernel), stride=list(stride), pad=list(pad))
+        keywords: dict[str, Any] = {
+            "kernel": list(kernel),
+            "stride": list(stride),
+            "pad": list(pad),
+        }
         if average:
             operands = [x, self.const([zero], x.dtype), self.const([zero], x.dtype)]
             keywords["acc_type"] = ts.DType.INT32
@@ -246,7 +255,7 @@ class Graph:
     def reduce(self, operator: str, x: Tensor, axis: int) -> Tensor:
         """REDUCE_SUM, REDUCE_MAX, REDUCE_MIN; the axis stays, with size 1."""
         shape = tuple(1 if d == axis else size for d, size in enumerate(x.shape))
-        keywords: dict[str, Any] = dict(axis=axis)
+        keywords: dict[str, Any] = {"axis": axis}
         if operator != "REDUCE_SUM":
             keywords["nan_mode"] = ts.NanPropagationMode.PROPAGATE
         return self._add(operator, [x], shape, x.dtype, _attribute(operator), **keywords)

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import ethosu.regor as regor
-import ethosu.vela
 import numpy as np
 import tosa_reference_model
+
+import ethosu.vela
 
 Array = np.ndarray[Any, Any]
 
@@ -68,8 +69,8 @@ def configuration() -> str:
     return (Path(ethosu.vela.__file__).parents[1] / "config_files/Arm/vela.ini").read_text()
 
 
-def compile_graph(flatbuffer: bytes, options: Options) -> bytes:
-    """The container of the delegate that Vela makes of the graph."""
+def compile_graph(flatbuffer: bytes, options: Options, outputs: int) -> bytes:
+    """The container of the delegate that Vela makes of the graph, which has so many outputs."""
     accelerator, macs, cores = TARGETS[options.target]
     memory_mode = options.memory_mode or MEMORY_MODES[options.family][0]
     system = (
@@ -89,6 +90,8 @@ def compile_graph(flatbuffer: bytes, options: Options) -> bytes:
         raise NotCompiled(str(error)) from error
     if not isinstance(raw, regor.CompiledRawModel):
         raise NotCompiled("not one delegate")
+    if len(raw.outputs) != outputs:
+        raise NotCompiled("an output is dropped")
     blocks = {
         "vela_bin_stream": b"",
         "cmd_data": np.asarray(raw.command_stream).tobytes(),
@@ -118,7 +121,7 @@ def quiet() -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     try:

@@ -5,6 +5,7 @@
 #include <bpte/engine/ethosu/internal/command_stream.h>
 #include <bpte/engine/ethosu/internal/container.h>
 #include <bpte/engine/ethosu/internal/machine.h>
+#include <bpte/engine/ethosu/operation.h>
 #include <bpte/engine/report.h>
 
 #include <cstddef>
@@ -17,14 +18,17 @@ inline constexpr char kEthosUBackend[] = "EthosUBackend";
 /// What every record that it had a part in says of it.
 inline constexpr char kEthosUModelNote[] = "Ethos-U functional model, not an NPU";
 
-/// A functional model of Arm's Ethos-U55 and Ethos-U65: executes the register command streams that
-/// Vela compiles and ExecuTorch's Arm backend puts into delegates, and gives the NPU's numbers
-/// (docs/ethos-u.md says how far that was shown). It knows nothing of time.
+/// A functional model of Arm's Ethos-U55, Ethos-U65 and Ethos-U85: executes the register command
+/// streams that Vela compiles and ExecuTorch's Arm backend puts into delegates, and gives the NPU's
+/// numbers (docs/ethos-u.md says how far that was shown). It knows nothing of time.
 ///
 /// Trusts a delegate with nothing: open() checks every command, so that run() reads and writes the
 /// given memory only. No heap, no exceptions. Everything it refuses, it refuses before it runs.
 class EthosUModel {
  public:
+  /// Is told of each operation that computes or copies, in order. False: no more, and all is well.
+  using Observer = bool (*)(void* context, EthosUModel& model, const EthosUOperation& operation);
+
   /// Reads a delegate's bytes, which stay valid while the model is used, and checks all commands.
   /// More elementary operations than `work_limit` are refused; 0: no limit.
   [[nodiscard]] bool open(Span<const uint8_t> delegate, uint64_t work_limit, Report& report);
@@ -33,7 +37,8 @@ class EthosUModel {
   /// Elementary operations of one run: multiply-adds, elements written, bytes copied.
   uint64_t work() const { return work_; }
   /// What run() needs, and prepare() takes: scratch and fast scratch memory, tables, room for one
-  /// OFM block's weights. Any alignment will do.
+  /// OFM block's weights; of an Ethos-U85 also what operations hand to each other. Any alignment
+  /// will do.
   uint64_t memory_bytes() const;
 
   uint32_t input_count() const { return container_.inputs.count(); }
@@ -50,9 +55,16 @@ class EthosUModel {
   [[nodiscard]] bool prepare(Span<uint8_t> memory, Report& report);
   /// Runs the commands on the inputs that were put in place.
   [[nodiscard]] bool run(Report& report);
+  /// The same; `observer` is told of each operation when its OFM is there.
+  [[nodiscard]] bool run(Report& report, Observer observer, void* context);
+  /// Tells `observer` of each operation without running any. Needs open() only.
+  [[nodiscard]] bool describe(Report& report, Observer observer, void* context);
+  /// For an observer of run(): the OFM's elements in the order NHWC. `to` has ofm.bytes() bytes.
+  /// False: of another size, or there is no OFM to be had.
+  [[nodiscard]] bool copy_ofm(Span<uint8_t> to);
 
  private:
-  [[nodiscard]] bool pass(Report& report);
+  [[nodiscard]] bool pass(Report& report, Observer observer, void* context);
   [[nodiscard]] bool execute(ethosu::Op op, uint16_t parameter);
 
   ethosu::Container container_;

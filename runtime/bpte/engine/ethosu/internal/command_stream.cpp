@@ -21,10 +21,6 @@ constexpr uint16_t kFirstNarrow = 0x100;
 
 }  // namespace
 
-uint32_t Config::tables() const {
-  return shram - kTableBytes;
-}
-
 const char* name_of(Op op) {
   switch (op) {
     case Op::STOP:
@@ -39,6 +35,8 @@ const char* name_of(Op op) {
       return "NPU_OP_POOL";
     case Op::ELEMENTWISE:
       return "NPU_OP_ELEMENTWISE";
+    case Op::RESIZE:
+      return "NPU_OP_RESIZE";
     case Op::DMA_START:
       return "NPU_OP_DMA_START";
     case Op::DMA_WAIT:
@@ -52,23 +50,33 @@ const char* name_of(Op op) {
 }
 
 bool CommandStream::set_config(uint32_t config, uint32_t id, Report& report) {
-  // Banks of 1,024 bytes, by the number of MACs of one core: 32, 64, 128, 256.
-  static constexpr uint8_t kBanks[] = {16, 16, 24, 48};
   const uint32_t architecture = id >> 28;
   const uint32_t macs_log2 = config & 15;
-  if (architecture != 1) {
+  if (architecture != 1 && architecture != 2) {
     return report.fail(EngineError::kUnsupported)
-           << "Ethos-U delegate: compiled for "
-           << (architecture == 2 ? "an Ethos-U85" : "an unknown NPU")
-           << "; the functional model has Ethos-U55 and Ethos-U65";
+           << "Ethos-U delegate: compiled for an unknown NPU, architecture " << architecture;
   }
-  if (macs_log2 < 5 || macs_log2 > 9) {
+  const bool u85 = architecture == 2;
+  if (u85 && !kHasU85) {
+    return report.fail(EngineError::kUnsupported)
+           << "Ethos-U delegate: compiled for an Ethos-U85, which this build leaves out";
+  }
+  if (macs_log2 < (u85 ? 7 : 5) || macs_log2 > (u85 ? 11 : 9)) {
     return report.fail(EngineError::kInvalidProgram)
            << "Ethos-U delegate: compiled for 2^" << macs_log2 << " MACs";
   }
   config_.macs = 1u << macs_log2;
-  config_.two_cores = macs_log2 == 9;
-  config_.shram = 1024u * kBanks[(config_.two_cores ? macs_log2 - 1 : macs_log2) - 5];
+  if (kHasU85 && u85) {
+    config_.generation = Generation::kU85;
+    config_.cores = config_.macs >= 1024 ? 4 : config_.macs == 512 ? 2 : 1;
+    config_.tables = 0;
+    return true;
+  }
+  // The internal memory ends with the tables. Banks of 1,024 bytes, by the MACs of one core.
+  static constexpr uint8_t kBanks[] = {16, 16, 24, 48, 48};
+  config_.generation = Generation::kU55;
+  config_.cores = config_.macs == 512 ? 2 : 1;
+  config_.tables = 1024u * kBanks[macs_log2 - 5] - kTableBytes;
   return true;
 }
 
@@ -134,7 +142,9 @@ bool CommandStream::next(Registers& registers, Op& op, uint16_t& parameter, Repo
       }
     } else {
       op = static_cast<Op>(id);
-      if (name_of(op) == nullptr) return invalid() << "no operation is " << id;
+      const bool known = name_of(op) != nullptr &&
+                         (op != Op::RESIZE || registers.generation() == Generation::kU85);
+      if (!known) return invalid() << "no operation is " << id;
       return op != Op::STOP;
     }
   }

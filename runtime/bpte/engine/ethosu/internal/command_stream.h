@@ -11,15 +11,15 @@
 
 namespace bpte::ethosu {
 
-inline constexpr int32_t kMostCores = 2;
+inline constexpr int32_t kMostCores = 4;
 
 /// The NPU that a command stream was compiled for.
 struct Config {
-  uint32_t macs = 0;   ///< per cycle, of all cores
-  uint32_t shram = 0;  ///< bytes of one core's internal memory
-  bool two_cores = false;
-  /// Where the tables of the activation functions lie in it, kTableBytes up to its end.
-  uint32_t tables() const;
+  Generation generation = Generation::kU55;
+  uint32_t macs = 0;  ///< per cycle, of all cores
+  int32_t cores = 1;  ///< each has a stream of weights of its own
+  /// Where the tables of the activation functions lie in the internal memory, kTableBytes.
+  uint32_t tables = 0;
 };
 /// Bytes of the internal memory that hold tables. The rest (feature map and accumulator buffers)
 /// holds nothing between two operations, and is not modelled.

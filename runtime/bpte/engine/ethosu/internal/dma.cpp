@@ -7,10 +7,11 @@
 namespace bpte::ethosu {
 namespace {
 
-// DMA0_SRC_REGION, DMA0_DST_REGION: the region in bits 0..2, internal memory by bit 8, the number
-// of dimensions from bit 9 on.
+// DMA0_SRC_REGION, DMA0_DST_REGION: the region in bits 0..2, internal memory by bit 8, then the
+// number of dimensions.
 constexpr uint32_t kInternal = 1u << 8;
 constexpr uint32_t kDimensions = 3u << 9;
+constexpr uint32_t kIndexed = 1u << 11;  // Ethos-U85: gather, scatter
 
 }  // namespace
 
@@ -24,6 +25,9 @@ bool copy(Machine& machine) {
   if (((from_region | to_region) & kDimensions) != 0) {
     return machine.unsupported() << "copies of two or three dimensions are not modelled";
   }
+  if (((from_region | to_region) & kIndexed) != 0) {
+    return machine.unsupported() << "copies by an index are not modelled";
+  }
   if ((from_region & kInternal) != 0) {
     return machine.unsupported() << "copies out of the internal memory are not modelled";
   }
@@ -35,7 +39,7 @@ bool copy(Machine& machine) {
   if (!machine.readable("the source", from_region & 7, extent(from), source)) return false;
   uint64_t offset = to;
   if ((to_region & kInternal) != 0) {
-    const uint32_t tables = machine.config().tables();
+    const uint32_t tables = machine.config().tables;
     if (to < tables || !within(to - tables, size, kTableBytes)) {
       return machine.unsupported()
              << "copies into the internal memory beside its tables (bytes " << tables << " to "
@@ -46,6 +50,8 @@ bool copy(Machine& machine) {
   } else if (!machine.writable("the target", to_region & 7, extent(to), target)) {
     return false;
   }
+  machine.count_read(from_region & 7, size);
+  if ((to_region & kInternal) == 0) machine.count_written(to_region & 7, size);
   if (!machine.count(size, 1, 1)) return false;
   if (machine.checking() || size == 0) return true;
   std::memmove(target + static_cast<size_t>(offset), source + static_cast<size_t>(from),

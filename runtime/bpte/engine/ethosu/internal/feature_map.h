@@ -18,7 +18,7 @@ struct Size {
 
 /// What the elements of a feature map are.
 struct Element {
-  uint8_t bytes = 1;  ///< 1, 2 or 4
+  uint8_t bytes = 1;  ///< 1, 2, 4, or 8 where accumulators pass
   bool is_signed = false;
 
   int32_t read(const uint8_t* from) const {
@@ -31,14 +31,19 @@ struct Element {
         return load<int32_t>(from);
     }
   }
+  int64_t read_wide(const uint8_t* from) const {
+    return bytes == 8 ? load<int64_t>(from) : int64_t{read(from)};
+  }
   void write(uint8_t* to, int64_t value) const {
     switch (bytes) {
       case 1:
         return store(to, static_cast<uint8_t>(value));
       case 2:
         return store(to, static_cast<uint16_t>(value));
-      default:
+      case 4:
         return store(to, static_cast<uint32_t>(value));
+      default:
+        return store(to, value);
     }
   }
 };
@@ -54,6 +59,7 @@ struct FeatureMapRegisters {
   Narrow height0;
   Narrow height1;
   Wide base0;  ///< BASE0..3, STRIDE_X, STRIDE_Y, STRIDE_C follow each other
+  EthosUFeatureMap EthosUOperation::*described;
 };
 extern const FeatureMapRegisters kIfm;
 extern const FeatureMapRegisters kIfm2;
@@ -61,19 +67,29 @@ extern const FeatureMapRegisters kOfm;
 
 /// A feature map: height, width and depth, cut into 2x2 tiles that lie anywhere in one region. In
 /// the format NHWC the channels of a pixel are neighbours; in NHCWB16 there are bricks of 16
-/// channels of one row.
+/// channels of one row. An Ethos-U85 has two more places for it: a chain buffer, which holds what
+/// the operation before put there, and none, for a scalar.
 class FeatureMap {
  public:
   /// Takes what the registers say, and refuses what they cannot say.
   [[nodiscard]] bool describe(Machine& machine, const FeatureMapRegisters& names);
+  /// Where elements of 64 bits are not refused.
+  [[nodiscard]] bool describe_wide(Machine& machine, const FeatureMapRegisters& names);
+  /// Whether it is nowhere: a scalar, or an OFM that no one wants.
+  bool absent() const { return storage_ == Storage::kNone; }
   /// Checks that all of `size` lies within the region.
   [[nodiscard]] bool place_input(Machine& machine, const Size& size);
   [[nodiscard]] bool place_output(Machine& machine, const Size& size);
+
+  /// What place_output() placed, to be read, by registers that have not changed since.
+  [[nodiscard]] bool read_back(Machine& machine, const FeatureMapRegisters& names,
+                               const Size& size);
 
   const Size& size() const { return size_; }
   const Element& element() const { return element_; }
   int32_t zero_point() const { return zero_point_; }
   int32_t read(const uint8_t* from) const { return element_.read(from); }
+  int64_t read_wide(const uint8_t* from) const { return element_.read_wide(from); }
 
   /// Channel 0 of a pixel.
   const uint8_t* pixel(int32_t y, int32_t x) const { return bytes_ + pixel_offset(y, x); }
@@ -99,14 +115,21 @@ class FeatureMap {
     return static_cast<ptrdiff_t>(base_[(right ? 1 : 0) + (below ? 2 : 0)] + ty * stride_y_ +
                                   tx * stride_x_);
   }
+  enum class Storage : uint8_t { kTiles = 0, kChained = 2, kNone = 3 };
+
   [[nodiscard]] bool extent(Machine& machine, Extent& extent) const;
+  [[nodiscard]] bool place_chained(Machine& machine);
+  [[nodiscard]] bool place_to_write(Machine& machine);
+  void tell(Machine& machine) const;
 
   const uint8_t* bytes_ = nullptr;  // where the region begins
   uint8_t* writable_ = nullptr;
+  const FeatureMapRegisters* names_ = nullptr;
   const char* name_ = "";
   Size size_;
   Element element_;
   bool bricks_ = false;
+  Storage storage_ = Storage::kTiles;
   uint32_t region_ = 0;
   int32_t zero_point_ = 0;
   int32_t width0_ = 0;

@@ -10,12 +10,14 @@ enum Region : uint32_t { kWeights = 0, kScratch = 1, kFast = 2 };
 
 // More fast scratch memory than any system has: a stream that asks for it is malformed.
 constexpr int64_t kMostFast = int64_t{1} << 31;
+// The same of a feature map that is handed over, and of its accumulators.
+constexpr uint64_t kMostChained = uint64_t{1} << 30;
 
 }  // namespace
 
 void Machine::begin_check(const Config& config, size_t weights_size, uint64_t scratch_size,
                           uint64_t work_limit, Report& report) {
-  registers_.clear();
+  registers_.clear(config.generation);
   memories_ = Memories();
   needs_ = Needs();
   work_ = 0;
@@ -29,14 +31,33 @@ void Machine::begin_check(const Config& config, size_t weights_size, uint64_t sc
 
 void Machine::begin_run(const Memories& memories, Report& report) {
   report_ = &report;
-  registers_.clear();
+  registers_.clear(config_.generation);
   memories_ = memories;
   work_ = 0;
   checking_ = false;
 }
 
+void Machine::begin_command(uint32_t number, Op op, uint16_t parameter) {
+  operation_ = EthosUOperation();
+  operation_.command = number;
+  operation_.name = name_of(op);
+  operation_.mode = parameter;
+  operation_.block_height = registers_.plus_one(Narrow::OFM_BLK_HEIGHT_M1);
+  operation_.block_width = registers_.plus_one(Narrow::OFM_BLK_WIDTH_M1);
+  operation_.block_depth = registers_.plus_one(Narrow::OFM_BLK_DEPTH_M1);
+}
+
+void Machine::count_read(uint32_t region, uint64_t bytes) {
+  if (region < EthosUOperation::kRegions) operation_.read[region] += bytes;
+}
+
+void Machine::count_written(uint32_t region, uint64_t bytes) {
+  if (region < EthosUOperation::kRegions) operation_.written[region] += bytes;
+}
+
 Report& Machine::refuse(EngineError error) {
-  return report_->fail(error) << "Ethos-U command " << number_ << ", " << name_of(op_) << ": ";
+  return report_->fail(error) << "Ethos-U command " << operation_.command << ", " << operation_.name
+                              << ": ";
 }
 
 bool Machine::reach(const char* what, uint32_t region, const Extent& extent) {
@@ -70,6 +91,18 @@ bool Machine::writable(const char* what, uint32_t region, const Extent& extent, 
   return true;
 }
 
+bool Machine::chain(const char* what, uint32_t number, uint64_t bytes, uint8_t*& base) {
+  if (number >= kChains) {
+    return invalid() << what << " in chain buffer " << number << " of " << kChains;
+  }
+  if (bytes > kMostChained) {
+    return unsupported() << what << " of " << bytes << " bytes in a chain buffer is too large";
+  }
+  if (bytes > needs_.chains[number]) needs_.chains[number] = bytes;
+  base = memories_.chains[number].data();
+  return true;
+}
+
 bool Machine::count(uint64_t a, uint64_t b, uint64_t c) {
   const auto times = [](uint64_t x, uint64_t y) {
     return x != 0 && y > UINT64_MAX / x ? UINT64_MAX : x * y;
@@ -85,6 +118,11 @@ bool Machine::count(uint64_t a, uint64_t b, uint64_t c) {
 void Machine::need_work(uint64_t numbers) {
   const uint64_t bytes = numbers * sizeof(int16_t);
   if (bytes > needs_.work) needs_.work = bytes;
+}
+
+void Machine::need_accumulators(uint64_t count) {
+  const uint64_t bytes = count * sizeof(int64_t);
+  if (bytes > needs_.accumulators) needs_.accumulators = bytes;
 }
 
 }  // namespace bpte::ethosu

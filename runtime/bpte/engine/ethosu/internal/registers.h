@@ -4,11 +4,21 @@
 #include <cstddef>
 #include <cstdint>
 
-// The numbers of an Ethos-U55's and Ethos-U65's command stream, under the names that Arm gives
-// them. A command is 32 bits: its number in bits 0..9; bits 14..15 say whether a second word
-// follows; bits 16..31 are a parameter.
+// The numbers of an Ethos-U's command stream, under the names that Arm gives them. A command is 32
+// bits: its number in bits 0..9; bits 14..15 say whether a second word follows; bits 16..31 are a
+// parameter.
 
 namespace bpte::ethosu {
+
+// Ethos-U85 takes a third of the model's flash: firmware for another NPU leaves it out. One build
+// has one value for all its files.
+#ifndef BPTE_ETHOSU_U85
+#define BPTE_ETHOSU_U85 1
+#endif
+inline constexpr bool kHasU85 = BPTE_ETHOSU_U85 != 0;
+
+/// The two architectures, which share most registers.
+enum class Generation : uint8_t { kU55, kU85 };  // the first is the Ethos-U65's as well
 
 /// What the NPU does. One word.
 enum class Op : uint16_t {
@@ -18,13 +28,15 @@ enum class Op : uint16_t {
   DEPTHWISE = 0x003,
   POOL = 0x005,
   ELEMENTWISE = 0x006,
+  RESIZE = 0x007,  // Ethos-U85
   DMA_START = 0x010,
   DMA_WAIT = 0x011,
   KERNEL_WAIT = 0x012,
   PMU_MASK = 0x013,
 };
 
-/// Registers of 16 bits. One word.
+/// Registers of 16 bits. One word. Some numbers have another meaning on an Ethos-U85: these names
+/// stand behind the others.
 enum class Narrow : uint16_t {
   IFM_PAD_TOP = 0x100,
   IFM_PAD_LEFT,
@@ -33,6 +45,7 @@ enum class Narrow : uint16_t {
   IFM_DEPTH_M1,
   IFM_PRECISION,
   IFM_UPSCALE = 0x107,
+  IFM_BROADCAST = 0x108,
   IFM_ZERO_POINT = 0x109,
   IFM_WIDTH0_M1,
   IFM_HEIGHT0_M1,
@@ -61,12 +74,18 @@ enum class Narrow : uint16_t {
   ACTIVATION_MAX,
   WEIGHT_REGION,
   SCALE_REGION,
-  AB_START = 0x12D,
+  RESIZE_X_SCALE_N_M1 = 0x12A,
+  RESIZE_Y_SCALE_N_M1,
+  RESIZE_X_OFFSET,
+  RESIZE_Y_OFFSET,
+  AB_START = RESIZE_Y_OFFSET,
+  WEIGHT_FORMAT = 0x12E,
   BLOCKDEP = 0x12F,
   DMA0_SRC_REGION = 0x130,
   DMA0_DST_REGION,
   DMA0_SIZE0,
   DMA0_SIZE1,
+  DMA0_IDX_REGION,
   IFM2_BROADCAST = 0x180,
   IFM2_SCALAR,
   IFM2_PRECISION = 0x185,
@@ -101,6 +120,9 @@ enum class Wide : uint16_t {
   OFM_SCALE,
   OPA_SCALE,
   OPB_SCALE,
+  IFM_SCALE = OPA_SCALE,
+  IFM2_SCALE = OPB_SCALE,
+  OP_SCALAR = 0x27,
   DMA0_SRC = 0x30,
   DMA0_DST,
   DMA0_LEN,
@@ -117,13 +139,21 @@ enum class Wide : uint16_t {
   WEIGHT1_LENGTH,
   SCALE1_BASE,
   SCALE1_LENGTH,
+  WEIGHT2_BASE = SCALE1_BASE,
+  WEIGHT2_LENGTH = SCALE1_LENGTH,
+  WEIGHT3_BASE,
+  WEIGHT3_LENGTH,
+  RESIZE_X_STEP,
+  RESIZE_Y_STEP,
 };
 
 /// What the commands before an operation have set: a stream states only what changes. Registers
 /// that were never set are 0.
 class Registers {
  public:
-  void clear();
+  /// All 0, and of that generation.
+  void clear(Generation generation);
+  Generation generation() const { return generation_; }
   /// False: there is no such register.
   [[nodiscard]] bool set_narrow(uint16_t number, uint16_t value);
   [[nodiscard]] bool set_wide(uint16_t number, uint64_t value);
@@ -147,6 +177,7 @@ class Registers {
   static constexpr size_t kNarrowRows = 5;
   static constexpr size_t kWideRows = 6;
 
+  Generation generation_ = Generation::kU55;
   uint16_t narrow_[kNarrowRows * kRow] = {};
   uint64_t wide_[kWideRows * kRow] = {};
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "weights.h"
 
+#include "bytes.h"
+
 namespace bpte::ethosu {
 namespace {
 
@@ -39,6 +41,12 @@ uint32_t WeightStream::bits(uint32_t count) {
     return 0;
   }
   uint32_t value = 0;
+  const size_t byte_at = static_cast<size_t>(at_ >> 3);
+  if (bytes_.size() - byte_at >= sizeof(uint32_t)) {  // 25 bits at any place; none asks for more
+    value = load<uint32_t>(bytes_.data() + byte_at) >> (at_ & 7) & ((1u << count) - 1);
+    at_ += count;
+    return value;
+  }
   for (uint32_t have = 0; have < count;) {
     const uint32_t skip = static_cast<uint32_t>(at_ & 7);
     const uint32_t take = count - have < 8 - skip ? count - have : 8 - skip;
@@ -179,7 +187,53 @@ int16_t WeightStream::weight_of(uint32_t index) {
   return static_cast<int16_t>((value & 1) != 0 ? -magnitude : magnitude);
 }
 
+namespace {
+
+int16_t unfold(uint32_t value) {
+  const int magnitude = static_cast<int>(value >> 1);
+  return static_cast<int16_t>((value & 1) != 0 ? -magnitude : magnitude);
+}
+
+}  // namespace
+
+WeightStream WeightStream::fast(Span<const uint8_t> bytes, uint32_t run, uint32_t sharers,
+                                uint32_t index) {
+  constexpr uint32_t kHeaderBits = 256;
+  constexpr uint32_t kAdjustAt = 104;
+  constexpr uint32_t kTableAt = 112;
+  WeightStream stream(bytes);
+  if (stream.bits_ < kHeaderBits) {
+    (void)stream.fail("the weight stream ends too early");
+    return stream;
+  }
+  stream.fast_ = true;
+  stream.raw_ = stream.bits(1) != 0;
+  const bool small = stream.bits(1) != 0;
+  stream.fast_bits_ = stream.raw_ ? 8 : small ? 2 : 4;
+  stream.at_ = kAdjustAt;
+  stream.zero_adjust_ = static_cast<int8_t>(stream.bits(8));
+  stream.at_ = kTableAt;
+  for (uint32_t i = 0; i < 16; ++i) stream.palette_[i] = static_cast<uint16_t>(stream.bits(9));
+  stream.run_length_ = run;
+  stream.others_ = uint64_t{run} * (sharers - 1);
+  stream.at_ = kHeaderBits + uint64_t{run} * index * stream.fast_bits_;
+  return stream;
+}
+
+int16_t WeightStream::next_fast() {
+  if (in_run_ == run_length_) {
+    at_ += others_ * fast_bits_;
+    in_run_ = 0;
+  }
+  ++in_run_;
+  if (at_ > bits_) at_ = bits_;
+  const uint32_t value = bits(fast_bits_);
+  if (raw_) return static_cast<int16_t>(static_cast<int8_t>(value) - zero_adjust_);
+  return unfold(palette_[value]);
+}
+
 int16_t WeightStream::next() {
+  if (fast_) return failed_ == nullptr ? next_fast() : int16_t{0};
   while (failed_ == nullptr) {
     if (run_ != 0) {
       --run_;

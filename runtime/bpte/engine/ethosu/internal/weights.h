@@ -18,6 +18,11 @@ class WeightStream {
   explicit WeightStream(Span<const uint8_t> bytes)
       : bytes_(bytes), bits_(uint64_t{bytes.size()} * 8) {}
 
+  /// Ethos-U85, the format FWD: each weight has as many bits, of which the header says the meaning.
+  /// Takes the weights of sharer `index` of `sharers`, which stand there in turns, `run` each.
+  static WeightStream fast(Span<const uint8_t> bytes, uint32_t run, uint32_t sharers,
+                           uint32_t index);
+
   /// The next weight, -255..255. 0 when the stream is over or makes no sense: see failed().
   int16_t next();
   /// Why a weight could not be had; nullptr: all could.
@@ -55,6 +60,7 @@ class WeightStream {
   };
 
   uint32_t bits(uint32_t count);
+  int16_t next_fast();
   bool fail(const char* why);
   bool begin_slice();
   bool read_palette();
@@ -68,6 +74,15 @@ class WeightStream {
   uint64_t bits_ = 0;
   uint64_t at_ = 0;
   const char* failed_ = nullptr;
+
+  // Of the format FWD.
+  bool fast_ = false;
+  bool raw_ = false;
+  uint32_t fast_bits_ = 0;  ///< of a weight
+  int32_t zero_adjust_ = 0;
+  uint64_t run_length_ = 1;
+  uint64_t others_ = 0;  ///< weights of others between two runs
+  uint64_t in_run_ = 0;
 
   // Of the slice.
   Codes weights_;

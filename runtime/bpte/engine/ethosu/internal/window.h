@@ -20,7 +20,8 @@ class Window {
   /// Weights in each direction.
   int32_t taps_y() const { return y_.taps; }
   int32_t taps_x() const { return x_.taps; }
-  /// How many of the first taps of a split kernel stand together: 8 by 8, undilated.
+  int32_t stride_y() const { return y_.stride; }
+  int32_t stride_x() const { return x_.stride; }
   int32_t dilation_y() const { return y_.dilation; }
   int32_t dilation_x() const { return x_.dilation; }
   bool part_kernel_first() const { return part_kernel_first_; }
