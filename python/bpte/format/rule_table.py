@@ -204,7 +204,7 @@ FACTS: dict[Rule, Facts] = {
     Rule.LABEL_COUNT: Facts(3, "a case has too many labels", "{value}, at most {expected}"),
     Rule.LABEL_VALUE: Facts(3, "a label is not a class from 0 to 1023", "{value:d}"),
     Rule.METRIC_VALUE: Facts(3, "a metric of an unknown kind, or with a parameter out of range", ""),
-    Rule.METRIC_OUTPUT: Facts(3, "a metric of an expected output that a case does not have", "output {value} of {expected}"),
+    Rule.METRIC_OUTPUT: Facts(3, "a metric of an expected output that a case does not have", "output {value}, the fewest are {expected}"),
     Rule.LABELS_MISSING: Facts(3, "a metric needs labels, and a case has none", ""),
     Rule.INSTRUCTION_ORDER: Facts(3, "the instructions of a traced method are not in ascending order", ""),
     Rule.TRACE_ORIGIN: Facts(3, "a trace of an unknown origin", "{value:d}"),

@@ -107,7 +107,7 @@ enum class [[nodiscard]] Error : uint8_t {
   /// text_encoding: a name, key or text is not UTF-8 or holds a NUL
   kTextEncoding,
   /// tolerance_count: a tolerances vector holds neither one entry nor one per expected output (for
-  /// a suite's: of every case that inherits it)
+  /// a suite's, or that of a case with steps: of every case or step that inherits it)
   kToleranceCount,
   /// tolerance_value: rtol or atol is negative or NaN, a share lies outside 0..1, a floor is NaN,
   /// or the NaN policy is unknown
@@ -162,7 +162,8 @@ enum class [[nodiscard]] Error : uint8_t {
   /// label_value: a label is negative, or above 1023
   kLabelValue,
   /// metric_value: its kind is unknown, a bound is NaN, k or bins is not from 1 to 1024, classes is
-  /// above 1024 (of a confusion matrix: or 0), or low and high are not finite and ascending
+  /// above 1024 (of a confusion matrix: or 0), low and high are not finite and ascending, or a
+  /// confusion matrix has a bound
   kMetricValue,
   /// metric_output: it compares with an expected output that a case or step of the suite does not
   /// have
@@ -192,7 +193,7 @@ enum class [[nodiscard]] Error : uint8_t {
   kNamedData,
   /// named_data_role: its role is unknown
   kNamedDataRole,
-  /// file_name: it is empty, ., .., or holds /, \, : or a control character; or a .ptd has none
+  /// file_name: it is empty, ., .., or holds /, \, :, a byte below 0x20 or 0x7F; or a .ptd has none
   kFileName,
   /// ptd_alignment: the segment of a .ptd has an alignment below 16
   kPtdAlignment,
@@ -203,7 +204,8 @@ enum class [[nodiscard]] Error : uint8_t {
   /// feature_bits: required_features is not the sum of the features that its metadata uses (see
   /// *Features*)
   kFeatureBits,
-  /// not_in_bp08: it holds steps, carries, labels, metrics, traces or budgets
+  /// not_in_bp08: the field of steps, carries, labels, a trace, metrics, a traced method or budgets
+  /// is there
   kNotInBp08,
 
   // The program against its suites.

@@ -163,7 +163,7 @@ inline constexpr char kRuleTexts[] =
     "a case has too many labels\0" "#, at most @\0"
     "a label is not a class from 0 to 1023\0" "~\0"
     "a metric of an unknown kind, or with a parameter out of range\0" "\0"
-    "a metric of an expected output that a case does not have\0" "output # of @\0"
+    "a metric of an expected output that a case does not have\0" "output #, the fewest are @\0"
     "a metric needs labels, and a case has none\0" "\0"
     "the instructions of a traced method are not in ascending order\0" "\0"
     "a trace of an unknown origin\0" "~\0"
