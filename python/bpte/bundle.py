@@ -18,7 +18,7 @@ from bpte.format import header as _header
 from bpte.format import layout, metadata
 from bpte.format.decode import decode
 from bpte.format.flatbuffer import Reader
-from bpte.format.metadata import Segment, Tensor, Value
+from bpte.format.metadata import NamedData, Segment, Tensor, Value
 from bpte.format.rules import NOWHERE, BundleError, Place, Rule
 from bpte.format.tensor_data import TensorData, inverse
 from bpte.format.tolerance import Tolerance
@@ -208,13 +208,18 @@ class Bundle:
         return self._view(self._metadata.program)
 
     @property
+    def named_data_info(self) -> dict[str, NamedData]:
+        """Of every key of the named data: segment, role, file name."""
+        return self._metadata.named_data
+
+    @property
     def named_data_segments(self) -> dict[str, int]:
         """The segment of every key of the named data."""
-        return self._metadata.named_data
+        return {key: info.segment for key, info in self._metadata.named_data.items()}
 
     def named_data(self, key: str) -> memoryview:
         """The bytes of a key: a view. Raises ``KeyError``."""
-        segment = self._metadata.segments[self._metadata.named_data[key]]
+        segment = self._metadata.segments[self._metadata.named_data[key].segment]
         return self._view(self._extent(segment))
 
     def suite(self, method_name: str) -> TestSuite:

@@ -15,8 +15,8 @@ Every reader of the project is held against the same list:
 
 A `Breaker` has: `name`, unique; `rule`; `format`, "BP08" or "BP09"; `needs_checksums`, when the
 rule is only looked at with checksums asked for (opening without them succeeds); `place`, what the
-error must say of where (keys suite, case, step, input, output, segment); `make()`, the file's bytes. An
-`Accepted` has `name`, `format` and `make()`; opening it with checksums must succeed.
+error must say of where (keys suite, case, step, input, output, segment); `make()`, the file's
+bytes. An `Accepted` has `name`, `format` and `make()`; opening it with checksums must succeed.
 
 The bytes come from the assembler below, which knows nothing of the producer: it lays a tree of
 tables, vectors and strings down front to back, exactly as told, however wrong. Checksums are made

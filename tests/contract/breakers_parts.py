@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Breakers of the parts that not every bundle has: steps, carries, labels, metrics, traces, budgets,
-and the roles of named data. `breakers.py` says what a breaker is, and loads this module."""
+"""Breakers of the parts that not every bundle has: steps, carries, labels, metrics, traces,
+budgets, and the roles of named data. `breakers.py` says what a breaker is, and loads this module.
+"""
 
 from __future__ import annotations
 
@@ -100,9 +101,7 @@ class Parts:
         self.steps = [self._step(number) for number in range(3)]
         for step in self.steps[1:]:
             step.fields[CARRIES] = carries((1, 1), (2, 2))
-        self.sequence = Table(
-            {INPUTS: Tables([]), OUTPUTS: Tables([]), STEPS: Tables(self.steps)}
-        )
+        self.sequence = Table({INPUTS: Tables([]), OUTPUTS: Tables([]), STEPS: Tables(self.steps)})
         m.suites[1].fields[CASES] = Tables([m.cases[2], self.sequence])
 
         m.cases[0].fields[LABELS] = ints(1)
@@ -195,9 +194,7 @@ class Parts:
         return Table({INPUTS: Tables(inputs), OUTPUTS: Tables(outputs), NAME: name})
 
     @staticmethod
-    def _instruction(
-        chain: int, index: int, operation: int | None = None, **texts: str
-    ) -> Table:
+    def _instruction(chain: int, index: int, operation: int | None = None, **texts: str) -> Table:
         table = Table({CHAIN: Scalar("I", chain), INDEX: Scalar("I", index)})
         if operation is not None:
             table.fields[OPERATION] = Scalar("I", operation)
@@ -452,9 +449,7 @@ for _name, _kind, _number, _node in (
     ("confusion-with-maximum", CONFUSION_MATRIX, MAXIMUM, Scalar("d", 0.0)),
 ):
 
-    def _metric(
-        p: Parts, kind: int = _kind, number: int = _number, node: Node = _node
-    ) -> None:
+    def _metric(p: Parts, kind: int = _kind, number: int = _number, node: Node = _node) -> None:
         p.metrics[kind].fields[number] = node
 
     _damages("metric_value", f"metric-{_name}", suite=0)(_metric)
@@ -483,9 +478,7 @@ for _kind in WANTS_OUTPUTS:
 
     _damages("metric_output", f"metric-{_kind}-output-not-there", suite=0)(_output_not_there)
     _damages("metric_output", f"metric-{_kind}-case-only-runs", suite=0)(_case_that_only_runs)
-    _damages("metric_output", f"metric-{_kind}-step-has-fewer", suite=1)(
-        _step_with_fewer_outputs
-    )
+    _damages("metric_output", f"metric-{_kind}-step-has-fewer", suite=1)(_step_with_fewer_outputs)
 
 for _kind in WANTS_LABELS:
 
@@ -506,13 +499,9 @@ for _kind in WANTS_LABELS:
         for labelled in (p.m.cases[2], p.steps[0], p.steps[1]):
             labelled.fields[LABELS] = ints(0)
 
-    _damages("labels_missing", f"metric-{_kind}-case-without-labels", suite=0)(
-        _case_without_labels
-    )
+    _damages("labels_missing", f"metric-{_kind}-case-without-labels", suite=0)(_case_without_labels)
     _damages("labels_missing", f"metric-{_kind}-labels-empty", suite=0)(_case_with_no_label)
-    _damages("labels_missing", f"metric-{_kind}-step-without-labels", suite=1)(
-        _step_without_labels
-    )
+    _damages("labels_missing", f"metric-{_kind}-step-without-labels", suite=1)(_step_without_labels)
 
 
 # --- Traces --------------------------------------------------------------------------------------
@@ -530,9 +519,7 @@ for _name, _order in {
 
     _damages("instruction_order", f"instructions-{_name}", suite=0)(_instructions)
 
-_damages("trace_origin", "origin-4", suite=0)(
-    _field(lambda p: p.traced, ORIGIN, Scalar("b", 4))
-)
+_damages("trace_origin", "origin-4", suite=0)(_field(lambda p: p.traced, ORIGIN, Scalar("b", 4)))
 _damages("trace_origin", "origin-minus-1", suite=0)(
     _field(lambda p: p.traced, ORIGIN, Scalar("b", -1))
 )
@@ -593,8 +580,8 @@ def _trace_shares_a_value_with_the_case(p: Parts) -> None:
 @_damages("trace_segment", suite=1, case=1, step=1)
 def _trace_of_a_step_in_its_segment(p: Parts) -> None:
     p.m.suites[1].fields[TRACED_METHOD] = p.traced
-    p.trace[0].fields[TRACE_VALUE] = p.values(1, INPUTS)[1]
-    p.steps[1].fields[TRACE] = Tables(p.trace[:1])
+    entry = Table({TRACE_VALUE: p.values(1, INPUTS)[1]})
+    p.steps[1].fields[TRACE] = Tables([entry])
 
 
 @_damages("value_missing", suite=0, case=0)
@@ -852,12 +839,12 @@ def _shared_text_of_instructions(p: Parts) -> None:
     )
 
 
-@_damages("table_sharing", suite=1)
+@_damages("table_sharing")
 def _shared_metrics(p: Parts) -> None:
     metrics = Tables([Table({KIND: Scalar("b", MEAN_SQUARED_ERROR)})] * 500)
     p.m.suites[0].fields[METRICS] = metrics
     suites = [
-        Table({METHOD: String(f"m{number}".encode()), CASES: Tables([]), METRICS: metrics})
+        Table({METHOD: String(f"m{number:03}".encode()), CASES: Tables([]), METRICS: metrics})
         for number in range(500)
     ]
     p.m.root.fields[SUITES] = Tables(suites)

@@ -59,7 +59,7 @@ class Bp09Writer:
             plain.append(Suite(suite.method_name, plain_cases, suite.tolerances))
         named = {}
         for key, source in extra.items():
-            named[key] = len(wanted)
+            named[key] = metadata.NamedData(len(wanted))
             wanted.append((source.size, payload_alignment))
         blank = [Segment(0, size, alignment, 0) for size, alignment in wanted]
         self.encoded = encode.encode(plain, blank, 0, named, strings)
@@ -146,7 +146,8 @@ class Bp09Writer:
         ):
             segment = Segment(extent.offset, extent.size, alignment, crc)
             encode.fill_in_segment(self.encoded, index, segment)
-        header.seal(self.encoded.buffer, plan)
+        encode.fill_in_program_crc32(self.encoded, crcs[0])
+        header.seal(self.encoded.buffer, plan, self.encoded.features)
         transfer.write_all(fd, self.encoded.buffer, 0)
         return plan.file_size, base + plan.segments[0].offset
 
