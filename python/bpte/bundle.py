@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,14 @@ from bpte.files.checksum import crc32
 from bpte.files.transfer import Progress
 from bpte.format import header as _header
 from bpte.format import layout, metadata
+from bpte.format.budget import Budget
 from bpte.format.decode import decode
 from bpte.format.flatbuffer import Reader
 from bpte.format.metadata import NamedData, Segment, Tensor, Value
 from bpte.format.rules import NOWHERE, BundleError, Place, Rule
 from bpte.format.tensor_data import TensorData, inverse
 from bpte.format.tolerance import Tolerance
+from bpte.format.trace import Instruction, TraceValue
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -34,9 +36,17 @@ class TestCase:
 
     __test__ = False  # not a test of pytest's
 
-    def __init__(self, bundle: Bundle, suite: TestSuite, info: metadata.Case) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        suite: TestSuite,
+        info: metadata.Case,
+        inherited: list[Tolerance],
+    ) -> None:
+        """``inherited``: the tolerances that hold when the case states none."""
         self._bundle = bundle
         self._suite = suite
+        self._inherited = inherited
         self.info = info
         """What the metadata says: dtypes, sizes, where payloads lie."""
 
@@ -61,14 +71,48 @@ class TestCase:
         return self.info.tolerances
 
     def tolerance(self, output: int) -> Tolerance:
-        """The tolerance of this output: the case's, else the suite's, else one without stated
-        members."""
+        """The tolerance of this output: the case's (of a step: its own, else its case's), else the
+        suite's, else one without stated members."""
         if not 0 <= output < len(self.info.expected_outputs):
             raise BundleError(Rule.NO_SUCH_ITEM, value=output)
-        stated = self.info.tolerances or self._suite.tolerances
+        stated = self.info.tolerances or self._inherited
         if not stated:
             return Tolerance()
         return stated[0] if len(stated) == 1 else stated[output]
+
+    @property
+    def steps(self) -> list[TestCase]:
+        """Run one after another, without the method being loaded again. A case with steps has no
+        values of its own."""
+        inherited = self.info.tolerances or self._inherited
+        return [TestCase(self._bundle, self._suite, step, inherited) for step in self.info.steps]
+
+    @property
+    def carries(self) -> Sequence[metadata.Carry]:
+        """Of a step: which outputs of the step before become which inputs of this one."""
+        return self.info.carries
+
+    @property
+    def labels(self) -> Sequence[int]:
+        """The class of all samples, or of each."""
+        return self.info.labels
+
+    @property
+    def stored_trace(self) -> Iterator[tuple[Instruction, int, Value]]:
+        """What the instructions gave, as the metadata says it: instruction, output, value."""
+        traced = self._suite.traced_method
+        for index, output, value in self.info.trace:
+            assert traced is not None  # a trace without one is refused
+            yield traced.instructions[index], output, value
+
+    @property
+    def trace(self) -> list[TraceValue]:
+        """What the instructions gave, in the order of execution; arrays are views into the
+        file."""
+        return [
+            TraceValue(instruction, output, self._bundle.value(value))
+            for instruction, output, value in self.stored_trace
+        ]
 
 
 class TestSuite:
@@ -80,7 +124,13 @@ class TestSuite:
         self.method_name = info.method_name
         self.tolerances = info.tolerances
         """What the cases inherit that state none."""
-        self.test_cases = [TestCase(bundle, self, case) for case in info.test_cases]
+        self.metrics = info.metrics
+        """What is measured over all cases."""
+        self.traced_method = info.traced_method
+        """What the cases' traces refer to; ``None`` when it is not stated."""
+        self.test_cases = [
+            TestCase(bundle, self, case, info.tolerances) for case in info.test_cases
+        ]
 
 
 class Bundle:
@@ -187,6 +237,11 @@ class Bundle:
     def metadata(self) -> dict[str, str]:
         """Producer, model name and the like."""
         return self._metadata.strings
+
+    @property
+    def budgets(self) -> list[Budget]:
+        """How much of a resource a run may use."""
+        return self._metadata.budgets
 
     @property
     def segments(self) -> list[Segment]:

@@ -303,7 +303,7 @@ class SuiteWalk(ValueWalk):
             last = order
             texts = map(self.optional_text, fields[schema.INSTRUCTION_OPERATOR_NAME :][:4])
             instructions.append(Instruction(chain, index, operation, *texts))
-        return TracedMethod(crc32, TraceOrigin(origin), instructions)
+        return TracedMethod(TraceOrigin(origin), instructions, crc32)
 
     # ---- Metrics
 

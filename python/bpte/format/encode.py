@@ -318,7 +318,7 @@ def _put_trace(writer: Writer, slot: int, trace: Sequence[TraceEntry]) -> None:
 def _put_traced_method(writer: Writer, slot: int, method: TracedMethod) -> int:
     """Gives the place of the program's CRC-32."""
     shape = _TRACED_METHOD
-    at = writer.table(slot, shape, method.program_crc32, method.origin, 0)
+    at = writer.table(slot, shape, method.program_crc32 or 0, method.origin, 0)
     first = writer.vector(at + shape.slots[2], len(method.instructions), 4)
     for index, instruction in enumerate(method.instructions):
         members: list[Member] = [

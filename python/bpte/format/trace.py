@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -58,6 +59,9 @@ class TraceValue(NamedTuple):
 class TracedMethod(NamedTuple):
     """What the traces of a suite's cases refer to."""
 
-    program_crc32: int
     origin: TraceOrigin
-    instructions: list[Instruction]
+    instructions: Sequence[Instruction] = ()
+    """What is known of them, in ascending ``order``. When it is given to be packed, those of the
+    traces need not be listed, and the order does not matter."""
+    program_crc32: int | None = None
+    """Of the program that was traced. ``None``: the program that it is packed with."""
