@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from bpte.bundle import Bundle, TestCase
+from bpte.bundle import Bundle
 from bpte.files import access
 from bpte.files.transfer import Progress
 from bpte.format import layout
@@ -16,6 +16,7 @@ from bpte.format.trace import TraceValue
 from bpte.pack.named import NamedFile
 from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
 from bpte.pack.program_source import FileRun
+from bpte.suites import TestCase
 
 
 def unbundle(bundle: Bundle) -> BundledProgram:
