@@ -38,7 +38,9 @@ becomes input 0 of the next, which leaves it out:
 
 further keys of a suite, and of the file:
   labels = "labels.npy"                         # a row for each case; or in a case: labels = 3
-  metric = { top1 = ">= 0.95", mean_squared_error = "<= 1e-3", confusion_matrix = { classes = 10 } }
+  metric.top1 = ">= 0.95"
+  metric.mean_squared_error = "<= 1e-3"
+  metric.confusion_matrix = { classes = 10 }    # reported
 
   weights = ["model.ptd"]                       # these two stand above the first suite
   budget = [{ resource = "flash", limit = 131072, method = "forward", target = "corstone-300" }]

@@ -10,6 +10,7 @@ from bpte.format.budget import Budget
 from bpte.format.metadata import Carry
 from bpte.format.metric import MAX_CLASSES, MAX_LABELS, Metric
 from bpte.format.rules import Place
+from bpte.format.scalar_type import dtype_name
 from bpte.format.tensor_data import TensorData
 from bpte.format.tolerance import Tolerance
 from bpte.format.trace import Instruction, TracedMethod, TraceOrigin, TraceValue
@@ -104,7 +105,7 @@ def _kind(value: PackedValue) -> tuple[object, ...]:
 def _words(value: PackedValue) -> str:
     if isinstance(value, TensorData):
         order = "" if value.dim_order == tuple(range(len(value.sizes))) else " in another order"
-        return f"{value.scalar_type.name.lower()}{list(value.sizes)}{order}"
+        return f"{dtype_name(value.scalar_type)}{list(value.sizes)}{order}"
     return {bool: "a bool", int: "an int", float: "a double"}[type(value)]
 
 
