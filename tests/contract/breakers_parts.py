@@ -875,8 +875,9 @@ def _metrics_of_a_suite_without_cases(p: Parts) -> None:
 def _metrics_of_steps(p: Parts) -> None:
     p.m.suites[1].fields[CASES] = Tables([p.sequence])
     p.m.suites[1].fields[METRICS] = p.m.suites[0].fields[METRICS]
+    labels = ints(*range(0, 1024, 4))
     for step in p.steps:
-        step.fields[LABELS] = ints(*range(0, 1024, 4))
+        step.fields[LABELS] = labels
 
 
 @_accepts
