@@ -60,7 +60,8 @@ def test_the_runner_is_not_green(
     printed = capsys.readouterr()
     assert code in (1, 4), printed.err
     assert json.loads(printed.out)["exit_code"] == code
-    assert subprocess.run([bpte_runner, path], capture_output=True, check=False).returncode == code
+    alone = subprocess.run([bpte_runner, path], capture_output=True, check=False)
+    assert alone.returncode in (1, 4)
     plugin = [sys.executable, "-m", "pytest", "-q", f"--bpte-elf={bpte_runner}", path]
     done = subprocess.run(plugin, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1, done.stdout
