@@ -92,7 +92,7 @@ def write_file(path: Path, encoded: encode.Encoded) -> int:
     plan = layout.plan(len(encoded.buffer), sizes)
     for index, (extent, (size, alignment)) in enumerate(zip(plan.segments, sizes, strict=True)):
         encode.fill_in_segment(encoded, index, Segment(extent.offset, size, alignment, 0))
-    header.seal(encoded.buffer, plan)
+    header.seal(encoded.buffer, plan, encoded.features)
     path.write_bytes(bytes(encoded.buffer).ljust(plan.file_size, b"\0"))
     return len(encoded.buffer)
 

@@ -63,19 +63,25 @@ class Feature:
     build: tuple[str, ...]  # BPTE_CORE_... that are on
 
 
+PARTS = ("OPEN", "WALK", "CHECKSUMS", "COMPARE")
+# What a bundle may state besides inputs and expected outputs; without each, the core is smaller.
+STATED = ("STEPS", "METRICS", "BUDGETS", "TRACE")
+WHOLE = (*PARTS, *STATED)
+
 FEATURES = (
-    Feature("open", ("OPEN",), ()),
-    Feature("+ walk", ("OPEN", "WALK"), ()),
-    Feature("+ checksums", ("OPEN", "WALK", "CHECKSUMS"), ("CHECKSUMS",)),
-    Feature("+ compare", ("OPEN", "WALK", "CHECKSUMS", "COMPARE"), ("CHECKSUMS",)),
-    Feature("+ text of faults", ("OPEN", "WALK", "CHECKSUMS", "COMPARE", "TEXT"), ("CHECKSUMS",)),
-    Feature(
-        "+ BP08", ("OPEN", "WALK", "CHECKSUMS", "COMPARE", "TEXT"), ("CHECKSUMS", "BP08")
+    Feature("open", PARTS[:1], ()),
+    Feature("+ walk", PARTS[:2], ()),
+    Feature("+ checksums", PARTS[:3], ("CHECKSUMS",)),
+    Feature("+ compare", PARTS, ("CHECKSUMS",)),
+    *(
+        Feature(f"+ {name.lower()}", (*PARTS, *STATED[:count]), ("CHECKSUMS", *STATED[:count]))
+        for count, name in enumerate(STATED, 1)
     ),
+    Feature("+ text of faults", (*WHOLE, "TEXT"), ("CHECKSUMS", *STATED)),
+    Feature("+ BP08", (*WHOLE, "TEXT"), ("CHECKSUMS", *STATED, "BP08")),
     Feature(
-        "+ data source",
-        ("OPEN", "WALK", "CHECKSUMS", "COMPARE", "TEXT", "DATA_SOURCE"),
-        ("CHECKSUMS", "BP08", "DATA_SOURCE"),
+        "+ data source", (*WHOLE, "TEXT", "DATA_SOURCE"),
+        ("CHECKSUMS", *STATED, "BP08", "DATA_SOURCE"),
     ),
 )  # fmt: skip
 
@@ -162,11 +168,11 @@ def strip(title: str) -> str:
 def measure(feature: Feature, folder: Path) -> Row:
     build = [
         f"-DBPTE_CORE_{name}={int(name in feature.build)}"
-        for name in ("BP08", "DATA_SOURCE", "CHECKSUMS")
+        for name in ("BP08", "DATA_SOURCE", "CHECKSUMS", *STATED)
     ]
     uses = [
         f"-DUSE_{name}={int(name in feature.program)}"
-        for name in ("OPEN", "WALK", "CHECKSUMS", "COMPARE", "TEXT", "DATA_SOURCE")
+        for name in (*WHOLE, "TEXT", "DATA_SOURCE")
     ]
     flags = [*build, f"-I{CORE.parents[1]}"]
     key = "-".join(feature.build) or "none"

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,72 +16,19 @@ from bpte.files import access, transfer
 from bpte.files.checksum import crc32
 from bpte.files.transfer import Progress
 from bpte.format import header as _header
-from bpte.format import layout, metadata
+from bpte.format import layout
+from bpte.format.budget import Budget
 from bpte.format.decode import decode
 from bpte.format.flatbuffer import Reader
-from bpte.format.metadata import Segment, Tensor, Value
+from bpte.format.metadata import NamedData, NamedDataRole, Segment, Tensor, Value
 from bpte.format.rules import NOWHERE, BundleError, Place, Rule
 from bpte.format.tensor_data import TensorData, inverse
-from bpte.format.tolerance import Tolerance
+from bpte.suites import TestSuite
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _PROBE = 128
-
-
-class TestCase:
-    """One test case of an opened bundle."""
-
-    __test__ = False  # not a test of pytest's
-
-    def __init__(self, bundle: Bundle, suite: TestSuite, info: metadata.Case) -> None:
-        self._bundle = bundle
-        self._suite = suite
-        self.info = info
-        """What the metadata says: dtypes, sizes, where payloads lie."""
-
-    @property
-    def name(self) -> str:
-        """Empty when the file gives none."""
-        return self.info.name
-
-    @property
-    def inputs(self) -> list[Any]:
-        """Numpy arrays, which are views into the file, and scalars."""
-        return [self._bundle.value(value) for value in self.info.inputs]
-
-    @property
-    def expected_outputs(self) -> list[Any]:
-        """As ``inputs``; empty when the case is only run."""
-        return [self._bundle.value(value) for value in self.info.expected_outputs]
-
-    @property
-    def tolerances(self) -> list[Tolerance]:
-        """What the case states itself: none, one for all outputs, or one for each."""
-        return self.info.tolerances
-
-    def tolerance(self, output: int) -> Tolerance:
-        """The tolerance of this output: the case's, else the suite's, else one without stated
-        members."""
-        if not 0 <= output < len(self.info.expected_outputs):
-            raise BundleError(Rule.NO_SUCH_ITEM, value=output)
-        stated = self.info.tolerances or self._suite.tolerances
-        if not stated:
-            return Tolerance()
-        return stated[0] if len(stated) == 1 else stated[output]
-
-
-class TestSuite:
-    """The test cases of one method of an opened bundle."""
-
-    __test__ = False
-
-    def __init__(self, bundle: Bundle, info: metadata.Suite) -> None:
-        self.method_name = info.method_name
-        self.tolerances = info.tolerances
-        """What the cases inherit that state none."""
-        self.test_cases = [TestCase(bundle, self, case) for case in info.test_cases]
 
 
 class Bundle:
@@ -143,7 +91,7 @@ class Bundle:
             _header.check_metadata_crc(self.header, raw)
             reader = Reader(raw, len(raw))
         self._metadata = decode(reader, self.header)
-        self.suites = [TestSuite(self, suite) for suite in self._metadata.suites]
+        self.suites = [TestSuite(self.value, suite) for suite in self._metadata.suites]
 
     def close(self) -> None:
         """Closes the file. Views of it stay valid."""
@@ -189,6 +137,11 @@ class Bundle:
         return self._metadata.strings
 
     @property
+    def budgets(self) -> list[Budget]:
+        """How much of a resource a run may use."""
+        return self._metadata.budgets
+
+    @property
     def segments(self) -> list[Segment]:
         """Offsets count from ``header.segment_base_offset``. Empty in BP08."""
         return self._metadata.segments
@@ -208,13 +161,18 @@ class Bundle:
         return self._view(self._metadata.program)
 
     @property
+    def named_data_info(self) -> dict[str, NamedData]:
+        """Of every key of the named data: segment, role, file name."""
+        return self._metadata.named_data
+
+    @property
     def named_data_segments(self) -> dict[str, int]:
         """The segment of every key of the named data."""
-        return self._metadata.named_data
+        return {key: info.segment for key, info in self._metadata.named_data.items()}
 
     def named_data(self, key: str) -> memoryview:
         """The bytes of a key: a view. Raises ``KeyError``."""
-        segment = self._metadata.segments[self._metadata.named_data[key]]
+        segment = self._metadata.segments[self._metadata.named_data[key].segment]
         return self._view(self._extent(segment))
 
     def suite(self, method_name: str) -> TestSuite:
@@ -351,22 +309,75 @@ class Bundle:
     ) -> None:
         """Writes the program, byte-identical, to a file of its own, which appears whole and with
         its checksum verified (BP09), or not at all. Raises ``OSError``, ``BundleError``."""
+        with access.command():
+            run = self._metadata.program, self._metadata.program_segment
+            self._extract([(path, *run)], durable, progress)
+
+    def extract_weights(
+        self,
+        folder: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        durable: bool = True,
+        progress: Callable[[int], Progress] | None = None,
+    ) -> list[tuple[Path, int]]:
+        """Writes the program's data files (``.ptd``), byte-identical, into a folder, under the
+        names that they have in the bundle; all, or the one of this name. They appear whole and
+        with their checksums verified, or none does. Gives each path and size. Raises ``OSError``,
+        and ``BundleError``: also (no_such_item) when there is none."""
+        found = [
+            (info.file_name, info.segment)
+            for info in self._metadata.named_data.values()
+            if info.role is NamedDataRole.PTD and info.file_name is not None
+        ]
+        chosen = [(known, segment) for known, segment in found if name in (None, known)]
+        if not chosen:
+            there = ", ".join(repr(known) for known, _ in found) or "none"
+            raise BundleError(
+                Rule.NO_SUCH_ITEM,
+                path=str(self.path),
+                detail=f"a data file{'' if name is None else f' {name!r}'}; there are: {there}",
+            )
+        if len({known for known, _ in chosen}) != len(chosen):
+            names = ", ".join(repr(known) for known, _ in chosen)
+            raise access.WrongFileError(
+                errno.EEXIST, f"two data files have one name: {names}", os.fspath(folder)
+            )
+        runs = [
+            (Path(folder) / known, self.segment_extent(segment), segment)
+            for known, segment in chosen
+        ]
+        with access.command():
+            self._extract(runs, durable, progress)
+        return [(path, extent.size) for path, extent, _ in runs]
+
+    def _extract(
+        self,
+        runs: Sequence[tuple[str | os.PathLike[str], layout.Extent, int | None]],
+        durable: bool,
+        progress: Callable[[int], Progress] | None,
+    ) -> None:
+        """Writes runs of the file (each with its segment) into files of their own. None of them
+        appears before all are written and verified."""
         from bpte.files.atomic import AtomicFile
 
-        extent = self._metadata.program
-        with access.command():
-            if self._fd >= 0:
-                access.reads(os.fstat(self._fd), self.path)
-            with AtomicFile(path, durable=durable) as output:
-                step = progress(extent.size) if progress else None
+        if self._fd >= 0:
+            access.reads(os.fstat(self._fd), self.path)
+        step = progress(sum(extent.size for _, extent, _ in runs)) if progress else None
+        with contextlib.ExitStack() as outputs:
+            files = []
+            for path, extent, segment in runs:
+                output = outputs.enter_context(AtomicFile(path, durable=durable))
+                files.append(output)
                 if self._fd >= 0:
                     crc = transfer.copy_file(self._fd, *extent, output.fd, 0, step)
                 else:
                     _, crc = transfer.write_blocks(output.fd, 0, [self._view(extent)], step)
-                if self._metadata.program_segment is not None:
-                    self.check_crc(self._metadata.program_segment, crc)
+                if segment is not None:
+                    self.check_crc(segment, crc)
                 elif self.file_state is not None:
                     access.require_state(self.path, self.file_state, self._fd)
+            for output in files:
                 output.commit()
 
 

@@ -15,8 +15,8 @@ Every reader of the project is held against the same list:
 
 A `Breaker` has: `name`, unique; `rule`; `format`, "BP08" or "BP09"; `needs_checksums`, when the
 rule is only looked at with checksums asked for (opening without them succeeds); `place`, what the
-error must say of where (keys suite, case, input, output, segment); `make()`, the file's bytes. An
-`Accepted` has `name`, `format` and `make()`; opening it with checksums must succeed.
+error must say of where (keys suite, case, step, input, output, segment); `make()`, the file's
+bytes. An `Accepted` has `name`, `format` and `make()`; opening it with checksums must succeed.
 
 The bytes come from the assembler below, which knows nothing of the producer: it lays a tree of
 tables, vectors and strings down front to back, exactly as told, however wrong. Checksums are made
@@ -535,7 +535,7 @@ _header("header_length", "header-length-wraps-32-bits", header_length=0xFFFFFFF8
 _header("header_length", "metadata-of-71-bytes", metadata_size=71, segment_base_offset=128)
 _header("header_reserved", "first-reserved-byte", reserved=b"\1" + bytes(11))
 _header("header_reserved", "last-reserved-byte", reserved=bytes(11) + b"\x80")
-_header("unknown_feature", "feature-bit-0", required_features=1)
+_header("unknown_feature", "feature-bit-3", required_features=1 << 3)
 _header("unknown_feature", "feature-bit-31", required_features=1 << 31)
 _header("base_alignment", "base-alignment-0", base_alignment=0)
 _header("base_alignment", "base-alignment-64", base_alignment=64)
@@ -1431,6 +1431,8 @@ def _every_scalar_type(m: Model) -> None:
         table = m.tensor(scalar_type, (1,), (0,), bytes(size), 1, 0)
         m.values(0).append(m.value(TENSOR, table))
 
+
+import breakers_parts  # noqa: E402, F401 - the rest of the list
 
 if __name__ == "__main__":
     for _breaker in BREAKERS:

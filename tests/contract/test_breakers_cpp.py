@@ -19,7 +19,7 @@ else:
     import tomli as tomllib
 
 WAYS = ("span", "span+crc", "source", "source+crc")
-LEVELS = ("suite", "case", "input", "output", "segment")
+LEVELS = ("suite", "case", "step", "input", "output", "segment")
 # Checked at opening, but no file can break it alone: it is about where a caller placed the bytes.
 NOT_OF_A_FILE = {"misaligned_base"}
 ROOT = Path(__file__).resolve().parents[2]

@@ -117,12 +117,15 @@ def case(x: Any, y: Any, scalars: tuple[int, bool, float], **more: Any) -> Any:
     inputs.append(value(3, ("Bool", {"bool_val": flag})))
     outputs = [value(1, y), value(4, ("Double", {"double_val": real}))]
     fields = {"inputs": inputs, "expected_outputs": outputs, "name": None, "tolerances": None}
-    return "BundledMethodTestCase", {**fields, **more}
+    return "BundledMethodTestCase", {**fields, **NO_PARTS, **more}
+
+
+NO_PARTS = {"steps": None, "carries": None, "labels": None, "trace": None}
 
 
 def suite(name: str, cases: list[Any], tolerances: Any) -> Any:
     fields = {"method_name": name, "test_cases": cases, "tolerances": tolerances}
-    return "BundledMethodTestSuite", fields
+    return "BundledMethodTestSuite", {**fields, "metrics": None, "traced_method": None}
 
 
 def test_bp09(root: Any, tmp_path: Path) -> None:
@@ -161,7 +164,9 @@ def test_bp09(root: Any, tmp_path: Path) -> None:
     open_tolerance = ("Tolerance", OPEN_TOLERANCE_FIELDS)
     suites = [suite("forward", cases, [open_tolerance]), suite("other", [], None)]
     assert read["method_test_suites"] == suites
-    assert read["named_data"] == [("NamedData", {"key": "key", "segment": named[0]})]
+    fields = {"key": "key", "segment": named[0], "role": 0, "file_name": None}
+    assert read["named_data"] == [("NamedData", fields)]
+    assert read["budgets"] is None
     assert read["metadata"] == [
         ("KeyValue", {"key": "model", "value": "mlp"}),
         ("KeyValue", {"key": "producer", "value": f"bpte {bpte.__version__}"}),
@@ -172,7 +177,145 @@ def test_bp09(root: Any, tmp_path: Path) -> None:
     flatbuffers_reader.fields_seen(("BundledProgram", read), seen)
     # Zero in every file that has its program first.
     seen |= {("BundledProgram", "program_segment")}
-    assert seen == fields_of(root.module) - BP08_ONLY
+    assert seen == fields_of(root.module) - BP08_ONLY - PARTS
+
+
+# What only some bundles have.
+PARTS = {
+    *(("BundledMethodTestCase", part) for part in NO_PARTS),
+    *(("Carry", field) for field in ("output", "input")),
+    *(("TraceValue", field) for field in ("instruction", "output", "value")),
+    *(("BundledMethodTestSuite", field) for field in ("metrics", "traced_method")),
+    *(("TracedMethod", field) for field in ("program_crc32", "origin", "instructions")),
+    *(
+        ("Instruction", field)
+        for field in (
+            *("chain", "index", "operation", "operator_name", "node", "module_path", "source"),
+        )
+    ),
+    *(
+        ("Metric", field)
+        for field in (
+            *("kind", "output", "minimum", "maximum", "k", "classes", "score", "bins"),
+            *("low", "high"),
+        )
+    ),
+    *(("NamedData", field) for field in ("role", "file_name")),
+    ("BundledProgram", "budgets"),
+    *(("Budget", field) for field in ("resource", "limit", "suite", "target")),
+}
+
+
+def rich_bundle() -> bpte.BundledProgram:
+    """Every part, every field of it away from its default once."""
+    metrics = [
+        bpte.Metric(bpte.MetricKind.TOP_K_ACCURACY, 0, minimum=0.5, k=3),
+        bpte.Metric(bpte.MetricKind.MEAN_ABSOLUTE_ERROR, 1, maximum=0.25),
+        bpte.Metric(bpte.MetricKind.ROC_AUC, score=1, bins=64, low=-1.0, high=2.0),
+        bpte.Metric(bpte.MetricKind.CONFUSION_MATRIX, classes=10),
+    ]
+    known = bpte.Instruction(1, 2, 3, "aten::add.out", "add_1", "classifier.1", "model.py:41")
+    trace = [
+        bpte.TraceValue(known, 1, X),
+        bpte.TraceValue(bpte.Instruction(0, 1), 0, 5),
+    ]
+    step = bpte.MethodTestCase
+    sequence = step(
+        steps=[
+            step((X, 7, True), [Y, 3], labels=[1]),
+            step((X, None, False), [Y, 4], labels=2, trace=trace[:1]),
+        ],
+        carry={1: 1},
+        name="sequence",
+    )
+    cases = [sequence, step((X, 7, True), [Y, 0], labels=[3, 4], trace=trace)]
+    traced = bpte.TracedMethod(bpte.TraceOrigin.REFERENCE)
+    suites = [
+        bpte.MethodTestSuite("a", []),
+        bpte.MethodTestSuite("forward", cases, metrics=metrics, traced_method=traced),
+    ]
+    budgets = [
+        bpte.Budget(bpte.BudgetResource.STACK, 4096),
+        bpte.Budget(bpte.BudgetResource.TIME_NS, 1 << 40, "forward", "corstone-300"),
+    ]
+    return bpte.BundledProgram(
+        MLP, suites, budgets=budgets, weights={"w.ptd": PTD}, graphs={"g": b"tosa"}
+    )
+
+
+PTD = b"\x08\0\0\0FT01"
+
+
+def test_the_parts_of_bp09(root: Any, tmp_path: Path) -> None:
+    path = tmp_path / "model.bpte"
+    rich_bundle().save(path, fit="skip")
+    data = path.read_bytes()
+    assert int.from_bytes(data[52:56], "little") == 7  # required_features
+    read = root(data)
+    base = int.from_bytes(data[32:40], "little")
+
+    def content(number: int) -> bytes:
+        fields = read["segments"][number][1]
+        start = base + fields["offset"]
+        return data[start : start + fields["size"]]
+
+    def stored(found: Any) -> bytes:
+        place = found[1]["val"][1]["payload"][1]
+        return content(place["segment"])[place["offset"] :][: place["size"]]
+
+    _, forward = read["method_test_suites"][1]
+    sequence, plain = (fields for _, fields in forward["test_cases"])
+    assert (sequence["inputs"], sequence["expected_outputs"]) == ([], [])
+    first, second = (fields for _, fields in sequence["steps"])
+    assert first["carries"] is None
+    assert second["carries"] == [("Carry", {"output": 1, "input": 1})]
+    # What was left out is the expected output of the step before.
+    assert second["inputs"][1] == value(2, ("Int", {"int_val": 3}))
+    assert (first["labels"], second["labels"], plain["labels"]) == ([1], [2], [3, 4])
+    entries = [fields for _, fields in plain["trace"]]
+    assert [(entry["instruction"], entry["output"]) for entry in entries] == [(1, 1), (0, 0)]
+    assert stored(entries[0]["value"]) == X.tobytes()
+    assert entries[1]["value"] == value(2, ("Int", {"int_val": 5}))
+    own = plain["inputs"][0][1]["val"][1]["payload"][1]["segment"]
+    assert entries[0]["value"][1]["val"][1]["payload"][1]["segment"] != own
+    assert [(entry[1]["instruction"], stored(entry[1]["value"])) for entry in second["trace"]] == [
+        (1, X.tobytes())
+    ]
+
+    _, traced = forward["traced_method"]
+    assert (traced["program_crc32"], traced["origin"]) == (crc32(MLP.read_bytes()), 2)
+    texts = ("operator_name", "node", "module_path", "source")
+    assert traced["instructions"] == [
+        ("Instruction", {"chain": 0, "index": 1, "operation": None, **dict.fromkeys(texts)}),
+        (
+            "Instruction",
+            {
+                **{"chain": 1, "index": 2, "operation": 3, "operator_name": "aten::add.out"},
+                **{"node": "add_1", "module_path": "classifier.1", "source": "model.py:41"},
+            },
+        ),
+    ]
+    default = {
+        **{"kind": 0, "output": 0, "minimum": None, "maximum": None, "k": 1, "classes": 0},
+        **{"score": 0, "bins": 1024, "low": 0.0, "high": 1.0},
+    }
+    assert [fields for _, fields in forward["metrics"]] == [
+        {**default, "minimum": 0.5, "k": 3},
+        {**default, "kind": 2, "output": 1, "maximum": 0.25},
+        {**default, "kind": 6, "score": 1, "bins": 64, "low": -1.0, "high": 2.0},
+        {**default, "kind": 7, "classes": 10},
+    ]
+    assert [fields for _, fields in read["budgets"]] == [
+        {"resource": 5, "limit": 4096, "suite": None, "target": None},
+        {"resource": 2, "limit": 1 << 40, "suite": 1, "target": "corstone-300"},
+    ]
+    (graph, weights) = (fields for _, fields in read["named_data"])
+    assert (graph["key"], graph["role"], graph["file_name"]) == ("g", 2, None)
+    assert (weights["key"], weights["role"], weights["file_name"]) == ("w.ptd", 1, "w.ptd")
+    assert (content(graph["segment"]), content(weights["segment"])) == (b"tosa", PTD)
+    seen: set[tuple[str, str]] = set()
+    flatbuffers_reader.fields_seen(("BundledProgram", read), seen)
+    assert seen >= PARTS
 
 
 def test_bp08(root: Any, tmp_path: Path) -> None:
@@ -194,6 +337,7 @@ def test_bp08(root: Any, tmp_path: Path) -> None:
         "program_segment": 0,
         "named_data": None,
         "metadata": None,
+        "budgets": None,
     }
 
 

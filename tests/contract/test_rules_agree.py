@@ -49,7 +49,8 @@ def test_every_check_of_a_file_stands_in_both_languages() -> None:
     """A rule that a file can break is refused somewhere in the core and somewhere in Python."""
     core = "".join(
         path.read_text("utf-8")
-        for path in sorted((ROOT / "runtime/bpte/core").glob("*.cpp"))
+        for path in sorted((ROOT / "runtime/bpte/core").rglob("*"))
+        if re.fullmatch(r"\w+\.cpp|check_\w+\.h", path.name)
         if path.name not in ("error.cpp", "format_fault.cpp")
     )
     python = "".join(

@@ -10,9 +10,21 @@ import struct
 from pathlib import Path
 
 import breakers
-from bpte.format import schema
-from bpte.format.layout import MAX_BASE_ALIGNMENT, MAX_SUITES_BP08, REACH_OF_ENTRY, REACH_PER_BYTE
-from bpte.format.metadata import MAX_RANK, SCHEMA_VERSION
+import breakers_parts
+from bpte.format import header, metadata, schema
+from bpte.format.budget import BudgetResource
+from bpte.format.layout import (
+    MAX_BASE_ALIGNMENT,
+    MAX_SUITES_BP08,
+    PTD_ALIGNMENT,
+    REACH_OF_ENTRY,
+    REACH_OF_ITEM,
+    REACH_PER_BYTE,
+)
+from bpte.format.metadata import MAX_RANK, SCHEMA_VERSION, NamedDataRole
+from bpte.format.metric import MAX_CLASSES, MAX_LABELS, MetricKind
+from bpte.format.tolerance import NanPolicy
+from bpte.format.trace import TraceOrigin
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "runtime" / "bpte" / "core"
@@ -41,6 +53,11 @@ PREFIXES = {
     "Double": "k",
     "Tensor": "kTensor",
     "Tolerance": "kTolerance",
+    "TraceValue": "kTraceValue",
+    "Instruction": "kInstruction",
+    "TracedMethod": "kTracedMethod",
+    "Metric": "kMetric",
+    "Budget": "kBudget",
     "BundledMethodTestCase": "kCase",
     "BundledMethodTestSuite": "kSuite",
     "NamedData": "kNamedData",
@@ -62,7 +79,7 @@ def test_field_numbers() -> None:
     header = (CORE / "internal" / "schema.h").read_text(encoding="utf-8")
     numbers = {n: int(v) for n, v in re.findall(r"\b(k\w+) = (\d+)\b", header)}
     tables = fields_of_schema()
-    assert len(tables) == 11
+    assert len(tables) == 16
     for table, fields in tables.items():
         for index, field in enumerate(fields):
             if table == "Value":
@@ -80,6 +97,8 @@ PYTHON = {
     "BundledMethodTestCase": "CASE",
     "NamedData": "NAMED_DATA",
     "KeyValue": "KEY_VALUE",
+    "TraceValue": "TRACE_VALUE",
+    "TracedMethod": "TRACED_METHOD",
 }
 
 
@@ -113,23 +132,60 @@ def test_numbers_of_the_breakers() -> None:
     """They are written down once more there, so that no error of ours hides behind itself."""
     b = breakers
     assert tuple(union_of_schema().values()) == (b.TENSOR, b.INT, b.BOOL, b.DOUBLE)
+    case = ["INPUTS", "OUTPUTS", "NAME", "TOLERANCES", "STEPS", "CARRIES", "LABELS", "TRACE"]
     names = {
         "Tensor": ["SCALAR_TYPE", "SIZES", "DATA", "DIM_ORDER", "PAYLOAD"],
         "Tolerance": ["RTOL", "ATOL", "SHARE", "SQNR", "COSINE", "NAN_POLICY", "NOT_COMPARED"],
-        "BundledMethodTestCase": ["INPUTS", "OUTPUTS", "NAME", "TOLERANCES"],
-        "BundledMethodTestSuite": ["METHOD", "CASES", "SUITE_TOLERANCES"],
+        "BundledMethodTestCase": case,
+        "BundledMethodTestSuite": [
+            *("METHOD", "CASES", "SUITE_TOLERANCES", "METRICS", "TRACED_METHOD"),
+        ],
         "BundledProgram": [
             *("VERSION", "SUITES", "PROGRAM", "SEGMENTS", "PROGRAM_SEGMENT"),
-            *("NAMED_DATA", "METADATA"),
+            *("NAMED_DATA", "METADATA", "BUDGETS"),
         ],
+        "NamedData": ["KEY", "SEGMENT", "ROLE", "FILE_NAME"],
+        "Metric": [
+            *("KIND", "OUTPUT", "MINIMUM", "MAXIMUM", "K", "CLASSES", "SCORE", "BINS"),
+            *("LOW", "HIGH"),
+        ],
+        "TracedMethod": ["PROGRAM_CRC32", "ORIGIN", "INSTRUCTIONS"],
+        "Instruction": [
+            *("CHAIN", "INDEX", "OPERATION", "OPERATOR_NAME", "NODE", "MODULE_PATH", "SOURCE"),
+        ],
+        "TraceValue": ["TRACE_INSTRUCTION", "TRACE_OUTPUT", "TRACE_VALUE"],
+        "Budget": ["RESOURCE", "LIMIT", "BUDGET_SUITE", "TARGET"],
     }
     for table, own in names.items():
         fields = fields_of_schema()[table]
         assert len(own) == len(fields)
         for index, (name, field) in enumerate(zip(own, fields, strict=True)):
-            assert getattr(b, name) == index
-            words = name.lower().removeprefix("suite_").split("_")
+            # In places, those of one module are called as those of the other.
+            homes = (b, breakers_parts) if table in ("Tensor", "Tolerance") else (breakers_parts, b)
+            home = next(home for home in homes if hasattr(home, name))
+            assert getattr(home, name) == index, name
+            words = re.sub("^(suite|trace|budget)_", "", name.lower()).split("_")
             assert any(word in field for word in words), (name, field)
+
+
+def enum_of_schema(name: str) -> dict[str, int]:
+    text = re.sub(r"//.*", "", (ROOT / "schema" / "bpte.fbs").read_text(encoding="utf-8"))
+    (members,) = re.findall(rf"\benum {name} : \w+ (?:\(bit_flags\) )?\{{(.*?)\}}", text, re.DOTALL)
+    return {name: int(number) for name, number in re.findall(r"(\w+) = (\d+)", members)}
+
+
+def test_enums() -> None:
+    for kind in (NanPolicy, MetricKind, TraceOrigin, BudgetResource, NamedDataRole):
+        assert {member.name: member.value for member in kind} == enum_of_schema(kind.__name__)
+    features = {name: 1 << bit for name, bit in enum_of_schema("Feature").items()}
+    for name, bit in features.items():
+        assert getattr(metadata, f"FEATURE_{name}") == bit
+        assert getattr(breakers_parts, f"FEATURE_{name}") == bit
+    assert sum(features.values()) == header.KNOWN_FEATURES
+    for name, number in enum_of_schema("MetricKind").items():
+        assert getattr(breakers_parts, name) == number
+    for name, number in enum_of_schema("NamedDataRole").items():
+        assert getattr(breakers_parts, name) == number
 
 
 def test_limits_are_the_same_in_both_languages_and_on_the_page() -> None:
@@ -152,6 +208,11 @@ def test_limits_are_the_same_in_both_languages_and_on_the_page() -> None:
         f"more than {MAX_SUITES_BP08} suites",
         f"more than {REACH_PER_BYTE} times the metadata's size",
         f": {REACH_OF_ENTRY} for each of its entries",
+        f"(carries, labels): {REACH_OF_ITEM} for each of its entries",
+        f"more than {MAX_LABELS} labels",
+        f"negative, or above {MAX_CLASSES - 1}",
+        f"not from 1 to {MAX_CLASSES}, `classes` is above {MAX_CLASSES}",
+        f"an alignment below {PTD_ALIGNMENT}",
         f"The sum MUST NOT exceed {REACH_PER_BYTE} times",
         f"There MUST NOT be more than {MAX_SUITES_BP08} of them",
     ):
@@ -177,7 +238,11 @@ def test_struct_layouts() -> None:
     text = re.sub(r"//.*", "", (ROOT / "schema" / "bpte.fbs").read_text(encoding="utf-8"))
     sizes = {"ulong": 8, "uint": 4}
     structs = dict(re.findall(r"\bstruct (\w+) \{(.*?)\}", text, re.DOTALL))
-    assert set(structs) == {"PayloadRef", "Segment"}
+    assert set(structs) == {"PayloadRef", "Segment", "Carry"}
+    # Two numbers alike need no padding: C++ names the size and the second.
+    assert re.findall(PAIR, structs.pop("Carry")) == [("output", "uint"), ("input", "uint")]
+    assert schema.CARRY.format == "<II" and schema.CARRY.size == 8
+    assert (numbers["kCarrySize"], numbers["kCarryAtInput"]) == (8, 4)
     for struct_name, body in structs.items():
         at = 0
         for field, kind in re.findall(PAIR, body):

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define BPTE_TEST_ASAN 1
@@ -62,6 +63,31 @@ inline uint64_t read_all(const bpte::Bundle& bundle, bpte::Span<uint8_t> buffer)
     add(&value->double_value, sizeof value->double_value);
   };
 
+  const auto add_case = [&](const bpte::TestCase& test_case) {
+    add_text(test_case.name());
+    sum += test_case.payload().size;
+    const auto payload = bundle.case_payload(test_case, buffer, true);
+    const bpte::Span<const uint8_t> bytes = payload.get();
+    for (uint32_t k = 0; k <= test_case.input_count(); ++k) {
+      add_value(test_case.input(k, bytes));
+    }
+    for (uint32_t k = 0; k <= test_case.output_count(); ++k) {
+      add_value(test_case.expected_output(k, bytes));
+      const bpte::Tolerance tolerance = test_case.tolerance(k);
+      add(&tolerance.rtol, sizeof tolerance.rtol);
+      sum += static_cast<uint64_t>(tolerance.nan_policy);
+    }
+    for (const bpte::Carry& carry : test_case.carries()) {
+      sum = sum * 31 + carry.input + carry.output;
+    }
+    add(test_case.labels().data(), test_case.labels().size() * sizeof(int32_t));
+    for (uint32_t k = 0; k <= test_case.trace_count(); ++k) {
+      const bpte::Result<bpte::TraceValue> found = bundle.trace_value(test_case, k, buffer);
+      sum = sum * 31 + found->instruction + found->output;
+      add_value(found.ok() ? bpte::Result<bpte::Value>(found->value) : found.fault());
+    }
+  };
+
   const bpte::Span<const uint8_t> program = bundle.program();
   add(program.data(), program.size());
   for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
@@ -70,20 +96,35 @@ inline uint64_t read_all(const bpte::Bundle& bundle, bpte::Span<uint8_t> buffer)
     sum += bundle.suite_for(suite.method_name()).ok() ? 1 : 0;
     for (uint32_t j = 0; j < suite.case_count(); ++j) {
       const bpte::TestCase test_case = suite.test_case(j).get();
-      add_text(test_case.name());
-      sum += test_case.payload().size;
-      const auto payload = bundle.case_payload(test_case, buffer, true);
-      const bpte::Span<const uint8_t> bytes = payload.get();
-      for (uint32_t k = 0; k <= test_case.input_count(); ++k) {
-        add_value(test_case.input(k, bytes));
-      }
-      for (uint32_t k = 0; k <= test_case.output_count(); ++k) {
-        add_value(test_case.expected_output(k, bytes));
-        const bpte::Tolerance tolerance = test_case.tolerance(k);
-        add(&tolerance.rtol, sizeof tolerance.rtol);
-        sum += static_cast<uint64_t>(tolerance.nan_policy);
+      add_case(test_case);
+      for (uint32_t k = 0; k <= test_case.step_count(); ++k) {
+        const auto step = test_case.step(k);
+        if (step.ok()) {
+          add_case(step.get());
+        }
       }
     }
+    for (uint32_t j = 0; j <= suite.metric_count(); ++j) {
+      const bpte::Metric metric = suite.metric(j).get();
+      sum = sum * 31 + static_cast<uint32_t>(metric.kind) + metric.output + metric.k +
+            metric.classes + metric.score + metric.bins;
+      const double numbers[] = {metric.minimum, metric.maximum, metric.low, metric.high};
+      add(numbers, sizeof numbers);
+    }
+    sum += static_cast<uint64_t>(suite.trace_origin());
+    for (uint32_t j = 0; j <= suite.instruction_count(); ++j) {
+      const bpte::Instruction instruction = suite.instruction(j).get();
+      sum = sum * 31 + instruction.chain + instruction.index + instruction.operation;
+      for (const bpte::Text& text : {instruction.operator_name, instruction.node,
+                                     instruction.module_path, instruction.source}) {
+        add_text(text);
+      }
+    }
+  }
+  for (uint32_t i = 0; i <= bundle.budget_count(); ++i) {
+    const bpte::Budget budget = bundle.budget(i).get();
+    sum = sum * 31 + static_cast<uint64_t>(budget.resource) + budget.limit + budget.suite;
+    add_text(budget.target);
   }
   for (uint32_t i = 0; i <= bundle.segment_count(); ++i) {
     sum += bundle.segment(i).get().size;
@@ -91,6 +132,8 @@ inline uint64_t read_all(const bpte::Bundle& bundle, bpte::Span<uint8_t> buffer)
   for (uint32_t i = 0; i <= bundle.named_data_count(); ++i) {
     add_text(bundle.named_data_key(i).get());
     sum += bundle.named_data_segment(i).get().size;
+    sum += static_cast<uint64_t>(bundle.named_data_role(i).get());
+    add_text(bundle.named_data_file_name(i).get());
     sum += bundle.named_data_for(bundle.named_data_key(i).get()).ok() ? 1 : 0;
   }
   for (uint32_t i = 0; i <= bundle.metadata_count(); ++i) {

@@ -2,7 +2,7 @@
 
 // Opens each file named in the arguments in every way there is and prints what each says:
 //
-//   <way> <file> <rule> <suite> <case> <input> <output> <segment> <message>
+//   <way> <file> <rule> <suite> <case> <step> <input> <output> <segment> <message>
 //
 // separated by tabs; an index that does not apply is "-". Ways: span, span+crc, source, source+crc,
 // source?size (a source that cannot tell its size). After a successful opening everything that the
@@ -24,7 +24,7 @@ void print(const char* way, const char* file, const bpte::Fault& fault) {
   bpte::format_fault(fault, message);
   std::printf("%s\t%s\t%s", way, file, bpte::to_string(fault.error));
   for (const uint32_t index :
-       {fault.suite, fault.test_case, fault.input, fault.output, fault.segment}) {
+       {fault.suite, fault.test_case, fault.step, fault.input, fault.output, fault.segment}) {
     if (index == bpte::kNoIndex) {
       std::printf("\t-");
     } else {

@@ -24,6 +24,11 @@ NAMES = {
     "empty-segment-holds-empty-tensors",
     "tolerance-for-each-output",
     "rank-16",
+    "every-part",
+    "metrics-of-steps",
+    "traces-of-steps",
+    "steps-share-tables-and-segment",
+    "parts-without-entries",
 }
 
 

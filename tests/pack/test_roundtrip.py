@@ -62,9 +62,37 @@ tolerances = st.builds(
 )
 
 
+instructions = st.builds(
+    bpte.Instruction,
+    st.integers(0, 2),
+    st.integers(0, (1 << 32) - 1),
+    st.none() | st.integers(0, 3),
+)
+traces = st.lists(
+    st.builds(bpte.TraceValue, instructions, st.integers(0, (1 << 32) - 1), values), max_size=3
+)
+labels = st.lists(st.integers(0, 1023), max_size=3)
+bounds = st.none() | st.floats(allow_nan=False)
+metrics = st.one_of(
+    st.builds(
+        bpte.Metric,
+        st.sampled_from([kind for kind in bpte.MetricKind if kind.name != "CONFUSION_MATRIX"]),
+        minimum=bounds,
+        maximum=bounds,
+        k=st.integers(1, 1024),
+        classes=st.integers(0, 1024),
+        score=st.integers(0, 9),
+        bins=st.integers(1, 1024),
+        low=st.floats(-9, -1),
+        high=st.floats(1, 9),
+    ),
+    st.builds(bpte.Metric, st.just(bpte.MetricKind.CONFUSION_MATRIX), classes=st.integers(1, 1024)),
+)
+
+
 @st.composite
-def cases(draw: st.DrawFn, plain: bool) -> bpte.MethodTestCase:
-    outputs = draw(st.lists(values, max_size=3))
+def cases(draw: st.DrawFn, plain: bool, labelled: bool = False) -> bpte.MethodTestCase:
+    outputs = draw(st.lists(values, min_size=int(labelled), max_size=3))
     if plain:
         return bpte.MethodTestCase(draw(st.lists(values, max_size=4)), outputs)
     stated = draw(
@@ -75,18 +103,50 @@ def cases(draw: st.DrawFn, plain: bool) -> bpte.MethodTestCase:
         )
     )
     return bpte.MethodTestCase(
-        draw(st.lists(values, max_size=4)), outputs, name=draw(texts), tolerances=stated
+        draw(st.lists(values, max_size=4)),
+        outputs,
+        name=draw(texts),
+        tolerances=stated,
+        labels=draw(labels.filter(bool) if labelled else labels),
+        trace=draw(traces),
     )
 
 
 @st.composite
+def sequences(draw: st.DrawFn, labelled: bool) -> bpte.MethodTestCase:
+    """Steps, of which each may take outputs of the one before: as they are, or left out."""
+    steps: list[bpte.MethodTestCase] = []
+    for _ in range(draw(st.integers(1, 3))):
+        step = draw(cases(plain=False, labelled=labelled))
+        before = steps[-1].expected_outputs if steps else []
+        carry = {}
+        for output in range(draw(st.integers(0, len(before)))):
+            carry[output] = len(step.inputs)
+            step.inputs.append(draw(st.sampled_from([None, before[output]])))
+        step.carry = carry
+        steps.append(step)
+    return bpte.MethodTestCase(steps=steps, name=draw(texts), tolerances=draw(tolerances_of_one))
+
+
+tolerances_of_one = st.lists(tolerances, max_size=1)
+
+
+@st.composite
 def suites(draw: st.DrawFn, plain: bool = False) -> list[bpte.MethodTestSuite]:
-    methods = draw(st.lists(texts.filter(bool), unique=True, max_size=3))
-    shared = st.just([]) if plain else st.lists(tolerances, max_size=1)
-    return [
-        bpte.MethodTestSuite(method, draw(st.lists(cases(plain), max_size=3)), draw(shared))
-        for method in methods
-    ]
+    made = []
+    for method in draw(st.lists(texts.filter(bool), unique=True, max_size=3)):
+        if plain:
+            made.append(bpte.MethodTestSuite(method, draw(st.lists(cases(True), max_size=3)), []))
+            continue
+        measured = draw(st.lists(metrics, max_size=2))
+        case = cases(False, bool(measured)) | sequences(bool(measured))
+        traced = bpte.TracedMethod(draw(st.sampled_from(bpte.TraceOrigin)))
+        made.append(
+            bpte.MethodTestSuite(
+                method, draw(st.lists(case, max_size=3)), draw(tolerances_of_one), measured, traced
+            )
+        )
+    return made
 
 
 quick = settings(
@@ -109,15 +169,34 @@ def assert_holds(bundle: bpte.Bundle, suites: list[bpte.MethodTestSuite], plain:
     assert [suite.method_name for suite in bundle.suites] == [s.method_name for s in suites]
     for read, suite in zip(bundle.suites, suites, strict=True):
         assert read.tolerances == list(suite.tolerances)  # type: ignore[arg-type]
+        assert list(read.metrics) == list(suite.metrics)
+        traced = suite.traced_method
+        assert (read.traced_method and read.traced_method.origin) == (traced and traced.origin)
         for read_case, case in zip(read.test_cases, suite.test_cases, strict=True):
-            assert read_case.name == case.name
-            assert read_case.tolerances == list(case.tolerances or [])  # type: ignore[arg-type]
-            for stored, wanted in (
-                (read_case.inputs, case.inputs),
-                (read_case.expected_outputs, case.expected_outputs),
-            ):
-                assert len(stored) == len(wanted)
-                assert all(map(same, stored, wanted))
+            assert_same_case(read_case, case)
+            before: list[object] = []
+            for read_step, step in zip(read_case.steps, case.steps, strict=True):
+                for output, into in dict(step.carry or {}).items():
+                    if step.inputs[into] is None:
+                        step.inputs[into] = before[output]
+                assert_same_case(read_step, step)
+                assert {c.output: c.input for c in read_step.carries} == step.carry
+                before = step.expected_outputs
+
+
+def assert_same_case(read_case: Any, case: bpte.MethodTestCase) -> None:
+    assert read_case.name == case.name
+    assert read_case.tolerances == list(case.tolerances or [])  # type: ignore[arg-type]
+    assert list(read_case.labels) == list(case.labels)  # type: ignore[call-overload]
+    for stored, wanted in (
+        (read_case.inputs, case.inputs),
+        (read_case.expected_outputs, case.expected_outputs),
+    ):
+        assert len(stored) == len(wanted)
+        assert all(map(same, stored, wanted))
+    trace = read_case.trace
+    assert [entry[:2] for entry in trace] == [entry[:2] for entry in case.trace]
+    assert all(same(a.value, b.value) for a, b in zip(trace, case.trace, strict=True))
 
 
 @quick
@@ -128,6 +207,10 @@ def assert_holds(bundle: bpte.Bundle, suites: list[bpte.MethodTestSuite], plain:
     st.dictionaries(texts.filter(lambda key: key not in ("", "producer")), texts, max_size=3),
     st.sampled_from([None, 128, 256, 4096]),
     st.sampled_from([16, 64]),
+    st.lists(
+        st.builds(bpte.Budget, st.sampled_from(bpte.BudgetResource), st.integers(1, (1 << 64) - 1)),
+        max_size=2,
+    ),
 )
 def test_what_is_saved_is_read(
     tmp_path: Path,
@@ -137,9 +220,15 @@ def test_what_is_saved_is_read(
     strings: dict[str, str],
     alignment: int | None,
     payload_alignment: int,
+    budgets: list[bpte.Budget],
 ) -> None:
     path = tmp_path / "a.bpte"
-    given = bpte.BundledProgram(program, suites, named_data=named, metadata=strings)
+    weights = {"w.ptd": b"\0\0\0\0FT01" + program}
+    given = bpte.BundledProgram(
+        *(program, suites),
+        **{"named_data": named, "metadata": strings, "budgets": budgets},  # type: ignore[arg-type]
+        weights=weights if budgets and "w.ptd" not in named else {},
+    )
     options: dict[str, Any] = {"alignment": alignment, "payload_alignment": payload_alignment}
     saved = given.save(path, fit="skip", durable=False, **options)
     assert saved.file_size == path.stat().st_size
@@ -148,6 +237,7 @@ def test_what_is_saved_is_read(
         assert bytes(bundle.program) == program
         assert bundle.program_extent.offset == saved.program_offset
         assert {key: bytes(bundle.named_data(key)) for key in named} == named
+        assert bundle.budgets == budgets
         assert bundle.metadata == {"producer": f"bpte {bpte.__version__}", **strings}
         assert_holds(bundle, suites, plain=False)
     assert given.to_bytes(fit="skip", **options) == path.read_bytes()

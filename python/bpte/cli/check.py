@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     with Bundle(args.file) as bundle:
         bundle.verify(_output.progress("checking"))
         cases = sum(len(suite.test_cases) for suite in bundle.suites)
+        steps = sum(len(case.steps) for suite in bundle.suites for case in suite.test_cases)
         checksums = bundle.format == BP09
         if args.json:
             facts = {
@@ -37,12 +38,14 @@ def run(args: argparse.Namespace) -> int:
                 "segments": len(bundle.segments),
                 "suites": len(bundle.suites),
                 "cases": cases,
+                "steps": steps,
             }
             print(json.dumps(facts, indent=2))
         else:
             what = f"{len(bundle.segments)} checksums right" if checksums else "it has no checksums"
             print(
                 f"{printable(args.file)}: well-formed {bundle.format.upper()}, "
-                f"{len(bundle.suites)} suites, {cases} cases, {what}"
+                f"{len(bundle.suites)} suites, {cases} cases, "
+                f"{f'{steps} steps, ' if steps else ''}{what}"
             )
     return 0

@@ -17,8 +17,10 @@ from bpte.cli import _output
 from bpte.text import printable
 
 if TYPE_CHECKING:
-    from bpte.bundle import Bundle, TestCase
-    from bpte.format.metadata import Value
+    from bpte.bundle import Bundle
+    from bpte.format.metadata import Case, Value
+    from bpte.format.trace import TracedMethod
+    from bpte.suites import TestCase
 
 
 _KINDS: dict[type, str] = {bool: "bool", int: "int", float: "double"}
@@ -82,25 +84,53 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
             for index, segment in enumerate(bundle.segments)
         ],
         "named_data": bundle.named_data_segments,
+        "files": [
+            {
+                "key": key,
+                "role": info.role.name.lower(),
+                "file_name": info.file_name,
+                "segment": info.segment,
+            }
+            for key, info in bundle.named_data_info.items()
+        ],
+        "budgets": [budget.stated() for budget in bundle.budgets],
         "suites": [
             {
                 "method": suite.method_name,
                 "tolerances": [tolerance.stated() for tolerance in suite.tolerances],
-                "cases": [
-                    {
-                        "name": case.name,
-                        "segment": case.info.segment,
-                        "inputs": [_value_facts(bundle, v) for v in case.info.inputs],
-                        "expected_outputs": [
-                            _value_facts(bundle, v) for v in case.info.expected_outputs
-                        ],
-                        "tolerances": [tolerance.stated() for tolerance in case.tolerances],
-                    }
-                    for case in suite.test_cases
-                ],
+                "metrics": [metric.stated() for metric in suite.metrics],
+                "traced_method": _traced_facts(suite.traced_method),
+                "cases": [_case_facts(bundle, case.info) for case in suite.test_cases],
             }
             for suite in bundle.suites
         ],
+    }
+
+
+def _case_facts(bundle: Bundle, case: Case) -> dict[str, Any]:
+    return {
+        "name": case.name,
+        "segment": case.segment,
+        "inputs": [_value_facts(bundle, v) for v in case.inputs],
+        "expected_outputs": [_value_facts(bundle, v) for v in case.expected_outputs],
+        "tolerances": [tolerance.stated() for tolerance in case.tolerances],
+        "steps": [_case_facts(bundle, step) for step in case.steps],
+        "carries": [carry._asdict() for carry in case.carries],
+        "labels": list(case.labels),
+        "trace": [
+            {"instruction": index, "output": output, **_value_facts(bundle, value)}
+            for index, output, value in case.trace
+        ],
+    }
+
+
+def _traced_facts(traced: TracedMethod | None) -> dict[str, Any] | None:
+    if traced is None:
+        return None
+    return {
+        "origin": traced.origin.name.lower(),
+        "program_crc32": f"{traced.program_crc32:#010x}",
+        "instructions": [vars(instruction) for instruction in traced.instructions],
     }
 
 
@@ -122,17 +152,33 @@ def _value_facts(bundle: Bundle, value: Value) -> dict[str, Any]:
 
 def _purposes(bundle: Bundle) -> list[str]:
     """What each segment holds."""
+    from bpte.format.metadata import NamedDataRole
+
     held: list[list[str]] = [[] for _ in bundle.segments]
     for suite in bundle.suites:
         for number, case in enumerate(suite.test_cases):
-            if case.info.segment is not None:
-                name = f" ({case.name})" if case.name else ""
-                held[case.info.segment].append(f"{suite.method_name} case {number}{name}")
-    for key, segment in bundle.named_data_segments.items():
-        held[segment].append(f"named data {key!r}")
+            what = f"{suite.method_name} case {number}"
+            _hold(held, case.info, what + (f" ({case.name})" if case.name else ""))
+            for index, step in enumerate(case.info.steps):
+                _hold(held, step, f"{what} step {index}")
+    for key, info in bundle.named_data_info.items():
+        kind = {NamedDataRole.PTD: "weights", NamedDataRole.GRAPH: "graph"}.get(
+            info.role, "named data"
+        )
+        held[info.segment].append(f"{kind} {key!r}")
     if bundle.program_segment is not None:
         held[bundle.program_segment] = ["program"]
     return [", ".join(what) or "nothing that the metadata names" for what in held]
+
+
+def _hold(held: list[list[str]], case: Case, what: str) -> None:
+    if case.segment is not None:
+        held[case.segment].append(what)
+    for _, _, value in case.trace:
+        segment = getattr(value, "segment", None)  # a scalar has none
+        if segment is not None:
+            held[segment].append(f"trace of {what}")
+            break
 
 
 def value_text(value: Value) -> str:
@@ -175,6 +221,7 @@ def _text(bundle: Bundle) -> str:
             f"{_output.size(program.size)} ({program.size} bytes)"
         )
     lines += [f"  {printable(key)}: {printable(value)}" for key, value in bundle.metadata.items()]
+    lines += [f"  budget {_stated_text(budget.stated())}" for budget in bundle.budgets]
     if bundle.segments:
         rows = [
             (
@@ -193,7 +240,14 @@ def _text(bundle: Bundle) -> str:
         lines += ["", _output.table(head, rows, "rrrrrl")]
     for suite in bundle.suites:
         lines += ["", f"method {_output.bold(suite.method_name)}, {len(suite.test_cases)} cases"]
-        lines += [f"  tolerance {_tolerance_text(t.stated())}" for t in suite.tolerances]
+        lines += [f"  tolerance {_stated_text(t.stated())}" for t in suite.tolerances]
+        lines += [f"  metric {_stated_text(metric.stated())}" for metric in suite.metrics]
+        if suite.traced_method is not None:
+            traced = suite.traced_method
+            lines.append(
+                f"  traced by {traced.origin.name.lower()}, "
+                f"{len(traced.instructions)} instructions are known"
+            )
         lines += _case_lines(suite.test_cases)
     return "\n".join(lines)
 
@@ -201,21 +255,41 @@ def _text(bundle: Bundle) -> str:
 def _case_lines(cases: list[TestCase]) -> list[str]:
     if not cases:
         return []
-    rows = [
-        (
-            number,
-            case.name or "-",
-            ", ".join(map(value_text, case.info.inputs)) or "none",
-            ", ".join(map(value_text, case.info.expected_outputs)) or "none: only runs",
-            "; ".join(_tolerance_text(t.stated()) for t in case.tolerances) or "-",
-        )
-        for number, case in enumerate(cases)
-    ]
-    return [_output.table(("case", "name", "inputs", "expected outputs", "tolerance"), rows, "r")]
+    rows: list[tuple[object, ...]] = []
+    for number, case in enumerate(cases):
+        info = case.info
+        rows.append((number, *_case_row(info)))
+        rows += [(f"{number}.{index}", *_case_row(step)) for index, step in enumerate(info.steps)]
+    head: tuple[str, ...] = ("case", "name", "inputs", "expected outputs", "tolerance", "more")
+    if all(row[-1] == "-" for row in rows):
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    return [_output.table(head, rows, "r")]
 
 
-def _tolerance_text(stated: dict[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in stated.items()) or "default"
+def _case_row(info: Case) -> tuple[str, ...]:
+    more = [f"output {carry.output} carried to input {carry.input}" for carry in info.carries]
+    if info.labels:
+        more.append(f"label {', '.join(map(str, info.labels))}")
+    if info.trace:
+        more.append(f"{len(info.trace)} traced values")
+    if info.steps:
+        inputs = outputs = f"of {len(info.steps)} steps"
+    else:
+        inputs = ", ".join(map(value_text, info.inputs)) or "none"
+        outputs = ", ".join(map(value_text, info.expected_outputs)) or "none: only runs"
+    return (
+        info.name or "-",
+        inputs,
+        outputs,
+        "; ".join(_stated_text(t.stated()) for t in info.tolerances) or "-",
+        "; ".join(more) or "-",
+    )
+
+
+def _stated_text(stated: dict[str, object]) -> str:
+    """Of a tolerance, metric or budget. A text in it is the file's."""
+    parts = (f"{name} {printable(str(value))}" for name, value in stated.items())
+    return ", ".join(parts) or "default"
 
 
 def _program_text(facts: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ file (arrays.npz:x), or a scalar (2, 0.5, true).
 
 examples:
   bpte pack model.pte --case in=x.npy out=y.npy -o model.bpte
+  bpte pack model.pte --ptd model.ptd --case in=x.npy out=y.npy -o model.bpte
   bpte pack model.pte --case in=a.npy,b.npy,2 out=y.npy name=small --rtol 1e-3 -o model.bpte
   bpte pack model.pte --suite suite.toml -o model.bpte
 
@@ -26,6 +27,24 @@ a suite file; its array files lie relative to it:
   [[suite.case]]                                # no outputs: the case only runs
   inputs = [{ file = "x.npy", dim_order = [0, 2, 3, 1] }, { file = "h.npy", dtype = "bfloat16" }]
 
+a sequence: steps run one after another, without the method being loaded again. Output 1 of a step
+becomes input 0 of the next, which leaves it out:
+  [[suite.case]]
+  carry = { 1 = 0 }
+  step = [
+    { inputs = ["state.npy", "x0.npy"], outputs = ["y0.npy", "state1.npy"] },
+    { inputs = ["x1.npy"], outputs = ["y1.npy", "state2.npy"] },
+  ]
+
+further keys of a suite, and of the file:
+  labels = "labels.npy"                         # a row for each case; or in a case: labels = 3
+  metric.top1 = ">= 0.95"
+  metric.mean_squared_error = "<= 1e-3"
+  metric.confusion_matrix = { classes = 10 }    # reported
+
+  weights = ["model.ptd"]                       # these two stand above the first suite
+  budget = [{ resource = "flash", limit = 131072, method = "forward", target = "corstone-300" }]
+
 A tolerance may state rtol, atol (LSBs for an integer output), max_outlier_share, min_sqnr_db,
 min_cosine, nan_policy ("unequal", "equal", "ignore") and not_compared.
 Arrays of a file have no memory order of their own worth keeping: they are stored in the one that
@@ -37,6 +56,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from bpte.cli import _output
 from bpte.text import printable
@@ -70,6 +90,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=FILE",
         help="a file to go along as named data; may be repeated",
+    )
+    parser.add_argument(
+        "--ptd",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a data file of the program: its external weights; may be repeated",
     )
     add_format_options(parser)
     parser.add_argument(
@@ -112,7 +139,8 @@ def run(args: argparse.Namespace) -> int:
     from bpte.pack.producer import BundledProgram
     from bpte.pack.tensors import PackError
 
-    suites, metadata = suite_file.load(args.suite) if args.suite else ([], {})
+    loaded = suite_file.load(args.suite) if args.suite else suite_file.EMPTY
+    suites = loaded.suites
     if args.case:
         cases = [suite_file.parse_case(words) for words in args.case]
         method = "forward" if args.method is None else args.method
@@ -123,9 +151,17 @@ def run(args: argparse.Namespace) -> int:
         raise PackError("there are no test cases: give them by --case or --suite")
     if not args.no_fit:
         fit.require_program(args.program)
-    metadata |= dict(suite_file.key_value("--meta", text) for text in args.meta)
+    metadata = loaded.metadata | dict(suite_file.key_value("--meta", text) for text in args.meta)
     data = dict(suite_file.key_value("--data", text) for text in args.data)
-    program = BundledProgram(args.program, suites, metadata=metadata, named_data=data)
+    paths = [*loaded.weights.values(), *map(Path, args.ptd)]
+    program = BundledProgram(
+        args.program,
+        suites,
+        metadata=metadata,
+        named_data=data,
+        budgets=loaded.budgets,
+        weights=suite_file.weights_of(paths),
+    )
     saved = program.save(
         args.output,
         format=args.format,

@@ -7,6 +7,7 @@ import struct
 from typing import NamedTuple
 
 from bpte.format import layout
+from bpte.format.metadata import FEATURE_BUDGETS, FEATURE_METRICS, FEATURE_STEPS
 from bpte.format.rules import BundleError, Rule
 
 BP08 = "bp08"
@@ -21,8 +22,10 @@ def identifier(format: str) -> bytes:
     return format.upper().encode("ascii")
 
 
-KNOWN_FEATURES = 0
-"""Bits of ``required_features`` that this reader understands: none is defined yet."""
+KNOWN_FEATURES = FEATURE_STEPS | FEATURE_METRICS | FEATURE_BUDGETS
+"""Bits of ``required_features`` that this reader understands."""
+
+FEATURES_AT = layout.HEADER_AT + 44
 
 # magic, header_length, file_size, metadata_size, segment_base_offset, segment_data_size,
 # base_alignment, required_features, metadata_crc32, reserved
@@ -130,7 +133,7 @@ def parse(first_bytes: bytes, real_size: int) -> Header:
     )
 
 
-def seal(metadata: bytearray, plan: layout.Plan) -> None:
+def seal(metadata: bytearray, plan: layout.Plan, features: int) -> None:
     """Writes the extended header, checksum included, into finished BP09 metadata."""
     import zlib
 
@@ -144,7 +147,7 @@ def seal(metadata: bytearray, plan: layout.Plan) -> None:
         plan.segment_base_offset,
         plan.segment_data_size,
         plan.base_alignment,
-        0,
+        features,
         0,
         bytes(12),
     )

@@ -23,6 +23,9 @@ MAX_BASE_ALIGNMENT = 2 << 20
 
 PAYLOAD_ALIGNMENT = 16
 
+PTD_ALIGNMENT = 16
+"""What a data file's own segments want of the address that it lies at."""
+
 PAGE = 4096
 
 PAGE_ALIGNED_FROM = 1 << 20
@@ -38,6 +41,9 @@ REACH_PER_BYTE = 8
 
 REACH_OF_ENTRY = 32
 """What an entry of a vector of tables counts for that."""
+
+REACH_OF_ITEM = 8
+"""What an entry of a vector of carries or labels counts."""
 
 MAX_SUITES_BP08 = 256
 """BP08 states no order of its suites, so that a reader without memory compares all pairs."""

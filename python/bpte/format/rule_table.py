@@ -75,9 +75,41 @@ class Rule(str, Enum):
     PAYLOAD_BOUNDS = "payload_bounds"
     PAYLOAD_SIZE = "payload_size"
 
+    # Steps and carries.
+    STEP_VALUES = "step_values"
+    NESTED_STEPS = "nested_steps"
+    CARRY_FIRST_STEP = "carry_first_step"
+    CARRY_INDEX = "carry_index"
+    CARRY_ORDER = "carry_order"
+    CARRY_MISMATCH = "carry_mismatch"
+
+    # Labels and metrics.
+    LABEL_COUNT = "label_count"
+    LABEL_VALUE = "label_value"
+    METRIC_VALUE = "metric_value"
+    METRIC_OUTPUT = "metric_output"
+    LABELS_MISSING = "labels_missing"
+
+    # Traces.
+    INSTRUCTION_ORDER = "instruction_order"
+    TRACE_ORIGIN = "trace_origin"
+    TRACE_PROGRAM = "trace_program"
+    TRACE_INSTRUCTION = "trace_instruction"
+    TRACE_SEGMENT = "trace_segment"
+
+    # Budgets.
+    BUDGET_VALUE = "budget_value"
+
     # Named data and string metadata.
     NAMED_DATA = "named_data"
+    NAMED_DATA_ROLE = "named_data_role"
+    FILE_NAME = "file_name"
+    PTD_ALIGNMENT = "ptd_alignment"
     KEY_VALUE = "key_value"
+
+    # Features.
+    FEATURE_BITS = "feature_bits"
+    NOT_IN_BP08 = "not_in_bp08"
 
     # The program against its suites.
     UNKNOWN_METHOD = "unknown_method"
@@ -163,8 +195,30 @@ FACTS: dict[Rule, Facts] = {
     Rule.PAYLOAD_ALIGNMENT: Facts(3, "the payload is not aligned", "{value} is not a multiple of {expected}"),
     Rule.PAYLOAD_BOUNDS: Facts(3, "the payload ends past its segment", "it ends at {value}, the segment has {expected} bytes"),
     Rule.PAYLOAD_SIZE: Facts(3, "the payload does not have the size that sizes and element type want", "{value} bytes, wanted are {expected}"),
+    Rule.STEP_VALUES: Facts(3, "a case with steps has values of its own", ""),
+    Rule.NESTED_STEPS: Facts(3, "a step has steps", ""),
+    Rule.CARRY_FIRST_STEP: Facts(3, "a carry where there is no step before", ""),
+    Rule.CARRY_INDEX: Facts(3, "a carry from an output or to an input that is not there", "index {value} of {expected}"),
+    Rule.CARRY_ORDER: Facts(3, "the carries of a step are not in ascending order of their inputs", "input {value} after {expected}"),
+    Rule.CARRY_MISMATCH: Facts(3, "a carry between values of different kind, type, sizes or dim_order", ""),
+    Rule.LABEL_COUNT: Facts(3, "a case has too many labels", "{value}, at most {expected}"),
+    Rule.LABEL_VALUE: Facts(3, "a label is not a class from 0 to 1023", "{value:d}"),
+    Rule.METRIC_VALUE: Facts(3, "a metric of an unknown kind, or with a parameter out of range", ""),
+    Rule.METRIC_OUTPUT: Facts(3, "a metric of an expected output that a case does not have", "output {value}, the fewest are {expected}"),
+    Rule.LABELS_MISSING: Facts(3, "a metric needs labels, and a case has none", ""),
+    Rule.INSTRUCTION_ORDER: Facts(3, "the instructions of a traced method are not in ascending order", ""),
+    Rule.TRACE_ORIGIN: Facts(3, "a trace of an unknown origin", "{value:d}"),
+    Rule.TRACE_PROGRAM: Facts(3, "the trace was made from another program", "its CRC-32 is {value:x}, the program's {expected:x}"),
+    Rule.TRACE_INSTRUCTION: Facts(3, "a trace names an instruction that its suite does not list", "instruction {value} of {expected}"),
+    Rule.TRACE_SEGMENT: Facts(3, "the payloads of a trace lie in the segment of the case", "segment {value}"),
+    Rule.BUDGET_VALUE: Facts(3, "a budget of an unknown resource, without a limit, or of a suite that is not there", ""),
     Rule.NAMED_DATA: Facts(3, "a key of the named data is absent or empty, or its segment is past the table", "segment {value} of {expected}"),
+    Rule.NAMED_DATA_ROLE: Facts(3, "named data of an unknown role", "role {value:d}"),
+    Rule.FILE_NAME: Facts(3, "the file name of named data is absent, or is not a plain name", ""),
+    Rule.PTD_ALIGNMENT: Facts(3, "the segment of a .ptd is not aligned enough", "{value}, at least {expected}"),
     Rule.KEY_VALUE: Facts(3, "a key or value of the metadata is absent", ""),
+    Rule.FEATURE_BITS: Facts(3, "the required features in the header are not those that the metadata uses", "required_features {value:x}, used are {expected:x}"),
+    Rule.NOT_IN_BP08: Facts(3, "BP08 cannot hold steps, carries, labels, metrics, traces or budgets", ""),
     Rule.UNKNOWN_METHOD: Facts(3, "the program has no method of this name", ""),
     Rule.READ_FAILED: Facts(4, "the bytes could not be read", "{value} bytes were asked for"),
     Rule.SOURCE_CHANGED: Facts(4, "the bytes changed while they were read", ""),

@@ -19,6 +19,8 @@ class Place(NamedTuple):
 
     suite: int | None = None
     case: int | None = None
+    step: int | None = None
+    """Of a case with steps."""
     input: int | None = None
     output: int | None = None
     segment: int | None = None

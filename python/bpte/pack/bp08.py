@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
 from bpte.files import transfer
 from bpte.files.transfer import Progress
 from bpte.format import encode, layout, metadata
+from bpte.format.budget import Budget
 from bpte.format.metadata import Case, Suite, Tensor
 from bpte.format.tensor_data import TensorData
 from bpte.pack.cases import PackedSuite, PackedValue
@@ -18,21 +19,34 @@ from bpte.pack.tensors import PackError, write_tensor
 
 def dropped(
     suites: list[PackedSuite],
-    named_data: Mapping[str, object],
-    strings: Mapping[str, str],
+    named_data: Iterable[str],
+    strings: Iterable[str],
+    budgets: list[Budget],
     drop: bool,
 ) -> list[str]:
     """What BP08 cannot carry. Raises ``PackError`` when there is any that must not be dropped."""
     lost = []
     for suite in suites:
+        method = f"method {suite.method_name!r}"
         if suite.tolerances:
-            lost.append(f"the tolerances of method {suite.method_name!r}")
+            lost.append(f"the tolerances of {method}")
+        lost += [f"the metric {metric.kind.name.lower()} of {method}" for metric in suite.metrics]
+        if suite.traced_method:
+            lost.append(f"the traced instructions of {method}")
         for number, case in enumerate(suite.test_cases):
-            where = f"method {suite.method_name!r}, case {number}"
+            where = f"{method}, case {number}"
+            if case.steps:
+                lost.append(f"{where}, which has steps, and what it holds")
+                continue
             if case.name:
                 lost.append(f"the name {case.name!r} of {where}")
             if case.tolerances:
                 lost.append(f"the tolerances of {where}")
+            if case.labels:
+                lost.append(f"the labels of {where}")
+            if case.trace:
+                lost.append(f"the trace of {where}")
+    lost += [f"the budget of {budget.resource.name.lower()}" for budget in budgets]
     lost += [f"the named data {key!r}" for key in named_data]
     # The producer's name is ours, not the caller's: dropping it needs no permission.
     lost += [f"the metadata {key!r}" for key in strings if key != "producer"]
@@ -74,6 +88,7 @@ class Bp08Writer:
                         None,
                     )
                     for case in suite.test_cases
+                    if not case.steps
                 ],
                 [],
             )

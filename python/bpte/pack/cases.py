@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bpte.format.rules import Place
+from bpte.format.metadata import Carry
+from bpte.format.metric import Metric
 from bpte.format.tensor_data import TensorData
 from bpte.format.tolerance import Tolerance
-from bpte.pack.tensors import PackError, flatten, normalise
+from bpte.format.trace import TracedMethod, TraceValue
+from bpte.pack.tensors import PackError, flatten
 
 Tolerances = Tolerance | Sequence[Tolerance] | None
+
+Carries = Mapping[int, int] | Sequence[tuple[int, int]]
+"""Outputs of the step before to inputs of this one."""
 
 PackedValue = TensorData | int | float | bool
 
@@ -23,15 +28,27 @@ class MethodTestCase:
     Tensors may be numpy arrays or torch tensors of any memory layout; scalars int, float or bool.
     Nested lists, tuples and dicts are flattened. ``tolerances``: one for all outputs or one per
     expected output; ``None`` inherits the suite's.
+
+    Or several runs, one after another, without the method being loaded again: ``steps``, each a
+    ``MethodTestCase``. ``carry`` says which outputs of a step become which inputs of the next, such
+    as ``{1: 0}``; a step may state its own. A carried input may be ``None`` in the steps after the
+    first: its value is then the expected output of the step before.
+
+    ``labels``: the class, or one for each sample, for the suite's metrics. ``trace``: what the
+    method's instructions gave.
     """
 
     def __init__(
         self,
-        inputs: object,
+        inputs: object = (),
         expected_outputs: object = None,
         *,
         name: str = "",
         tolerances: Tolerances = None,
+        steps: Sequence[MethodTestCase] = (),
+        carry: Carries | None = None,
+        labels: object = (),
+        trace: Sequence[TraceValue] = (),
     ) -> None:
         self.inputs: list[object] = flatten(inputs)
         self.expected_outputs: list[object] = (
@@ -39,15 +56,32 @@ class MethodTestCase:
         )
         self.name = name
         self.tolerances = tolerances
+        self.steps = list(steps)
+        self.carry = carry
+        self.labels = labels
+        self.trace = trace
 
 
 @dataclass
 class MethodTestSuite:
-    """All test cases of one method, and the tolerances for the cases that state none."""
+    """All test cases of one method, and the tolerances for the cases that state none.
+
+    ``metrics`` are measured over all cases. ``traced_method`` says who computed the cases' traces,
+    if there are any.
+    """
 
     method_name: str
     test_cases: Sequence[MethodTestCase] = field(default_factory=list)
     tolerances: Tolerances = None
+    metrics: Sequence[Metric] = ()
+    traced_method: TracedMethod | None = None
+
+
+class PackedTraceValue(NamedTuple):
+    instruction: int
+    """Index into the suite's ``traced_method.instructions``."""
+    output: int
+    value: PackedValue
 
 
 class PackedCase(NamedTuple):
@@ -57,12 +91,23 @@ class PackedCase(NamedTuple):
     inputs: list[PackedValue]
     expected_outputs: list[PackedValue]
     tolerances: list[Tolerance]
+    steps: Sequence[PackedCase] = ()
+    carries: Sequence[Carry] = ()
+    labels: Sequence[int] = ()
+    trace: Sequence[PackedTraceValue] = ()
+
+    @property
+    def runs(self) -> Sequence[PackedCase]:
+        """What is executed: the steps, or the case itself."""
+        return self.steps or (self,)
 
 
 class PackedSuite(NamedTuple):
     method_name: str
     test_cases: list[PackedCase]
     tolerances: list[Tolerance]
+    metrics: Sequence[Metric] = ()
+    traced_method: TracedMethod | None = None
 
 
 def checked_text(what: str, text: object, *, empty: bool = False) -> str:
@@ -88,56 +133,3 @@ def checked_strings(given: Mapping[str, str]) -> dict[str, str]:
             f"the metadata's {key!r}", value, empty=True
         )
     return dict(sorted(strings.items()))
-
-
-def _tolerances(given: Tolerances) -> list[Tolerance]:
-    tolerances = [given] if isinstance(given, Tolerance) else list(given or ())
-    for tolerance in tolerances:
-        if not isinstance(tolerance, Tolerance):
-            raise PackError(f"a tolerance must be a Tolerance, not {type(tolerance).__name__}")
-    return tolerances
-
-
-def normalise_suites(suites: Sequence[MethodTestSuite]) -> list[PackedSuite]:
-    packed: list[PackedSuite] = []
-    methods: set[str] = set()
-    for suite in suites:
-        method = checked_text("a suite's method_name", suite.method_name)
-        if method in methods:
-            raise PackError("there are two suites for it", method=method)
-        methods.add(method)
-        inherited = _tolerances(suite.tolerances)
-        cases = [
-            _normalise_case(method, number, case, inherited)
-            for number, case in enumerate(suite.test_cases)
-        ]
-        packed.append(PackedSuite(method, cases, inherited))
-    return sorted(packed, key=lambda suite: suite.method_name)
-
-
-def _normalise_case(
-    method: str, number: int, case: MethodTestCase, inherited: list[Tolerance]
-) -> PackedCase:
-    place = Place(case=number)
-    sides: list[list[PackedValue]] = []
-    for side, given in (("input", case.inputs), ("output", case.expected_outputs)):
-        values = []
-        for index, value in enumerate(given):
-            try:
-                values.append(normalise(value))
-            except PackError as error:
-                raise error.at(method, place._replace(**{side: index})) from None
-        sides.append(values)
-    try:
-        tolerances = _tolerances(case.tolerances)
-        name = checked_text("the case's name", case.name, empty=True)
-    except PackError as error:
-        raise error.at(method, place) from None
-    count = len(tolerances) or len(inherited)
-    if count not in (0, 1, len(sides[1])):
-        raise PackError(
-            f"{count} tolerances for {len(sides[1])} expected outputs: give one, or one for each",
-            method=method,
-            place=place,
-        )
-    return PackedCase(name, sides[0], sides[1], tolerances)

@@ -12,8 +12,11 @@ from bpte.files.transfer import Progress
 from bpte.format import layout
 from bpte.format.header import BP08, BP09
 from bpte.format.metadata import Tensor
+from bpte.format.trace import TraceValue
+from bpte.pack.named import NamedFile
 from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
 from bpte.pack.program_source import FileRun
+from bpte.suites import TestCase
 
 
 def unbundle(bundle: Bundle) -> BundledProgram:
@@ -23,28 +26,43 @@ def unbundle(bundle: Bundle) -> BundledProgram:
     def value(stored: object) -> object:
         return bundle.tensor_data(stored) if isinstance(stored, Tensor) else stored
 
+    def plain(case: TestCase) -> MethodTestCase:
+        return MethodTestCase(
+            [value(v) for v in case.info.inputs],
+            [value(v) for v in case.info.expected_outputs],
+            name=case.name,
+            tolerances=case.tolerances,
+            steps=[plain(step) for step in case.steps],
+            carry=case.carries,
+            labels=case.labels,
+            trace=[
+                TraceValue(instruction, output, value(stored))
+                for instruction, output, stored in case.stored_trace
+            ],
+        )
+
     suites = [
         MethodTestSuite(
             suite.method_name,
-            [
-                MethodTestCase(
-                    [value(v) for v in case.info.inputs],
-                    [value(v) for v in case.info.expected_outputs],
-                    name=case.name,
-                    tolerances=case.tolerances,
-                )
-                for case in suite.test_cases
-            ],
+            [plain(case) for case in suite.test_cases],
             suite.tolerances,
+            suite.metrics,
+            suite.traced_method,
         )
         for suite in bundle.suites
     ]
     named = {
-        key: FileRun(bundle.path, *bundle.segment_extent(segment), bundle.file_state)
-        for key, segment in bundle.named_data_segments.items()
+        key: NamedFile(
+            FileRun(bundle.path, *bundle.segment_extent(info.segment), bundle.file_state),
+            info.role,
+            info.file_name,
+        )
+        for key, info in bundle.named_data_info.items()
     }
     program = FileRun(bundle.path, *bundle.program_extent, bundle.file_state)
-    return BundledProgram(program, suites, named_data=named, metadata=bundle.metadata)
+    return BundledProgram(
+        program, suites, named_data=named, metadata=bundle.metadata, budgets=bundle.budgets
+    )
 
 
 def convert(

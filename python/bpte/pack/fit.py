@@ -54,7 +54,17 @@ def _fit_suite(methods: dict[str, MethodInfo], suite: PackedSuite, mode: str) ->
             f"the program has no such method; it has {', '.join(methods) or 'none'}",
             method=suite.method_name,
         )
-    cases = [_fit_case(method, number, case, mode) for number, case in enumerate(suite.test_cases)]
+    cases = []
+    for number, case in enumerate(suite.test_cases):
+        place = Place(case=number)
+        if case.steps:
+            steps = [
+                _fit_case(method, place._replace(step=index), step, mode)
+                for index, step in enumerate(case.steps)
+            ]
+            cases.append(case._replace(steps=steps))
+        else:
+            cases.append(_fit_case(method, place, case, mode))
     return suite._replace(test_cases=cases)
 
 
@@ -101,13 +111,16 @@ def _order_outputs(method: MethodInfo | None, suite: PackedSuite) -> PackedSuite
     same rank: ExecuTorch's verifier wants equal strides."""
     if method is None:
         return suite
-    cases = []
-    for case in suite.test_cases:
-        if len(case.expected_outputs) == len(method.outputs):
-            pairs = zip(case.expected_outputs, method.outputs, strict=True)
-            case = case._replace(expected_outputs=[_relaid(*pair) for pair in pairs])
-        cases.append(case)
-    return suite._replace(test_cases=cases)
+    return suite._replace(test_cases=[_order_case(method, case) for case in suite.test_cases])
+
+
+def _order_case(method: MethodInfo, case: PackedCase) -> PackedCase:
+    if case.steps:
+        return case._replace(steps=[_order_case(method, step) for step in case.steps])
+    if len(case.expected_outputs) != len(method.outputs):
+        return case
+    pairs = zip(case.expected_outputs, method.outputs, strict=True)
+    return case._replace(expected_outputs=[_relaid(*pair) for pair in pairs])
 
 
 def _relaid(given: PackedValue, wanted: ValueInfo) -> PackedValue:
@@ -117,8 +130,7 @@ def _relaid(given: PackedValue, wanted: ValueInfo) -> PackedValue:
     return given.reordered(order)
 
 
-def _fit_case(method: MethodInfo, number: int, case: PackedCase, mode: str) -> PackedCase:
-    place = Place(case=number)
+def _fit_case(method: MethodInfo, place: Place, case: PackedCase, mode: str) -> PackedCase:
     if len(case.inputs) != len(method.inputs):
         raise PackError(
             f"{len(case.inputs)} inputs, the method takes {_list(method.inputs)}",

@@ -14,15 +14,16 @@ from bpte.files import access
 from bpte.files.atomic import AtomicFile
 from bpte.files.transfer import Progress
 from bpte.format import header, layout
+from bpte.format.budget import Budget
+from bpte.pack import named
 from bpte.pack.bp08 import Bp08Writer, dropped
 from bpte.pack.bp09 import Bp09Writer
 from bpte.pack.cases import (
     MethodTestCase,
     MethodTestSuite,
     checked_strings,
-    checked_text,
-    normalise_suites,
 )
+from bpte.pack.normalise import checked_budgets, normalise_suites, settled
 from bpte.pack.program_source import ProgramSource, program_source
 from bpte.pack.tensors import PackError
 
@@ -46,7 +47,10 @@ class BundledProgram:
 
     ``executorch_program``: a path, bytes, or an ``ExecutorchProgramManager``; or give a path as
     ``pte_file_path``. ``named_data``: further bytes (or paths) by key. ``metadata``: texts by key,
-    such as ``{"model": "resnet50"}``.
+    such as ``{"model": "resnet50"}``. ``budgets``: how much a run may use. ``weights``: the
+    program's data files (``.ptd``), bytes or paths by their file names. ``graphs``: what delegates
+    were made from, by key. The external constants of an ``ExecutorchProgramManager`` go along as
+    weights without being named.
     """
 
     def __init__(
@@ -57,6 +61,9 @@ class BundledProgram:
         *,
         named_data: Mapping[str, object] | None = None,
         metadata: Mapping[str, str] | None = None,
+        budgets: Sequence[Budget] = (),
+        weights: Mapping[str, object] | None = None,
+        graphs: Mapping[str, object] | None = None,
     ) -> None:
         if (executorch_program is None) == (pte_file_path is None):
             raise PackError("give either executorch_program or pte_file_path, and only one")
@@ -64,6 +71,9 @@ class BundledProgram:
         self.method_test_suites = list(method_test_suites)
         self.named_data = dict(named_data or {})
         self.metadata = dict(metadata or {})
+        self.budgets = list(budgets)
+        self.weights = dict(weights or {})
+        self.graphs = dict(graphs or {})
 
     def save(
         self,
@@ -158,23 +168,40 @@ class BundledProgram:
         with contextlib.ExitStack() as sources:
             program = program_source(self.program)
             sources.callback(program.close)
-            extra: dict[str, ProgramSource] = {}
-            # Sorts keys, and their segments likewise, so that a bundle that is read and written
+            # Sorted keys, and their segments likewise, so that a bundle that is read and written
             # again is the same file.
-            for key, data in sorted(self.named_data.items(), key=lambda item: str(item[0])):
-                source = extra[checked_text("a key of named data", key)] = program_source(data)
+            extra: dict[str, tuple[named.NamedFile, ProgramSource]] = {}
+            constants = named.external_constants(self.program)
+            if constants and format == header.BP08:
+                raise PackError(
+                    f"the {program.name} has external constants in {', '.join(constants)}, without "
+                    "which it does not run, and BP08 cannot carry them: write BP09, or export it "
+                    "without external_constants"
+                )
+            files = named.gather(self.named_data, constants | self.weights, self.graphs)
+            for key, file in files.items():
+                source = named.source(file)
                 sources.callback(source.close)
+                extra[key] = file, source
             if program.size == 0:
                 raise PackError(f"{program.name} is empty")
             suites = normalise_suites(self.method_test_suites)
             strings = checked_strings(self.metadata)
+            budgets = checked_budgets(self.budgets, suites)
             suites, notes = fitting.fit(program, suites, fit, outputs=format == header.BP08)
             if format == header.BP08:
-                notes += dropped(suites, self.named_data, self.metadata, drop)
+                notes += dropped(suites, files, self.metadata, budgets, drop)
                 yield Bp08Writer(suites, program, notes, alignment)
             else:
                 yield Bp09Writer(
-                    suites, program, notes, extra, strings, alignment, payload_alignment
+                    settled(suites),
+                    program,
+                    notes,
+                    extra,
+                    strings,
+                    budgets,
+                    alignment,
+                    payload_alignment,
                 )
 
 

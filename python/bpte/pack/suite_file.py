@@ -3,44 +3,76 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bpte.files import access, toml
+from bpte.format.budget import Budget
 from bpte.format.tolerance import NanPolicy, Tolerance
+from bpte.pack import suite_facts
 from bpte.pack.array_file import load_array
 from bpte.pack.cases import MethodTestCase, MethodTestSuite
+from bpte.pack.suite_facts import as_float, as_list, as_table, checked, known
 from bpte.pack.tensors import PackError
 
 
-def load(path: str | os.PathLike[str]) -> tuple[list[MethodTestSuite], dict[str, str]]:
-    """The suites and the metadata of a suite file. Raises ``PackError``, ``OSError``."""
+class SuiteFile(NamedTuple):
+    """What a suite file holds."""
+
+    suites: list[MethodTestSuite]
+    metadata: dict[str, str]
+    budgets: list[Budget]
+    weights: dict[str, Path]
+    """Data files (``.ptd``) by their names."""
+
+
+EMPTY = SuiteFile([], {}, [], {})
+
+
+def load(path: str | os.PathLike[str]) -> SuiteFile:
+    """Reads a suite file. Raises ``PackError``, ``OSError``."""
     file = Path(path)
     try:
         content = toml.parse(access.read_input(path))
     except toml.TomlError as error:
         raise PackError(f"{path}: {error}") from None
     try:
-        _known(content, {"suite", "metadata"}, "the file")
+        known(content, {"suite", "metadata", "budget", "weights"}, "the file")
         suites = [
             _suite(file.parent, table, number)
-            for number, table in enumerate(_list(content.get("suite", []), "suite"))
+            for number, table in enumerate(as_list(content.get("suite", []), "suite"))
         ]
         metadata = content.get("metadata", {})
         if not isinstance(metadata, dict):
             raise PackError("metadata must be a table of texts")
+        budgets = [
+            suite_facts.budget(as_table(table, f"budget {number}"), f"budget {number}")
+            for number, table in enumerate(as_list(content.get("budget", []), "budget"))
+        ]
+        weights = as_list(content.get("weights", []), "weights")
+        if not all(isinstance(name, str) for name in weights):
+            raise PackError("weights must be a list of file names")
+        files = weights_of([file.parent / name for name in weights])
     except PackError as error:
         raise PackError(f"{path}: {error}") from None
-    return suites, metadata
+    return SuiteFile(suites, metadata, budgets, files)
+
+
+def weights_of(paths: Sequence[Path]) -> dict[str, Path]:
+    """Data files by their names. Raises ``PackError`` when two have one name."""
+    files: dict[str, Path] = {}
+    for path in paths:
+        if files.setdefault(path.name, path) is not path:
+            raise PackError(f"two data files are named {path.name!r}")
+    return files
 
 
 def parse_case(words: Sequence[str]) -> MethodTestCase:
     """A case from ``in=a.npy,2 out=y.npy name=small``."""
     parts = dict(key_value("--case", word) for word in words)
-    _known(parts, {"in", "out", "name"}, "--case")
+    known(parts, {"in", "out", "name"}, "--case")
     inputs, outputs = (
         [_value(Path(), _scalar(text), "--case") for text in parts[side].split(",") if text]
         if side in parts
@@ -66,7 +98,7 @@ def merge(
 ) -> list[MethodTestSuite]:
     """The suites, with these cases added to that of ``method``."""
     if rtol is not None or atol is not None:
-        tolerance = _checked(lambda: Tolerance(rtol, atol), "--rtol, --atol")
+        tolerance = checked(lambda: Tolerance(rtol, atol), "--rtol, --atol")
         for case in cases:
             case.tolerances = tolerance
     for suite in suites:
@@ -89,30 +121,92 @@ def _scalar(text: str) -> object:
 
 def _suite(folder: Path, table: object, number: int) -> MethodTestSuite:
     where = f"suite {number}"
-    content = _table(table, where)
-    _known(content, {"method", "case", "tolerance", "tolerances"}, where)
+    content = as_table(table, where)
+    known(
+        content,
+        {"method", "case", "tolerance", "tolerances", "labels", "metric", "metrics"},
+        where,
+    )
     method = content.get("method", "forward")
     if not isinstance(method, str):
         raise PackError(f"{where}: method must be a text")
     cases = [
         _case(folder, case, f"suite {method!r}, case {index}")
-        for index, case in enumerate(_list(content.get("case", []), where))
+        for index, case in enumerate(as_list(content.get("case", []), where))
     ]
-    return MethodTestSuite(method, cases, _tolerances(content, where))
+    labels = content.get("labels")
+    if labels is not None:
+        _spread_labels(folder, labels, cases, where)
+    metrics = suite_facts.metrics(content, where)
+    return MethodTestSuite(method, cases, _tolerances(content, where), metrics)
+
+
+def _spread_labels(folder: Path, name: object, cases: Sequence[MethodTestCase], where: str) -> None:
+    """Gives each case its row of the labels' array: a number, or one for each sample."""
+    if not isinstance(name, str):
+        raise PackError(f"{where}: labels must name an array file, with a row for each case")
+    data = load_array(folder, name)
+    rows = data.array()
+    if rows.ndim not in (1, 2) or rows.dtype.kind not in "iu" or len(rows) != len(cases):
+        raise PackError(
+            f"{where}: {name} holds {rows.dtype}{list(rows.shape)}; the labels of {len(cases)} "
+            f"cases are integers of shape [{len(cases)}] or [{len(cases)}, samples]"
+        )
+    for case, row in zip(cases, rows, strict=True):
+        if case.steps or suite_facts.is_stated(case.labels):
+            raise PackError(f"{where}: labels for all cases, and a case with labels or steps")
+        case.labels = row.tolist()
+
+
+_CASE_KEYS = {"name", "inputs", "outputs", "tolerance", "tolerances", "labels"}
 
 
 def _case(folder: Path, table: object, where: str) -> MethodTestCase:
-    content = _table(table, where)
-    _known(content, {"name", "inputs", "outputs", "tolerance", "tolerances"}, where)
+    content = as_table(table, where)
+    if "step" not in content:
+        known(content, _CASE_KEYS | {"step", "carry"}, where)
+        if "carry" in content:
+            raise PackError(f"{where}: carry is for a case with steps")
+        return _run(folder, content, where)
+    known(content, {"name", "tolerance", "tolerances", "step", "carry"}, where)
+    carry = suite_facts.carry(content.get("carry", {}), where)
+    steps: list[MethodTestCase] = []
+    for number, step in enumerate(as_list(content["step"], f"{where}, step")):
+        at = f"{where}, step {number}"
+        table = as_table(step, at)
+        known(table, _CASE_KEYS | {"carry"}, at)
+        run = _run(folder, table, at)
+        carried = carry if number else []
+        if "carry" in table:
+            run.carry = carried = suite_facts.carry(table["carry"], at)
+        # The carried inputs are left out: MethodTestCase takes them as None.
+        if number and len(run.inputs) + len(carried) == len(steps[0].inputs):
+            for _, into in sorted(carried, key=lambda pair: pair[1]):
+                run.inputs.insert(into, None)
+        steps.append(run)
+    return MethodTestCase(
+        name=content.get("name", ""),
+        tolerances=_tolerances(content, where),
+        steps=steps,
+        carry=carry,
+    )
+
+
+def _run(folder: Path, content: dict[str, Any], where: str) -> MethodTestCase:
+    """A case or step with values."""
     sides = [
         [
             _value(folder, value, f"{where}, {side} {index}")
-            for index, value in enumerate(_list(content.get(side, []), f"{where}, {side}"))
+            for index, value in enumerate(as_list(content.get(side, []), f"{where}, {side}"))
         ]
         for side in ("inputs", "outputs")
     ]
     return MethodTestCase(
-        sides[0], sides[1], name=content.get("name", ""), tolerances=_tolerances(content, where)
+        sides[0],
+        sides[1],
+        name=content.get("name", ""),
+        tolerances=_tolerances(content, where),
+        labels=suite_facts.labels(content.get("labels", []), where),
     )
 
 
@@ -122,14 +216,14 @@ def _tolerances(content: dict[str, Any], where: str) -> list[Tolerance]:
     tables = (
         [content["tolerance"]]
         if "tolerance" in content
-        else _list(content.get("tolerances", []), where)
+        else as_list(content.get("tolerances", []), where)
     )
-    return [_tolerance(_table(table, where), where) for table in tables]
+    return [_tolerance(as_table(table, where), where) for table in tables]
 
 
 def _tolerance(table: dict[str, Any], where: str) -> Tolerance:
     names = {"rtol", "atol", "max_outlier_share", "min_sqnr_db", "min_cosine"}
-    _known(table, names | {"nan_policy", "not_compared"}, f"{where}, tolerance")
+    known(table, names | {"nan_policy", "not_compared"}, f"{where}, tolerance")
     members: dict[str, Any] = {}
     for name, value in table.items():
         if name == "nan_policy":
@@ -141,26 +235,9 @@ def _tolerance(table: dict[str, Any], where: str) -> Tolerance:
             if not isinstance(value, bool):
                 raise PackError(f"{where}: not_compared must be true or false")
             members[name] = value
-        elif isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise PackError(f"{where}: {name} must be a number")
         else:
-            members[name] = _float(value, f"{where}: {name}")
-    return _checked(lambda: Tolerance(**members), where)
-
-
-def _float(value: float, where: str) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # an integer of hundreds of digits
-        digits = f"{math.log10(abs(value)):.0f}"
-        raise PackError(f"{where} is out of range: about 10 to the power of {digits}") from None
-
-
-def _checked(make: Callable[[], Tolerance], where: str) -> Tolerance:
-    try:
-        return make()
-    except ValueError as error:
-        raise PackError(f"{where}: {error}") from None
+            members[name] = as_float(value, f"{where}: {name}")
+    return checked(lambda: Tolerance(**members), where)
 
 
 def _value(folder: Path, value: object, where: str) -> object:
@@ -170,32 +247,14 @@ def _value(folder: Path, value: object, where: str) -> object:
     if isinstance(value, str):
         content: dict[str, Any] = {"file": value}
     else:
-        content = _table(value, where)
-        _known(content, {"file", "dtype", "dim_order"}, where)
+        content = as_table(value, where)
+        known(content, {"file", "dtype", "dim_order"}, where)
         if not isinstance(content.get("file"), str):
             raise PackError(f"{where}: must name a file")
     dim_order = content.get("dim_order")
-    if dim_order is not None and not all(type(d) is int for d in _list(dim_order, where)):
+    if dim_order is not None and not all(type(d) is int for d in as_list(dim_order, where)):
         raise PackError(f"{where}: dim_order must be a list of integers: {dim_order!r}")
     try:
         return load_array(folder, content["file"], content.get("dtype"), dim_order)
     except PackError as error:
         raise PackError(f"{where}: {error}") from None
-
-
-def _table(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise PackError(f"{where}: must be a table, not {type(value).__name__}")
-    return value
-
-
-def _list(value: object, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise PackError(f"{where}: must be a list, not {type(value).__name__}")
-    return value
-
-
-def _known(table: dict[str, Any], known: set[str], where: str) -> None:
-    for key in table:
-        if key not in known:
-            raise PackError(f"{where}: unknown key {key!r}; there are {', '.join(sorted(known))}")

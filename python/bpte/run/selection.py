@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bpte.bundle import Bundle, TestCase, TestSuite
+    from bpte.bundle import Bundle
+    from bpte.suites import TestCase, TestSuite
 
 
 class SelectionError(ValueError):

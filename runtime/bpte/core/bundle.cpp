@@ -50,6 +50,15 @@ Error Bundle::entry(Position table, unsigned field, uint32_t index, Position& at
   return Error::kOk;
 }
 
+Error Bundle::read_entry(Position table, unsigned field, uint32_t index,
+                         const internal::Fields& fields, void* into, Fault& fault) const {
+  Position at = 0;
+  BPTE_TRY(entry(table, field, index, at, fault));
+  Reader reader(metadata_);
+  (void)internal::read_fields(reader, at, fields, into);  // checked at opening
+  return Error::kOk;
+}
+
 Text Bundle::text(Position table, unsigned field) const {
   Reader reader(metadata_);
   const Vector string = reader.string(table, field);
@@ -125,6 +134,17 @@ Span<const uint8_t> Bundle::program() const {
   return {file_ + info.file_offset, static_cast<size_t>(info.size)};
 }
 
+Error Bundle::payload(uint64_t file_offset, uint64_t size, const Span<uint8_t>& buffer,
+                      Span<const uint8_t>& bytes, Fault& fault) const {
+  if (from_source()) {
+    if (buffer.size() < size) {
+      return internal::refuse_with(fault, Error::kBufferTooSmall, file_offset, buffer.size(), size);
+    }
+    BPTE_TRY(internal::check_alignment(buffer.data(), schema::kPayloadAlignment, fault));
+  }
+  return load(file_offset, size, buffer, bytes, fault);
+}
+
 Result<Span<const uint8_t>> Bundle::case_payload(const TestCase& test_case, Span<uint8_t> buffer,
                                                  bool verify) const {
   return result_of<Span<const uint8_t>>([&](Span<const uint8_t>& payload, Fault& fault) {
@@ -133,15 +153,8 @@ Result<Span<const uint8_t>> Bundle::case_payload(const TestCase& test_case, Span
       return Error::kOk;
     }
     const SegmentInfo info = segment_info(index);
-    if (from_source()) {
-      if (buffer.size() < info.size) {
-        return internal::refuse_with(fault, Error::kBufferTooSmall, info.file_offset, buffer.size(),
-                                     info.size);
-      }
-      BPTE_TRY(internal::check_alignment(buffer.data(), schema::kPayloadAlignment, fault));
-    }
     Span<const uint8_t> bytes;
-    BPTE_TRY(load(info.file_offset, info.size, buffer, bytes, fault));
+    BPTE_TRY(this->payload(info.file_offset, info.size, buffer, bytes, fault));
     if (verify) {
       // Verifies the bytes that were read: another reading might give others.
       BPTE_TRY(internal::check_segment(index, info, bytes, fault));
@@ -237,6 +250,20 @@ Result<SegmentInfo> Bundle::named_data_segment(uint32_t index) const {
   });
 }
 
+Result<NamedDataRole> Bundle::named_data_role(uint32_t index) const {
+  return result_of<NamedDataRole>([&](NamedDataRole& role, Fault& fault) {
+    Position at = 0;
+    BPTE_TRY(entry(bp09() ? root_ : 0, schema::kProgramNamedData, index, at, fault));
+    role = static_cast<NamedDataRole>(
+        Reader(metadata_).scalar<uint8_t>(at, schema::kNamedDataRole));
+    return Error::kOk;
+  });
+}
+
+Result<Text> Bundle::named_data_file_name(uint32_t index) const {
+  return entry_text(schema::kProgramNamedData, index, schema::kNamedDataFileName);
+}
+
 Result<SegmentInfo> Bundle::named_data_for(Text key) const {
   return named_data_segment(bp09() ? find(schema::kProgramNamedData, key) : 0);
 }
@@ -267,5 +294,17 @@ Result<Text> Bundle::metadata_value(uint32_t index) const {
 Result<Text> Bundle::metadata_for(Text key) const {
   return metadata_value(find(schema::kProgramMetadata, key));
 }
+
+#if BPTE_CORE_BUDGETS
+uint32_t Bundle::budget_count() const {
+  return count(root_, schema::kProgramBudgets);
+}
+
+Result<Budget> Bundle::budget(uint32_t index) const {
+  return result_of<Budget>([&](Budget& budget, Fault& fault) {
+    return read_entry(root_, schema::kProgramBudgets, index, internal::kBudgetFields, &budget, fault);
+  });
+}
+#endif
 
 }  // namespace bpte

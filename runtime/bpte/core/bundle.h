@@ -4,6 +4,7 @@
 #include <bpte/core/compare.h>
 #include <bpte/core/config.h>
 #include <bpte/core/data_source.h>
+#include <bpte/core/features.h>
 #include <bpte/core/result.h>
 #include <bpte/core/tensor_view.h>
 #include <bpte/core/text.h>
@@ -51,6 +52,9 @@ struct OpenOptions {
 };
 
 class Bundle;
+namespace internal {
+struct Fields;
+}
 
 /// One test case: a view, valid as long as its Bundle and the file's bytes are. Opening has checked
 /// all that the file can get wrong. The calls below fail only for an index out of range
@@ -70,9 +74,27 @@ class TestCase {
   Result<Value> input(uint32_t index, Span<const uint8_t> payload_bytes) const;
   Result<Value> expected_output(uint32_t index, Span<const uint8_t> payload_bytes) const;
 
-  /// What the file states for this output: the case's tolerance, else the suite's, else the
-  /// default. Members that are not stated stay NaN.
+  /// What the file states for this output: the step's tolerance, else its case's, else the suite's,
+  /// else the default. Members that are not stated stay NaN.
   Tolerance tolerance(uint32_t output_index) const;
+
+#if BPTE_CORE_STEPS
+  /// Steps of a sequence, each of them a test case. A case with steps has no values of its own.
+  uint32_t step_count() const;
+  Result<TestCase> step(uint32_t index) const;
+  /// Of a step: which outputs of the step before become its inputs. In place, ascending by input.
+  Span<const Carry> carries() const;
+#endif
+
+#if BPTE_CORE_METRICS
+  /// Classes, for the suite's metrics: one, or one per sample. In place.
+  Span<const int32_t> labels() const;
+#endif
+
+#if BPTE_CORE_TRACE
+  /// Expected results of instructions, in the order of execution. Bundle::trace_value() reads them.
+  uint32_t trace_count() const;
+#endif
 
  private:
   friend class Bundle;
@@ -83,6 +105,7 @@ class TestCase {
 
   const Bundle* bundle_ = nullptr;
   uint32_t table_ = 0;        // offset of the BundledMethodTestCase table in the metadata
+  uint32_t case_table_ = 0;   // of a step: offset of its case's table
   uint32_t suite_table_ = 0;  // offset of its BundledMethodTestSuite
 };
 
@@ -91,6 +114,19 @@ class TestSuite {
   Text method_name() const;
   uint32_t case_count() const;
   Result<TestCase> test_case(uint32_t index) const;
+
+#if BPTE_CORE_METRICS
+  uint32_t metric_count() const;
+  Result<Metric> metric(uint32_t index) const;
+#endif
+
+#if BPTE_CORE_TRACE
+  /// Who computed the traces of the cases.
+  TraceOrigin trace_origin() const;
+  /// What is known of the method's instructions; a trace's entries refer to them.
+  uint32_t instruction_count() const;
+  Result<Instruction> instruction(uint32_t index) const;
+#endif
 
  private:
   friend class Bundle;
@@ -135,6 +171,14 @@ class Bundle {
   Result<Span<const uint8_t>> case_payload(const TestCase& test_case, Span<uint8_t> buffer,
                                            bool verify) const;
 
+#if BPTE_CORE_TRACE
+  /// Entry `index` of a case's trace. Its payload is used in place, or read into `buffer` (aligned to
+  /// 16; buffer_too_small names the size) when the bundle came from a data source. One value at a
+  /// time: the segment's checksum, which is over all of them, is verify_segment()'s.
+  Result<TraceValue> trace_value(const TestCase& test_case, uint32_t index,
+                                 Span<uint8_t> buffer) const;
+#endif
+
   uint32_t segment_count() const;  ///< BP08: 0
   Result<SegmentInfo> segment(uint32_t index) const;
   /// Reads bytes [offset, offset + buffer.size()) of the file through the data source, or copies
@@ -150,6 +194,9 @@ class Bundle {
   uint32_t named_data_count() const;
   Result<Text> named_data_key(uint32_t index) const;
   Result<SegmentInfo> named_data_segment(uint32_t index) const;
+  Result<NamedDataRole> named_data_role(uint32_t index) const;
+  /// Empty when the file gives none. Opening has checked that it is a name and no path.
+  Result<Text> named_data_file_name(uint32_t index) const;
   /// no_such_item when no entry has this key.
   Result<SegmentInfo> named_data_for(Text key) const;
 
@@ -158,6 +205,11 @@ class Bundle {
   Result<Text> metadata_value(uint32_t index) const;
   /// no_such_item when no entry has this key.
   Result<Text> metadata_for(Text key) const;
+
+#if BPTE_CORE_BUDGETS
+  uint32_t budget_count() const;
+  Result<Budget> budget(uint32_t index) const;
+#endif
 
  private:
   friend class TestCase;
@@ -181,6 +233,15 @@ class Bundle {
   // A vector of tables in the metadata: how many it has, and where one of them lies.
   uint32_t count(uint32_t table, unsigned field) const;
   Error entry(uint32_t table, unsigned field, uint32_t index, uint32_t& at, Fault& fault) const;
+  // Reads such a table into a struct.
+  Error read_entry(uint32_t table, unsigned field, uint32_t index, const internal::Fields& fields,
+                   void* into, Fault& fault) const;
+  // Reads a Value table. `payload` holds the bytes of its segment from `from` on.
+  Error read_value(uint32_t table, const Span<const uint8_t>& payload, uint64_t from, Value& value,
+                   Fault& fault) const;
+  // In place, or read into `buffer`, which must take all of them.
+  Error payload(uint64_t file_offset, uint64_t size, const Span<uint8_t>& buffer,
+                Span<const uint8_t>& bytes, Fault& fault) const;
   // Index of a key in one of the root's sorted lists; the list's count when the key is not there.
   uint32_t find(unsigned field, const Text& key) const;
   Text text(uint32_t table, unsigned field) const;

@@ -23,6 +23,28 @@
 #define BPTE_CORE_CHECKSUMS 1
 #endif
 
+/// Bundles whose cases have steps. Without it they are refused as unknown_feature.
+#ifndef BPTE_CORE_STEPS
+#define BPTE_CORE_STEPS 1
+#endif
+
+/// Bundles whose suites have metrics, and the labels of their cases. Without it bundles with metrics
+/// are refused as unknown_feature, and labels are ignored.
+#ifndef BPTE_CORE_METRICS
+#define BPTE_CORE_METRICS 1
+#endif
+
+/// Bundles that state budgets. Without it they are refused as unknown_feature.
+#ifndef BPTE_CORE_BUDGETS
+#define BPTE_CORE_BUDGETS 1
+#endif
+
+/// The expected results of instructions. Without it they are ignored, and not checked: the cases run
+/// and are judged without them.
+#ifndef BPTE_CORE_TRACE
+#define BPTE_CORE_TRACE 1
+#endif
+
 /// Small tables and no fast paths, for targets with little flash: same results, in more time. A
 /// fault names its rule and place, but only those values that a caller acts on (an alignment, the
 /// size that a buffer needs). Default: on when the compiler optimises for size.

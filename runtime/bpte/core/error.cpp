@@ -14,6 +14,7 @@ Fault::Fault()
     : error(Error::kOk),
       suite(kNoIndex),
       test_case(kNoIndex),
+      step(kNoIndex),
       input(kNoIndex),
       output(kNoIndex),
       segment(kNoIndex),

@@ -25,7 +25,8 @@ struct Fault {
   /// Where: indices count from 0; kNoIndex where the level does not apply.
   uint32_t suite;
   uint32_t test_case;
-  uint32_t input;   ///< index among the case's inputs ...
+  uint32_t step;    ///< of a case with steps
+  uint32_t input;   ///< index among the case's (or step's) inputs ...
   uint32_t output;  ///< ... or among its expected outputs
   uint32_t segment;
   uint64_t offset;    ///< where in the file the broken item lies; 0 when there is none to name

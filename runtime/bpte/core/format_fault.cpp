@@ -124,6 +124,7 @@ size_t format_fault(const Fault& fault, Span<char> buffer) {
   out.put(to_string(fault.error));
   out.put_index("suite ", fault.suite);
   out.put_index("case ", fault.test_case);
+  out.put_index("step ", fault.step);
   out.put_index("input ", fault.input);
   out.put_index("output ", fault.output);
   out.put_index("segment ", fault.segment);

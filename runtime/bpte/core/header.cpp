@@ -41,6 +41,11 @@ enum : unsigned {
 };
 static_assert(kMetadataCrcAt == kHeaderAt + 48, "");
 
+// What this build reads.
+constexpr uint32_t kKnownFeatures = (BPTE_CORE_STEPS ? schema::kFeatureSteps : 0u) |
+                                    (BPTE_CORE_METRICS ? schema::kFeatureMetrics : 0u) |
+                                    (BPTE_CORE_BUDGETS ? schema::kFeatureBudgets : 0u);
+
 void read(const uint8_t* file, Header& header) {
   header.header_length = load<uint32_t>(file + kAtHeaderLength);
   header.file_size = load<uint64_t>(file + kAtFileSize);
@@ -72,7 +77,7 @@ Error check(const uint8_t* file, const Header& h, Fault& fault) {
   if (reserved != 0) {
     return refuse(fault, Error::kHeaderReserved, kAtReserved);
   }
-  if (h.required_features != 0) {
+  if ((h.required_features & ~kKnownFeatures) != 0) {
     return refuse(fault, Error::kUnknownFeature, kAtFeatures, h.required_features, 0);
   }
   if (!is_power_of_two(h.base_alignment) || h.base_alignment < schema::kProgramAlignment ||

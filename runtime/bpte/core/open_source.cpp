@@ -22,7 +22,7 @@ bool same(const Header& a, const Header& b) {
   return a.format == b.format && a.file_size == b.file_size && a.metadata_size == b.metadata_size &&
          a.segment_base_offset == b.segment_base_offset &&
          a.segment_data_size == b.segment_data_size && a.base_alignment == b.base_alignment &&
-         a.metadata_crc32 == b.metadata_crc32;
+         a.required_features == b.required_features && a.metadata_crc32 == b.metadata_crc32;
 }
 
 // Scratch for checksums when the caller's buffer has none left.

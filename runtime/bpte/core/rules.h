@@ -107,7 +107,7 @@ enum class [[nodiscard]] Error : uint8_t {
   /// text_encoding: a name, key or text is not UTF-8 or holds a NUL
   kTextEncoding,
   /// tolerance_count: a tolerances vector holds neither one entry nor one per expected output (for
-  /// a suite's: of every case that inherits it)
+  /// a suite's, or that of a case with steps: of every case or step that inherits it)
   kToleranceCount,
   /// tolerance_value: rtol or atol is negative or NaN, a share lies outside 0..1, a floor is NaN,
   /// or the NaN policy is unknown
@@ -140,11 +140,73 @@ enum class [[nodiscard]] Error : uint8_t {
   /// payload_size: its size is not product(sizes) x element size
   kPayloadSize,
 
+  // Steps and carries.
+  /// step_values: a case with steps has an input, an expected output, a label or a trace of its own
+  kStepValues,
+  /// nested_steps: a step has steps
+  kNestedSteps,
+  /// carry_first_step: a carry stands in a case that is not a step, or in the first step
+  kCarryFirstStep,
+  /// carry_index: a carry names an input that its step does not have, or an expected output that
+  /// the step before does not have
+  kCarryIndex,
+  /// carry_order: the carries of a step are not in strictly ascending order of their inputs
+  kCarryOrder,
+  /// carry_mismatch: a carry connects two values that differ in kind, scalar type, sizes or
+  /// dim_order
+  kCarryMismatch,
+
+  // Labels and metrics.
+  /// label_count: a case has more than 256 labels
+  kLabelCount,
+  /// label_value: a label is negative, or above 1023
+  kLabelValue,
+  /// metric_value: its kind is unknown, a bound is NaN, k or bins is not from 1 to 1024, classes is
+  /// above 1024 (of a confusion matrix: or 0), low and high are not finite and ascending, or a
+  /// confusion matrix has a bound
+  kMetricValue,
+  /// metric_output: it compares with an expected output that a case or step of the suite does not
+  /// have
+  kMetricOutput,
+  /// labels_missing: it needs labels and a case or step of the suite has none
+  kLabelsMissing,
+
+  // Traces.
+  /// instruction_order: the instructions of a traced method are not in strictly ascending order of
+  /// chain, index and operation
+  kInstructionOrder,
+  /// trace_origin: the origin of a trace is unknown
+  kTraceOrigin,
+  /// trace_program: program_crc32 of a traced method is not that of the program
+  kTraceProgram,
+  /// trace_instruction: a trace names an instruction that its suite does not list
+  kTraceInstruction,
+  /// trace_segment: the payloads of a trace lie in the segment of the inputs and expected outputs
+  kTraceSegment,
+
+  // Budgets.
+  /// budget_value: its resource is unknown, its limit is 0, or its suite is past the list
+  kBudgetValue,
+
   // Named data and string metadata.
   /// named_data: a key is absent or empty, or its segment is past the table
   kNamedData,
+  /// named_data_role: its role is unknown
+  kNamedDataRole,
+  /// file_name: it is empty, ., .., or holds /, \, :, a byte below 0x20 or 0x7F; or a .ptd has none
+  kFileName,
+  /// ptd_alignment: the segment of a .ptd has an alignment below 16
+  kPtdAlignment,
   /// key_value: a key or value of metadata is absent
   kKeyValue,
+
+  // Features.
+  /// feature_bits: required_features is not the sum of the features that its metadata uses (see
+  /// *Features*)
+  kFeatureBits,
+  /// not_in_bp08: the field of steps, carries, labels, a trace, metrics, a traced method or budgets
+  /// is there
+  kNotInBp08,
 
   // The program against its suites.
   /// unknown_method: the program has no method of a suite's name

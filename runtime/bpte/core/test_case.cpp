@@ -6,6 +6,8 @@
 #include <bpte/core/internal/metadata.h>
 #include <bpte/core/internal/refuse.h>
 
+#include <cstddef>
+
 namespace bpte {
 
 using internal::Position;
@@ -15,9 +17,11 @@ using internal::Vector;
 
 namespace {
 
-// `payload_bytes` are those of the case's segment; BP08's payloads lie in the metadata.
+// `payload_bytes` are those of the tensor's segment, from `from` on; BP08's payloads lie in the
+// metadata.
 Error tensor_view(Reader& reader, Position table, bool bp09,
-                  const Span<const uint8_t>& payload_bytes, TensorView& tensor, Fault& fault) {
+                  const Span<const uint8_t>& payload_bytes, uint64_t from, TensorView& tensor,
+                  Fault& fault) {
   const TensorFields fields = internal::read_tensor(reader, table);
   tensor.scalar_type = fields.scalar_type;
   // Opening has checked both alignments: of the vector of int32 in the metadata, and of the
@@ -29,7 +33,7 @@ Error tensor_view(Reader& reader, Position table, bool bp09,
     tensor.data = {reader.pointer(fields.data.at), fields.data.count};
     return Error::kOk;
   }
-  const uint64_t offset = reader.load<uint64_t>(fields.payload);
+  const uint64_t offset = reader.load<uint64_t>(fields.payload) - from;
   const uint64_t size = reader.load<uint64_t>(fields.payload + schema::kPayloadRefAtSize);
   if (size > payload_bytes.size() || offset > payload_bytes.size() - size) {
     return internal::refuse_with(fault, Error::kBufferTooSmall, fields.payload,
@@ -37,6 +41,15 @@ Error tensor_view(Reader& reader, Position table, bool bp09,
   }
   tensor.data = payload_bytes.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
   return Error::kOk;
+}
+
+// Where a value's payload reference lies; 0 when it is no tensor. BP09's.
+Position payload_of(Reader& reader, Position value) {
+  if (reader.scalar<uint8_t>(value, schema::kValueType) != static_cast<uint8_t>(ValueKind::kTensor)) {
+    return 0;
+  }
+  return reader.field(reader.table(value, schema::kValueTable), schema::kTensorPayload,
+                      schema::kPayloadRef);
 }
 
 }  // namespace
@@ -79,14 +92,10 @@ uint32_t TestCase::payload_segment() const {
   for (const unsigned field : kFields) {
     const Vector values = reader.tables(table_, field);
     for (uint32_t i = 0; i < values.count; ++i) {
-      const Position value = reader.element(values, i);
-      if (reader.scalar<uint8_t>(value, schema::kValueType) !=
-          static_cast<uint8_t>(ValueKind::kTensor)) {
-        continue;
+      const Position payload = payload_of(reader, reader.element(values, i));
+      if (payload != 0) {
+        return reader.load<uint32_t>(payload + schema::kPayloadRefAtSegment);
       }
-      const Position payload = reader.field(reader.table(value, schema::kValueTable),
-                                            schema::kTensorPayload, schema::kPayloadRef);
-      return reader.load<uint32_t>(payload + schema::kPayloadRefAtSegment);
     }
   }
   return kNoIndex;
@@ -110,31 +119,39 @@ Result<Value> TestCase::value(uint32_t index, const Span<const uint8_t>& payload
   return internal::result_of<Value>([&](Value& value, Fault& fault) {
     Position entry = 0;
     BPTE_TRY(bundle_->entry(table_, field, index, entry, fault));
-    Reader reader(bundle_->metadata_);
-    const Position table = reader.table(entry, schema::kValueTable);
-    value.kind = static_cast<ValueKind>(reader.scalar<uint8_t>(entry, schema::kValueType));
-    switch (value.kind) {
-      case ValueKind::kInt:
-        value.int_value = reader.scalar<int64_t>(table, schema::kIntVal);
-        break;
-      case ValueKind::kBool:
-        value.bool_value = reader.scalar<uint8_t>(table, schema::kBoolVal) != 0;
-        break;
-      case ValueKind::kDouble:
-        value.double_value = reader.scalar<double>(table, schema::kDoubleVal);
-        break;
-      case ValueKind::kTensor:
-        return tensor_view(reader, table, bundle_->bp09(), payload_bytes, value.tensor, fault);
-      case ValueKind::kNone:
-        break;
-    }
-    return Error::kOk;
+    return bundle_->read_value(entry, payload_bytes, 0, value, fault);
   });
+}
+
+Error Bundle::read_value(Position entry, const Span<const uint8_t>& payload, uint64_t from,
+                         Value& value, Fault& fault) const {
+  Reader reader(metadata_);
+  const Position table = reader.table(entry, schema::kValueTable);
+  value.kind = static_cast<ValueKind>(reader.scalar<uint8_t>(entry, schema::kValueType));
+  switch (value.kind) {
+    case ValueKind::kInt:
+      value.int_value = reader.scalar<int64_t>(table, schema::kIntVal);
+      break;
+    case ValueKind::kBool:
+      value.bool_value = reader.scalar<uint8_t>(table, schema::kBoolVal) != 0;
+      break;
+    case ValueKind::kDouble:
+      value.double_value = reader.scalar<double>(table, schema::kDoubleVal);
+      break;
+    case ValueKind::kTensor:
+      return tensor_view(reader, table, bp09(), payload, from, value.tensor, fault);
+    case ValueKind::kNone:
+      break;
+  }
+  return Error::kOk;
 }
 
 Tolerance TestCase::tolerance(uint32_t output_index) const {
   Reader reader(bundle_->metadata_);
   Vector entries = reader.tables(table_, schema::kCaseTolerances);
+  if (entries.count == 0 && BPTE_CORE_STEPS) {
+    entries = reader.tables(case_table_, schema::kCaseTolerances);
+  }
   if (entries.count == 0) {
     entries = reader.tables(suite_table_, schema::kSuiteTolerances);
   }
@@ -143,5 +160,98 @@ Tolerance TestCase::tolerance(uint32_t output_index) const {
   return internal::read_tolerance(
       reader, index < entries.count ? reader.element(entries, index) : 0, valid);
 }
+
+#if BPTE_CORE_STEPS
+uint32_t TestCase::step_count() const {
+  return bundle_->count(table_, schema::kCaseSteps);
+}
+
+Result<TestCase> TestCase::step(uint32_t index) const {
+  return internal::result_of<TestCase>([&](TestCase& step, Fault& fault) {
+    step = *this;
+    step.case_table_ = table_;
+    return bundle_->entry(table_, schema::kCaseSteps, index, step.table_, fault);
+  });
+}
+
+// Opening has checked the alignment of this vector, and of the labels.
+Span<const Carry> TestCase::carries() const {
+  static_assert(sizeof(Carry) == schema::kCarrySize && alignof(Carry) == 4, "");
+  static_assert(offsetof(Carry, input) == schema::kCarryAtInput, "");
+  Reader reader(bundle_->metadata_);
+  const Vector carries = reader.vector(table_, schema::kCaseCarries, schema::kCarry);
+  return {internal::as_aligned<Carry>(reader.pointer(carries.at)), carries.count};
+}
+#endif
+
+#if BPTE_CORE_METRICS
+Span<const int32_t> TestCase::labels() const {
+  Reader reader(bundle_->metadata_);
+  const Vector labels = reader.vector(table_, schema::kCaseLabels, schema::kLabel);
+  return {internal::as_aligned<int32_t>(reader.pointer(labels.at)), labels.count};
+}
+
+uint32_t TestSuite::metric_count() const {
+  return bundle_->count(table_, schema::kSuiteMetrics);
+}
+
+Result<Metric> TestSuite::metric(uint32_t index) const {
+  return internal::result_of<Metric>([&](Metric& metric, Fault& fault) {
+    return bundle_->read_entry(table_, schema::kSuiteMetrics, index, internal::kMetricFields,
+                               &metric, fault);
+  });
+}
+#endif
+
+#if BPTE_CORE_TRACE
+uint32_t TestCase::trace_count() const {
+  return bundle_->count(table_, schema::kCaseTrace);
+}
+
+Result<TraceValue> Bundle::trace_value(const TestCase& test_case, uint32_t index,
+                                       Span<uint8_t> buffer) const {
+  return internal::result_of<TraceValue>([&](TraceValue& found, Fault& fault) {
+    Position at = 0;
+    BPTE_TRY(entry(test_case.table_, schema::kCaseTrace, index, at, fault));
+    Reader reader(metadata_);
+    (void)internal::read_fields(reader, at, internal::kTraceValueFields, &found);
+    const Position value = reader.table(at, schema::kTraceValueValue);
+    const Position reference = payload_of(reader, value);
+    Span<const uint8_t> bytes;
+    uint64_t offset = 0;
+    if (reference != 0) {
+      const auto segment = reader.load<uint32_t>(reference + schema::kPayloadRefAtSegment);
+      const auto size = reader.load<uint64_t>(reference + schema::kPayloadRefAtSize);
+      offset = reader.load<uint64_t>(reference);
+      BPTE_TRY(payload(segment_info(segment).file_offset + offset, size, buffer, bytes, fault));
+    }
+    return read_value(value, bytes, offset, found.value, fault);
+  });
+}
+
+TraceOrigin TestSuite::trace_origin() const {
+  Reader reader(bundle_->metadata_);
+  const Position method = reader.table(table_, schema::kSuiteTracedMethod);
+  return static_cast<TraceOrigin>(reader.scalar<uint8_t>(method, schema::kTracedMethodOrigin));
+}
+
+uint32_t TestSuite::instruction_count() const {
+  const Position method = Reader(bundle_->metadata_).table(table_, schema::kSuiteTracedMethod);
+  return bundle_->count(method, schema::kTracedMethodInstructions);
+}
+
+Result<Instruction> TestSuite::instruction(uint32_t index) const {
+  return internal::result_of<Instruction>([&](Instruction& found, Fault& fault) {
+    Reader reader(bundle_->metadata_);
+    const Position method = reader.table(table_, schema::kSuiteTracedMethod);
+    Position at = 0;
+    BPTE_TRY(bundle_->entry(method, schema::kTracedMethodInstructions, index, at, fault));
+    (void)internal::read_fields(reader, at, internal::kInstructionFields, &found);
+    found.is_operation =
+        reader.field(at, schema::kInstructionOperation, flatbuffer::kU32) != 0;
+    return Error::kOk;
+  });
+}
+#endif
 
 }  // namespace bpte

@@ -65,6 +65,7 @@ class Run {
   bool verify_program();
   bool load();
   bool check_suites();
+  bool check_supported();
   void run_suite(uint32_t index, const TestSuite& suite);
   void run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_index);
   EngineError fit(const TestCase& test_case);
@@ -255,6 +256,28 @@ bool Run::check_suites() {
   return true;
 }
 
+// What this runner cannot judge must not look judged.
+bool Run::check_supported() {
+  const auto unsupported = [this](const char* what, uint32_t suite) {
+    message_.clear();
+    message_ << what << " not supported by this runner";
+    stop(to_string(EngineError::kUnsupported), message_.c_str(), Outcome::kInfrastructure, suite);
+    return false;
+  };
+#if BPTE_CORE_BUDGETS
+  if (bundle_.budget_count() != 0) return unsupported("the bundle states budgets:", kNoIndex);
+#endif
+#if BPTE_CORE_METRICS
+  for (uint32_t i = 0; i < bundle_.suite_count(); ++i) {
+    const Result<TestSuite> suite = bundle_.suite(i);
+    if (suite.ok() && selected(*suite, options_) && suite->metric_count() != 0) {
+      return unsupported("the suite states metrics:", i);
+    }
+  }
+#endif
+  return true;
+}
+
 void Run::begin_case() {
   writer_.begin_record(event::kCase);
   writer_.field(key::kSuite, suite_index_);
@@ -321,6 +344,11 @@ void Run::run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_i
   const Result<TestCase> test_case = suite.test_case(case_index);
   if (!test_case.ok()) return stop(test_case.fault(), suite_index, case_index);
   case_name_ = test_case->name();
+#if BPTE_CORE_STEPS
+  if (test_case->step_count() != 0) {
+    return case_error(EngineError::kUnsupported, "steps are not supported by this runner");
+  }
+#endif
 
   // Done for every case, because what a method writes must not reach the next case.
   EngineError error = engine_.load_method(method_.data, method_.size);
@@ -406,7 +434,7 @@ void Run::run_suite(uint32_t index, const TestSuite& suite) {
 }
 
 Outcome Run::run() {
-  if (begin() && verify_program() && load() && check_suites()) {
+  if (begin() && check_supported() && verify_program() && load() && check_suites()) {
     for (uint32_t i = 0; i < bundle_.suite_count() && !stopped_; ++i) {
       const Result<TestSuite> suite = bundle_.suite(i);
       if (suite.ok() && selected(*suite, options_)) run_suite(i, *suite);

@@ -11,6 +11,7 @@ from bpte.devtools.bundled_program.version import BUNDLED_PROGRAM_SCHEMA_VERSION
 from bpte.format.header import BP08
 from bpte.format.metadata import Tensor, Value
 from bpte.format.scalar_type import ScalarType
+from bpte.pack.tensors import PackError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -25,8 +26,11 @@ def serialize_from_bundled_program_to_flatbuffer(bundled_program: BundledProgram
 
 
 def deserialize_from_flatbuffer_to_bundled_program(flatbuffer: Buffer) -> schema.BundledProgram:
-    """The content of a bundle's bytes, BP08 or BP09. Raises ``BundleError``."""
+    """The content of a bundle's bytes, BP08 or BP09. Raises ``BundleError``, and ``PackError`` for
+    a case with steps, which these classes cannot hold."""
     with Bundle.from_bytes(flatbuffer) as bundle:
+        if any(case.steps for suite in bundle.suites for case in suite.test_cases):
+            raise PackError("it holds a case with steps: read it with bpte.open")
         return schema.BundledProgram(
             version=BUNDLED_PROGRAM_SCHEMA_VERSION,
             method_test_suites=[

@@ -35,6 +35,7 @@ constexpr Shape shape(uint32_t size, uint32_t align) {
 /// The shape of an offset, which refers to a table, string or vector.
 inline constexpr Shape kOffset = shape(4, 4);
 inline constexpr Shape kByte = shape(1, 1);
+inline constexpr Shape kU32 = shape(4, 4);
 
 /// A vector whose elements lie inside the buffer.
 struct Vector {

@@ -33,11 +33,69 @@ enum : unsigned {
   kToleranceNotCompared = 6,
 };
 
-enum : unsigned { kCaseInputs = 0, kCaseExpectedOutputs = 1, kCaseName = 2, kCaseTolerances = 3 };
+enum : unsigned { kTraceValueInstruction = 0, kTraceValueOutput = 1, kTraceValueValue = 2 };
 
-enum : unsigned { kSuiteMethodName = 0, kSuiteTestCases = 1, kSuiteTolerances = 2 };
+enum : unsigned {
+  kCaseInputs = 0,
+  kCaseExpectedOutputs = 1,
+  kCaseName = 2,
+  kCaseTolerances = 3,
+  kCaseSteps = 4,
+  kCaseCarries = 5,
+  kCaseLabels = 6,
+  kCaseTrace = 7,
+};
 
-enum : unsigned { kNamedDataKey = 0, kNamedDataSegment = 1 };
+enum : unsigned {
+  kInstructionChain = 0,
+  kInstructionIndex = 1,
+  kInstructionOperation = 2,
+  kInstructionOperatorName = 3,
+  kInstructionNode = 4,
+  kInstructionModulePath = 5,
+  kInstructionSource = 6,
+};
+
+enum : unsigned {
+  kTracedMethodProgramCrc32 = 0,
+  kTracedMethodOrigin = 1,
+  kTracedMethodInstructions = 2,
+};
+
+enum : unsigned {
+  kMetricKind = 0,
+  kMetricOutput = 1,
+  kMetricMinimum = 2,
+  kMetricMaximum = 3,
+  kMetricK = 4,
+  kMetricClasses = 5,
+  kMetricScore = 6,
+  kMetricBins = 7,
+  kMetricLow = 8,
+  kMetricHigh = 9,
+};
+
+enum : unsigned {
+  kSuiteMethodName = 0,
+  kSuiteTestCases = 1,
+  kSuiteTolerances = 2,
+  kSuiteMetrics = 3,
+  kSuiteTracedMethod = 4,
+};
+
+enum : unsigned {
+  kNamedDataKey = 0,
+  kNamedDataSegment = 1,
+  kNamedDataRole = 2,
+  kNamedDataFileName = 3,
+};
+
+enum : unsigned {
+  kBudgetResource = 0,
+  kBudgetLimit = 1,
+  kBudgetSuite = 2,
+  kBudgetTarget = 3,
+};
 
 enum : unsigned { kKeyValueKey = 0, kKeyValueValue = 1 };
 
@@ -49,7 +107,11 @@ enum : unsigned {
   kProgramProgramSegment = 4,
   kProgramNamedData = 5,
   kProgramMetadata = 6,
+  kProgramBudgets = 7,
 };
+
+/// Bits of the header's required_features (enum Feature).
+enum : uint32_t { kFeatureSteps = 1, kFeatureMetrics = 2, kFeatureBudgets = 4 };
 
 // struct PayloadRef: offset u64, size u64, segment u32, padding.
 inline constexpr flatbuffer::Shape kPayloadRef = flatbuffer::shape(24, 8);
@@ -67,6 +129,17 @@ enum : unsigned {
   kSegmentAtCrc32 = 20,
 };
 
+// struct Carry: output u32, input u32. The core gives it as bpte::Carry, in place.
+enum : unsigned { kCarrySize = 8, kCarryAtInput = 4 };
+inline constexpr flatbuffer::Shape kCarry = flatbuffer::shape(kCarrySize, 4);
+/// Of a vector of labels.
+inline constexpr flatbuffer::Shape kLabel = flatbuffer::shape(4, 4);
+
+/// How many labels a case may have, and the largest class that a label may name.
+enum : unsigned { kMaxLabels = 256, kMaxLabel = 1023 };
+/// The largest `k`, `classes` and `bins` of a metric.
+enum : unsigned { kMaxClasses = 1024 };
+
 /// The alignment of a tensor's payload: in BP09 within its segment, in BP08 (force_align) within
 /// the file.
 enum : unsigned { kPayloadAlignment = 16 };
@@ -76,5 +149,11 @@ enum : unsigned { kProgramAlignment = 128 };
 enum : unsigned { kMaxBaseAlignment = 2u << 20 };
 /// BundledProgram::version.
 enum : unsigned { kSchemaVersion = 2 };
+
+/// "Work at opening": how many bytes a walk may visit for each byte of metadata; for how many an
+/// entry of a vector of tables counts, and one of structs or numbers.
+inline constexpr uint64_t kReachPerByte = 8;
+inline constexpr uint64_t kReachOfEntry = 32;
+inline constexpr uint64_t kReachOfItem = 8;
 
 }  // namespace bpte::schema
