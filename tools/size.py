@@ -171,8 +171,7 @@ def measure(feature: Feature, folder: Path) -> Row:
         for name in ("BP08", "DATA_SOURCE", "CHECKSUMS", *STATED)
     ]
     uses = [
-        f"-DUSE_{name}={int(name in feature.program)}"
-        for name in (*WHOLE, "TEXT", "DATA_SOURCE")
+        f"-DUSE_{name}={int(name in feature.program)}" for name in (*WHOLE, "TEXT", "DATA_SOURCE")
     ]
     flags = [*build, f"-I{CORE.parents[1]}"]
     key = "-".join(feature.build) or "none"

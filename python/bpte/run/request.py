@@ -57,13 +57,17 @@ class Request:
     #: What a program's memory plan may take, in bytes; None: the runner's limit.
     max_planned_memory: int | None = None
     trust_target: bool = False
+    #: Gives every step the inputs that the bundle states, also those that are carried.
+    teach: bool = False
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
 
     def asked(self, nonce: str | None) -> Asked:
         """What the target is asked for. A case must be an index (`with_index`)."""
         assert not isinstance(self.case, str)
-        return Asked(self.method, self.case, self.rtol, self.atol, nonce, self.trust_target)
+        return Asked(
+            self.method, self.case, self.rtol, self.atol, nonce, self.trust_target, self.teach
+        )
 
 
 def examine(request: Request) -> tuple[Board, Request]:

@@ -44,6 +44,7 @@ Runs every test case of a .bpte file and writes the result protocol (docs/result
 
   --method NAME      only the suite of this method
   --case N           only case N of each suite, counted from 0
+  --teach            give each step the inputs that the bundle states, also those that are carried
   --rtol R, --atol A judge with these tolerances instead of the bundle's
   --no-verify        do not check the checksums of segments
   --engine NAME      %s
@@ -117,6 +118,7 @@ struct Arguments {
   uint32_t test_case = bpte::kNoIndex;
   double rtol = std::numeric_limits<double>::quiet_NaN();
   double atol = std::numeric_limits<double>::quiet_NaN();
+  bool teach = false;
   bool verify = true;
   bool source = false;
   const char* engine = BPTE_HAVE_EXECUTORCH ? "executorch" : "reference";
@@ -182,6 +184,10 @@ Arguments parse(int argc, char** argv) {
       arguments.rtol = parse_tolerance(value());
     } else if (is("--atol")) {
       arguments.atol = parse_tolerance(value());
+#if BPTE_CORE_STEPS
+    } else if (is("--teach")) {
+      arguments.teach = true;
+#endif
     } else if (is("--no-verify")) {
       arguments.verify = false;
     } else if (is("--engine")) {
@@ -262,9 +268,13 @@ int finish(bpte::Outcome outcome) {
   return static_cast<int>(outcome);
 }
 
-int run(const bpte::Bundle& bundle, const Arguments& arguments, const bpte::RunOptions& options,
+int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions options,
         bpte::Output& output) {
   SteadyClock clock;
+#if BPTE_CORE_STEPS
+  const Buffer carried(options.teach ? 0 : bpte::largest_carry(bundle));
+  options.carry_buffer = carried.span();
+#endif
   report_crashes();
 #if BPTE_HAVE_EXECUTORCH
   if (std::strcmp(arguments.engine, "executorch") == 0) {
@@ -357,6 +367,9 @@ int main(int argc, char** argv) {
   bpte::RunOptions options;
   options.method = arguments.method;
   options.test_case = arguments.test_case;
+#if BPTE_CORE_STEPS
+  options.teach = arguments.teach;
+#endif
   options.rtol = arguments.rtol;
   options.atol = arguments.atol;
   options.verify_checksums = arguments.verify;
