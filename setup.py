@@ -42,7 +42,7 @@ setup(
             sources=sorted(path.as_posix() for path in NATIVE.glob("*.cpp")),
             depends=sorted(path.as_posix() for path in NATIVE.glob("*.h")),
             language="c++",
-            extra_compile_args=["-std=c++17", "-O2", "-g0"],
+            extra_compile_args=["-std=c++17", "-O2", "-g0", "-fvisibility=hidden"],
             optional=True,
         )
     ],

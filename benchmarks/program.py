@@ -39,7 +39,6 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests" / "program")]
 from bpte.program import (  # noqa: E402
     _codec,
     _header,
-    _schema,
     deserialize_pte,
     serialize_pte,
 )
@@ -115,7 +114,7 @@ def load(path: Path) -> tuple[Any, Any, bytes]:
 def tasks_for(program: Any, pte: Any) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
     """What writes, what reads, and both FlatBuffers."""
     direct = upstream("_flatbuffer_program")
-    binding = _schema.executorch()
+    binding = _codec.executorch()
     alignments = binding.alignments(None, None)
     theirs = direct._program_to_flatbuffer(program).data
     ours = _codec.encode(binding, program, alignments)

@@ -213,18 +213,18 @@ def flatbuffers_verifier(folder: Path) -> int | None:
             COMPILER, *MACHINE, *FLAGS, f"-I{include}", f"-DUSE_VERIFIER={use}", "-DNDEBUG", *LINK,
             PROGRAMS / "flatbuffers_verifier.cpp", "-o", elf,
         )  # fmt: skip
-        listing = subprocess.run(
-            ["arm-none-eabi-size", "-A", elf], check=True, capture_output=True, text=True
-        ).stdout
-        sizes.append(
-            sum(int(n) for n in re.findall(r"^\.(?:text|rodata)\S* +(\d+)", listing, re.M))
-        )
+        sizes.append(flash_of(elf))
     return sizes[1] - sizes[0]
 
 
 def reader_size(folder: Path) -> int:
     """Bytes of the core's own FlatBuffer reader."""
     (path,) = folder.rglob("CHECKSUMS/core-objects/flatbuffer.o")
+    return flash_of(path)
+
+
+def flash_of(path: Path) -> int:
+    """Bytes of code and constants of an object or a program."""
     listing = subprocess.run(
         ["arm-none-eabi-size", "-A", path], check=True, capture_output=True, text=True
     ).stdout

@@ -19,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = ROOT / "runtime"
-FOLDERS = ("core", "engine/reference", "runner")
+FOLDERS = ("core", "engine/ethosu", "engine/reference", "runner")
+OPTIONS = ("-std=c++17", f"-I{RUNTIME}", "-DBPTE_ETHOSU_MODEL=1")
 
 
 def sources() -> list[Path]:
@@ -40,7 +41,7 @@ def changed(since: str) -> set[Path]:
 
 def tidy(source: Path) -> str:
     """What is said of a file; "" when nothing is."""
-    command = ["clang-tidy", "--quiet", source, "--", "-std=c++17", f"-I{RUNTIME}"]
+    command = ["clang-tidy", "--quiet", source, "--", *OPTIONS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout or done.stderr
 

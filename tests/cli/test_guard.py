@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 
 import transcripts as t
-from bpte.cli import EXIT_INTERNAL, check, main
+from bpte.cli import check, main
 from bpte.run.board import BoardError, load_board
+from bpte.run.outcome import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 MLP = ROOT / "tests" / "fixtures" / "program" / "mlp.pte"
@@ -169,7 +170,7 @@ def test_an_internal_error_says_what_to_report(
 
     monkeypatch.setattr(check, "run", broken)
     code, out, err = run(capsys, "check", "x.npy", "--json")
-    assert code == EXIT_INTERNAL == 70
+    assert code == Outcome.INTERNAL == 70
     first, *rest = err.splitlines()
     assert first == "bpte check: internal error: KeyError: 'no such thing'"
     assert "Traceback" not in err and "Please report" in err and "BPTE_TRACEBACK" in err

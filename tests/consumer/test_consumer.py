@@ -15,11 +15,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSUMER = ROOT / "tests" / "consumer"
-PROGRAMS = {"core", "engine", "runner", "reference", "executorch"}
+PROGRAMS = {"core", "engine", "runner", "reference", "ethosu", "executorch"}
+DELEGATE = ROOT / "tests" / "fixtures" / "ethosu" / "linear@ethos-u65-256.npz"
 NINJA = importlib.util.find_spec("ninja") or shutil.which("ninja")
 WITHOUT_EXECUTORCH = "-DBPTE_ENGINE_EXECUTORCH=OFF"
 
@@ -81,6 +83,21 @@ def check(folder: Path, bundle: Path) -> None:
     assert f"{size} bytes refused" in refused.stdout
     for engine in built & {"reference", "executorch"}:
         assert '"outcome":0' in run(folder / f"consumer_{engine}", bundle).splitlines()[-1]
+    if "ethosu" in built:
+        check_ethosu(folder)
+
+
+def check_ethosu(folder: Path) -> None:
+    """The outputs are those of the TOSA reference model."""
+    with np.load(DELEGATE) as arrays:
+        (folder / "delegate").write_bytes(arrays["container"].tobytes())
+        (folder / "inputs").write_bytes(arrays["in0"].tobytes())
+        expected = arrays["out0"].tobytes()
+        assert sorted(arrays) == ["container", "in0", "out0"]
+    command = [folder / "consumer_ethosu", folder / "delegate", folder / "inputs"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == expected
+    refused = start(folder / "consumer_ethosu", folder / "inputs", folder / "inputs")
+    assert refused.returncode == 1 and refused.stderr.strip()
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +137,9 @@ def test_every_exported_target_has_a_program(installed: Path) -> None:
     exported = set()
     for path in (installed / "lib").rglob("*argets.cmake"):
         exported |= set(re.findall(r"^add_library\(bpte::(\w+)", path.read_text(), re.MULTILINE))
-    assert exported == PROGRAMS | {"executorch_kernels", "ethosu"}
+    assert exported == PROGRAMS | {"executorch_kernels"}
     linked = set(re.findall(r"bpte::(\w+)", (CONSUMER / "CMakeLists.txt").read_text()))
-    assert linked == exported - {"ethosu"}  # which bpte::reference brings along
+    assert linked == exported
 
 
 def test_components(installed: Path, demo_bundle: Path, tmp_path: Path) -> None:
@@ -158,17 +175,19 @@ def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_add_subdirectory(taken_in: Path, demo_bundle: Path) -> None:
-    """No ExecuTorch is wanted, no runner and no tests are made, the standard is the project's."""
-    assert programs(taken_in) == PROGRAMS - {"executorch"}
+    """No ExecuTorch is wanted, no model, no runner and no tests are made, the standard is the
+    project's."""
+    assert programs(taken_in) == PROGRAMS - {"executorch", "ethosu"}
     check(taken_in, demo_bundle)
     assert not [*taken_in.rglob("bpte-run*"), *taken_in.rglob("*_test")]
     assert "-std=c++20" in (taken_in / "compile_commands.json").read_text()
 
 
-def test_add_subdirectory_with_executorch(
+def test_add_subdirectory_with_everything(
     executorch: list[str], demo_bundle: Path, tmp_path: Path
 ) -> None:
-    build(CONSUMER, tmp_path, *executorch, f"-DCONSUMER_SOURCE_DIR={ROOT}")
+    model = "-DBPTE_ETHOSU_MODEL=ON"
+    build(CONSUMER, tmp_path, *executorch, f"-DCONSUMER_SOURCE_DIR={ROOT}", model)
     assert programs(tmp_path) == PROGRAMS
     check(tmp_path, demo_bundle)
 

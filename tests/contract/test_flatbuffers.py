@@ -384,12 +384,12 @@ def test_pte(tmp_path: Path) -> None:
     """Random programs have every field; the types of executorch's enums are ints to both."""
     pytest.importorskip("executorch.exir.schema", reason="executorch and torch are not installed")
     sys.path.append(str(Path(__file__).parents[1] / "program"))
-    from bpte.program import _schema, deserialize, serialize
+    from bpte.program import _codec, deserialize, serialize
     from random_programs import RandomPrograms
 
     folder = flatbuffers_reader.executorch_folder() / "exir" / "_serialize"
     module = generated(folder / "program.fbs", tmp_path)
-    binding = _schema.executorch()
+    binding = _codec.executorch()
     programs = [RandomPrograms(binding, seed).program() for seed in range(25)]
     programs += [deserialize(path.read_bytes()) for path in sorted(FIXTURES.glob("*.pte"))]
     seen: set[tuple[str, str]] = set()

@@ -69,10 +69,10 @@ class Reading:
     """One round per seed: a damaged file to all readers."""
 
     def __init__(self) -> None:
-        from bpte.program import _codec, _schema
+        from bpte.program import _codec
 
         self.codec = _codec
-        self.records = _schema.records()
+        self.records = _codec.records()
         self.paths = [False, True] if _codec.native_available() else [False]
         self.files = [path.read_bytes() for path in sorted(FIXTURES.glob("*.pte"))]
 
@@ -116,10 +116,10 @@ class Writing:
     """One round per seed: a program with odd parts to both writers."""
 
     def __init__(self) -> None:
-        from bpte.program import _codec, _schema
+        from bpte.program import _codec
 
         self.codec = _codec
-        self.binding = _schema.executorch()
+        self.binding = _codec.executorch()
         self.alignments = self.binding.alignments(None, None)
         self.paths = [False, True] if _codec.native_available() else [False]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bpte.program import _codec, _schema
+from bpte.program import _codec
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def executorch() -> Any:
     """The binding to the installed executorch."""
     if importlib.util.find_spec("executorch") is None or importlib.util.find_spec("torch") is None:
         pytest.skip("executorch and torch are not installed")
-    return _schema.executorch()
+    return _codec.executorch()
 
 
 @pytest.fixture(params=["pure", "native"])

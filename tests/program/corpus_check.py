@@ -12,7 +12,6 @@ from typing import Any
 
 from bpte.program import (
     _codec,
-    _schema,
     deserialize_pte,
     inspect,
     serialize_pte,
@@ -49,7 +48,7 @@ def check(data: bytes) -> Outcome:
     """
     upstream = importlib.import_module("executorch.exir._serialize._program")
     direct = importlib.import_module("executorch.exir._serialize._flatbuffer_program")
-    binding = _schema.executorch()
+    binding = _codec.executorch()
     theirs = upstream.deserialize_pte_binary(data)
     assert same(deserialize_pte(data), theirs), "the readers differ"
     inspect(data)

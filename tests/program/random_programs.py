@@ -9,7 +9,8 @@ import random
 import struct
 from typing import Any
 
-from bpte.program._schema import SCALAR, STRING, TABLE, TABLES, UNION, Binding, Field, Table
+from bpte.program._codec import Binding
+from bpte.program._schema import SCALAR, STRING, TABLE, TABLES, UNION, Field, Table
 from bpte.program._values import integer_range
 
 _DOUBLES = [0.0, -0.0, 1.0, -1.5, 1e-300, -1e300, 5e-324, math.inf, -math.inf, math.nan]

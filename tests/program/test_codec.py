@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bpte.program import ProgramError, _codec, deserialize, serialize
-from bpte.program._schema import Binding
+from bpte.program._codec import Binding
 from random_programs import RandomPrograms, same
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "program"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bpte.program import _codec
-from bpte.program._schema import Binding
+from bpte.program._codec import Binding
 
 
 def test_smoke(executorch: Binding, tmp_path: Path) -> None:

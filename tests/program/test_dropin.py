@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bpte.program import UnsupportedExecuTorchError, _dropin, _schema, patch_executorch
-from bpte.program._schema import Binding
+from bpte.program import UnsupportedExecuTorchError, _codec, _dropin, patch_executorch
+from bpte.program._codec import Binding
 
 HERE = Path(__file__).parent
 MLP = HERE.parent / "fixtures" / "program" / "mlp.pte"
@@ -110,8 +110,8 @@ def test_untested_version_is_refused(executorch: Binding, monkeypatch: pytest.Mo
 
 
 def test_other_schema_is_refused(executorch: Binding, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = _schema.to_records(b"ET12", (("Program", ()),))
-    monkeypatch.setattr(_schema, "executorch", lambda: other)
+    other = Binding(lambda name: None, (b"ET12", (("Program", ()),)))
+    monkeypatch.setattr(_codec, "executorch", lambda: other)
     with pytest.raises(UnsupportedExecuTorchError, match=r"program\.fbs"):
         patch_executorch()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import bpte.program
 from bpte.program import deserialize_pte
-from bpte.program._schema import Binding
+from bpte.program._codec import Binding
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(bpte.program.__file__).parent

@@ -24,7 +24,7 @@ from bpte.program import (
     serialize,
     serialize_pte,
 )
-from bpte.program._schema import Binding
+from bpte.program._codec import Binding
 from random_programs import RandomPrograms, same
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "program"

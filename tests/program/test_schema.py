@@ -10,51 +10,52 @@ from pathlib import Path
 import pytest
 
 from bpte.program import ProgramError, SchemaError, _codec, _reflect, _schema, _tables
-from bpte.program._schema import Binding
+from bpte.program._codec import Binding
 
 pytestmark = pytest.mark.usefixtures("executorch")  # flatc comes with it
 
 
 def test_tables_are_current() -> None:
     """If this fails after an upgrade: ``python -m bpte.program._reflect``, and read the change."""
-    assert Path(_tables.__file__).read_text() == _reflect.render()
+    for name, text in _reflect.render().items():
+        assert (Path(_reflect.__file__).parent / name).read_text() == text
 
 
 def test_the_tables_are_used_without_flatc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_reflect, "installed", lambda: pytest.fail("the schema was compiled"))
-    assert _schema.executorch.__wrapped__().rows is _tables.ROWS
+    assert _codec.executorch.__wrapped__().schema[1] is _tables.ROWS
 
 
 def test_an_unknown_schema_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that are not those of the release are understood anew, not taken for its."""
-    monkeypatch.setattr(_schema, "fingerprint", lambda package: "")
-    binding = _schema.executorch.__wrapped__()
-    assert binding.rows is not _tables.ROWS
-    assert binding.rows == _tables.ROWS
+    monkeypatch.setattr(_codec, "fingerprint", lambda package: "")
+    binding = _codec.executorch.__wrapped__()
+    assert binding.schema[1] is not _tables.ROWS
+    assert binding.schema[1] == _tables.ROWS
 
 
 def test_the_fingerprint_sees_every_file(tmp_path: Path) -> None:
-    for source in _schema.SOURCES:
+    for source in _codec.SOURCES:
         (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / source).write_text("text")
-    seen = {_schema.fingerprint(tmp_path)}
-    for source in _schema.SOURCES:
+    seen = {_codec.fingerprint(str(tmp_path))}
+    for source in _codec.SOURCES:
         (tmp_path / source).write_text("other text")
-        seen.add(_schema.fingerprint(tmp_path))
-    assert len(seen) == len(_schema.SOURCES) + 1
+        seen.add(_codec.fingerprint(str(tmp_path)))
+    assert len(seen) == len(_codec.SOURCES) + 1
     (tmp_path / source).unlink()
-    assert _schema.fingerprint(tmp_path) == ""
+    assert _codec.fingerprint(str(tmp_path)) == ""
 
 
 def records(text: str) -> Binding:
     identifier, rows, _ = _reflect.compile_text(HEAD + text + TAIL)
-    return _schema.to_records(identifier, rows)
+    return Binding(_schema.record_classes(rows).get, (identifier, rows))
 
 
 def bound(text: str, **classes: type) -> Binding:
     identifier, rows, enums = _reflect.compile_text(HEAD + text + TAIL)
     rows = _reflect.rows_for(rows, enums, classes.__getitem__)
-    return _schema.to_dataclasses(identifier, rows, classes.__getitem__)
+    return Binding(classes.__getitem__, (identifier, rows))
 
 
 HEAD, TAIL = 'file_identifier "TEST"; ', " root_type A;"
@@ -132,7 +133,7 @@ def test_a_file_of_a_newer_schema(native: bool) -> None:
     """Fields that the reader does not know are refused, or skipped and reported."""
     newer = records("table A { x: int; y: int; }")
     older = records("table A { x: int; }")
-    value = newer.classes[-1](1, 2)
+    value = newer.table(-1).cls(1, 2)
     data = memoryview(_codec.encode(newer, value, newer.alignments(None, None)))
     with pytest.raises(ProgramError, match="does not know"):
         _codec.decode(older, data, native=native)
@@ -140,7 +141,7 @@ def test_a_file_of_a_newer_schema(native: bool) -> None:
     assert (back.x, unknown) == (1, True)
     # The other way round, what is absent has its default.
     back, unknown = _codec.decode(
-        newer, memoryview(_codec.encode(older, older.classes[-1](3), {"": 1})), native=native
+        newer, memoryview(_codec.encode(older, older.table(-1).cls(3), {"": 1})), native=native
     )
     assert (back.x, back.y, unknown) == (3, 0, False)
 

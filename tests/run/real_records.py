@@ -13,7 +13,8 @@ import numpy as np
 
 import bpte
 from bpte.format.scalar_type import ScalarType, dtype_name, largest_finite
-from bpte.run.protocol import Output, parse
+from bpte.run.protocol import parse
+from bpte.run.protocol_keys import Output
 
 #: Outputs of one case of runner_tool.
 PER_CASE = 6

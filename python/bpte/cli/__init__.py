@@ -12,17 +12,9 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from bpte.cli._guard import (
-    EXIT_INFRASTRUCTURE,
-    EXIT_INTERNAL,
-    EXIT_MALFORMED,
-    EXIT_OK,
-    EXIT_SIGNAL,
-    EXIT_USAGE,
-    Call,
-    guarded,
-)
+from bpte.cli._guard import EXIT_SIGNAL, Call, guarded
 from bpte.files import access
+from bpte.run.outcome import Outcome
 
 VERBS = {
     "pack": "put a program and its test cases into a bundle",
@@ -38,16 +30,7 @@ _EXIT_CODES = (
     "70 internal error"
 )
 
-__all__ = [
-    "EXIT_INFRASTRUCTURE",
-    "EXIT_INTERNAL",
-    "EXIT_MALFORMED",
-    "EXIT_OK",
-    "EXIT_SIGNAL",
-    "EXIT_USAGE",
-    "VERBS",
-    "main",
-]
+__all__ = ["EXIT_SIGNAL", "VERBS", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,10 +61,10 @@ def _dispatch(call: Call, arguments: Sequence[str]) -> int:
     args, _ = parser.parse_known_args(arguments)
     if args.verb is None:
         parser.print_help()
-        return EXIT_USAGE
+        return Outcome.USAGE
     parser.print_usage(sys.stderr)
     print(f"bpte: no verb {args.verb!r}; there are {', '.join(VERBS)}", file=sys.stderr)
-    return EXIT_USAGE
+    return Outcome.USAGE
 
 
 def _run_verb(call: Call, verb: str, arguments: Sequence[str]) -> int:

@@ -25,11 +25,6 @@ from bpte.cli import _terminal
 from bpte.run.outcome import Outcome
 from bpte.text import printable
 
-EXIT_OK = Outcome.PASSED
-EXIT_USAGE = Outcome.USAGE
-EXIT_MALFORMED = Outcome.MALFORMED
-EXIT_INFRASTRUCTURE = Outcome.INFRASTRUCTURE
-EXIT_INTERNAL = Outcome.INTERNAL
 #: Added to the number of the signal that ended the command, as a shell shows it.
 EXIT_SIGNAL = 128
 
@@ -74,16 +69,16 @@ def _exit_code(call: Call, action: Callable[[], int]) -> int:
     except SystemExit as request:  # argparse has said what there is to say
         if isinstance(request.code, str):
             print(request.code, file=sys.stderr)
-            return EXIT_USAGE
-        return request.code or EXIT_OK
+            return Outcome.USAGE
+        return request.code or Outcome.PASSED
     except Exception as error:
         return _report_error(call, error)
 
 
 def _report_error(call: Call, error: Exception) -> int:
-    code, facts = _explain(error) or (EXIT_INTERNAL, {"message": _internal(error)})
+    code, facts = _explain(error) or (Outcome.INTERNAL, {"message": _internal(error)})
     print(f"{call.name}: {printable(str(facts['message']))}", file=sys.stderr)
-    if code == EXIT_INTERNAL:
+    if code == Outcome.INTERNAL:
         print(_bug_report(call, error), file=sys.stderr)
     if call.as_json:
         print(json.dumps({"ok": False, "error": facts}, indent=2))
@@ -107,10 +102,10 @@ def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
             error.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR)
             or isinstance(error, WrongFileError)
         )  # fmt: skip
-        return EXIT_USAGE if usage else EXIT_INFRASTRUCTURE, {"message": message}
+        return Outcome.USAGE if usage else Outcome.INFRASTRUCTURE, {"message": message}
     if isinstance(error, MemoryError):
         what = f": {error}" if str(error) else ""
-        return EXIT_INFRASTRUCTURE, {"message": f"not enough memory{what}"}
+        return Outcome.INFRASTRUCTURE, {"message": f"not enough memory{what}"}
     values = sys.modules.get("bpte.pack.tensors")
     if values is not None and isinstance(error, values.PackError):
         facts: dict[str, object] = {"message": str(error)}
@@ -118,7 +113,7 @@ def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
             facts["method"] = error.method
         if error.place is not None:
             facts["place"] = {k: v for k, v in error.place._asdict().items() if v is not None}
-        return EXIT_USAGE, facts
+        return Outcome.USAGE, facts
     return None
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from bpte.suites import TestCase
 
 
+_KINDS: dict[type, str] = {bool: "bool", int: "int", float: "double"}
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="a .bpte (BP09 or BP08) or .pte file")
     parser.add_argument("--json", action="store_true", help="for a machine, on stdout")
@@ -144,8 +147,7 @@ def _value_facts(bundle: Bundle, value: Value) -> dict[str, Any]:
             "file_offset": bundle.tensor_extent(value).offset,
             "size": value.size,
         }
-    kind = {bool: "bool", int: "int", float: "double"}[type(value)]
-    return {"kind": kind, "value": value}
+    return {"kind": _KINDS[type(value)], "value": value}
 
 
 def _purposes(bundle: Bundle) -> list[str]:
@@ -184,8 +186,7 @@ def value_text(value: Value) -> str:
     from bpte.format.metadata import Tensor
 
     if not isinstance(value, Tensor):
-        kind = {bool: "bool", int: "int", float: "double"}[type(value)]
-        return f"{kind} {value}"
+        return f"{_KINDS[type(value)]} {value}"
     return _tensor_text(value.scalar_type, value.sizes, value.dim_order)
 
 
@@ -222,19 +223,19 @@ def _text(bundle: Bundle) -> str:
     lines += [f"  {printable(key)}: {printable(value)}" for key, value in bundle.metadata.items()]
     lines += [f"  budget {_stated_text(budget.stated())}" for budget in bundle.budgets]
     if bundle.segments:
-        rows = []
-        purposes = _purposes(bundle)
-        for index, segment in enumerate(bundle.segments):
-            rows.append(
-                (
-                    index,
-                    bundle.segment_extent(index).offset,
-                    segment.size,
-                    segment.alignment,
-                    f"{segment.crc32:08x}",
-                    purposes[index],
-                )
+        rows = [
+            (
+                index,
+                bundle.segment_extent(index).offset,
+                segment.size,
+                segment.alignment,
+                f"{segment.crc32:08x}",
+                purpose,
             )
+            for index, (segment, purpose) in enumerate(
+                zip(bundle.segments, _purposes(bundle), strict=True)
+            )
+        ]
         head = ("segment", "file offset", "bytes", "alignment", "crc32", "holds")
         lines += ["", _output.table(head, rows, "rrrrrl")]
     for suite in bundle.suites:
@@ -255,14 +256,11 @@ def _case_lines(cases: list[TestCase]) -> list[str]:
     if not cases:
         return []
     rows: list[tuple[object, ...]] = []
-    more = False
     for number, case in enumerate(cases):
         rows.append((number, *_case_row(case)))
-        for index, step in enumerate(case.steps):
-            rows.append((f"{number}.{index}", *_case_row(step)))
-        more = more or any(row[-1] != "-" for row in rows[-1 - len(case.steps) :])
+        rows += [(f"{number}.{index}", *_case_row(step)) for index, step in enumerate(case.steps)]
     head: tuple[str, ...] = ("case", "name", "inputs", "expected outputs", "tolerance", "more")
-    if not more:
+    if all(row[-1] == "-" for row in rows):
         head, rows = head[:-1], [row[:-1] for row in rows]
     return [_output.table(head, rows, "r")]
 
@@ -332,8 +330,8 @@ def _program_text(facts: dict[str, Any]) -> str:
             f"  outputs   {', '.join(method['outputs']) or 'none'}",
             f"  operators {printable(', '.join(method['operators'])) or 'none'}",
         ]
-        for delegate in method["delegates"]:
-            lines.append(
-                f"  delegate  {printable(delegate['id'])}, {_output.size(delegate['size'])}"
-            )
+        lines += [
+            f"  delegate  {printable(each['id'])}, {_output.size(each['size'])}"
+            for each in method["delegates"]
+        ]
     return "\n".join(lines)

@@ -38,9 +38,6 @@ exit codes:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments on a parser of its own."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = __doc__
-    parser.epilog = EPILOG
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the bundle")
     for name, options in _arguments.RUN_OPTIONS.items():
         parser.add_argument(f"--{name}", **options)

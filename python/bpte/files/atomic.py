@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -15,11 +16,6 @@ from types import TracebackType
 
 from bpte.files import access
 from bpte.files.transfer import write_all
-
-try:
-    import fcntl
-except ImportError:  # not POSIX: without locks nothing is cleaned up there
-    fcntl = None  # type: ignore[assignment]
 
 
 class AtomicFile:
@@ -177,8 +173,6 @@ def _create_locked(target: Path) -> tuple[int, Path]:
         path = target.with_name(temporary_name(target.name))
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
-            if fcntl is None:
-                return fd, path
             with contextlib.suppress(OSError):  # a file system without locks: goes on without one
                 fcntl.flock(fd, fcntl.LOCK_EX)  # waits for a cleaner that was faster
             if os.fstat(fd).st_nlink:
@@ -191,8 +185,6 @@ def _create_locked(target: Path) -> tuple[int, Path]:
 
 def _remove_litter(folder: Path) -> None:
     """Removes what writers that were killed left in this folder."""
-    if fcntl is None:
-        return
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if is_temporary_name(entry.name)]

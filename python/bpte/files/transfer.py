@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -181,63 +180,24 @@ def copy_file(
     if size <= _COPY_STEP:
         _copy(source, source_offset, size, target, target_offset, progress)
         return crc_of_file(target, target_offset, size)
-    hasher = _Hasher(target, target_offset)
-    hasher.start()
-    try:
-        _copy(source, source_offset, size, target, target_offset, progress, hasher.arrived)
-    except BaseException:
-        hasher.abandon()
-        raise
-    return hasher.result()
+    from concurrent.futures import Future, ThreadPoolExecutor
 
+    crc, hashed = 0, target_offset
 
-class _Hasher(threading.Thread):
-    """Hashes a growing run of a file, up to the end that was reported to it."""
+    def hash_next(count: int) -> None:
+        nonlocal crc, hashed
+        crc = crc_of_file(target, hashed, count, None, crc)
+        hashed += count
 
-    def __init__(self, fd: int, offset: int) -> None:
-        super().__init__(name="bpte-crc32", daemon=True)
-        self._fd = fd
-        self._start = offset
-        self._ready = 0
-        self._finished = False
-        self._changed = threading.Condition()
-        self._error: BaseException | None = None
-        self._crc = 0
-
-    def arrived(self, count: int) -> None:
-        with self._changed:
-            self._ready += count
-            self._changed.notify()
-
-    def run(self) -> None:
-        done = 0
-        try:
-            while True:
-                with self._changed:
-                    while self._ready == done and not self._finished:
-                        self._changed.wait()
-                    ready = self._ready
-                if ready == done:
-                    return
-                self._crc = crc_of_file(self._fd, self._start + done, ready - done, None, self._crc)
-                done = ready
-        except BaseException as error:
-            self._error = error
-
-    def _finish(self) -> None:
-        with self._changed:
-            self._finished = True
-            self._changed.notify()
-        self.join()
-
-    def abandon(self) -> None:
-        self._finish()
-
-    def result(self) -> int:
-        self._finish()
-        if self._error is not None:
-            raise self._error
-        return self._crc
+    hashes: list[Future[None]] = []
+    with ThreadPoolExecutor(1, "bpte-crc32") as hasher:  # takes one call after the other
+        _copy(
+            *(source, source_offset, size, target, target_offset, progress),
+            arrived=lambda count: hashes.append(hasher.submit(hash_next, count)),
+        )
+    for each in hashes:
+        each.result()
+    return crc
 
 
 # The errors of a kernel or file system that cannot do the copy itself.

@@ -3,21 +3,19 @@
 
 ``inspect`` needs neither torch nor executorch; the rest needs executorch, which is imported when
 it is first called. ``to_executorch()`` is called once in a process, so the time of the import
-counts. The package therefore imports what writing needs, and everything else on first use.
+counts. The package therefore imports each of its names when it is first asked for.
 
 What lives here: the codec of programs (``_schema`` and ``_tables``: the description of their
-tables; ``_writer``, ``_reader`` and ``_native``: the bytes; ``_pte`` and ``_restore``: whole
-files), the inspector, and the drop-in for ExecuTorch's own functions. May import ``bpte.files`` and
-``bpte.format``.
+tables; ``_codec``: ties them to classes; ``_writer``, ``_reader`` and ``_native``: the bytes;
+``_pte`` and ``_restore``: whole files), the inspector, and the drop-in for ExecuTorch's own
+functions. May import ``bpte.files`` and ``bpte.format``.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-from bpte.program._errors import ProgramError, SchemaError
-from bpte.program._pte import PteData, serialize, serialize_pte
+TYPE_CHECKING = False  # as type checkers know it
 
 if TYPE_CHECKING:
     from bpte.program._dropin import Patch, UnsupportedExecuTorchError, patch_executorch
@@ -30,15 +28,27 @@ if TYPE_CHECKING:
         ValueInfo,
         inspect,
     )
+    from bpte.program._pte import PteData, serialize, serialize_pte
     from bpte.program._restore import deserialize, deserialize_pte
 
 _HOME = {
-    **dict.fromkeys(("Patch", "UnsupportedExecuTorchError", "patch_executorch"), "_dropin"),
-    **dict.fromkeys(("DelegateInfo", "MethodInfo", "ProgramInfo", "SegmentInfo"), "_inspect"),
-    **dict.fromkeys(("ValueInfo", "inspect"), "_inspect"),
-    **dict.fromkeys(("deserialize", "deserialize_pte"), "_restore"),
+    "DelegateInfo": "_inspect",
     "ExtendedHeader": "_header",
+    "MethodInfo": "_inspect",
+    "Patch": "_dropin",
+    "ProgramInfo": "_inspect",
+    "PteData": "_pte",
+    "SegmentInfo": "_inspect",
+    "UnsupportedExecuTorchError": "_dropin",
+    "ValueInfo": "_inspect",
+    "deserialize": "_restore",
+    "deserialize_pte": "_restore",
+    "inspect": "_inspect",
+    "patch_executorch": "_dropin",
+    "serialize": "_pte",
+    "serialize_pte": "_pte",
 }
+"""The module of each name that is imported when it is first asked for."""
 
 __all__ = [
     "DelegateInfo",
@@ -59,6 +69,26 @@ __all__ = [
     "serialize",
     "serialize_pte",
 ]
+
+
+class ProgramError(ValueError):
+    """A program, as objects or as bytes, breaks a rule.
+
+    ``place`` is the path of the offending part below the program, for example
+    ``execution_plan[0].values[17].val.sizes``; empty where it is the whole. ``rule`` says what is
+    wrong there, with the value.
+    """
+
+    def __init__(self, rule: str, place: str = "") -> None:
+        from bpte.text import printable
+
+        super().__init__(printable(f"{place}: {rule}" if place else rule))
+        self.rule = rule
+        self.place = place
+
+
+class SchemaError(ProgramError):
+    """A FlatBuffers schema, or the classes that mirror it, cannot be carried without loss."""
 
 
 def __getattr__(name: str) -> object:

@@ -8,21 +8,22 @@ walk finds the first place that breaks a rule and names it.
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bpte.program import _values
-from bpte.program._errors import ProgramError
+from bpte.program import ProgramError
 from bpte.program._schema import (
-    MAX_PROGRAM_BYTES,
     SCALAR,
     STRING,
     TABLE,
     TABLES,
     UNION,
-    Binding,
     Field,
     Table,
 )
+
+if TYPE_CHECKING:
+    from bpte.program._codec import Binding
 
 
 def check(binding: Binding, program: Any) -> None:
@@ -32,7 +33,7 @@ def check(binding: Binding, program: Any) -> None:
     schema stores.
     """
     try:
-        _table(binding, binding.tables[-1], program, "")
+        _table(binding, binding.table(-1), program, "")
     except RecursionError:  # The schema is not that deep, but a foreign __index__ may recurse.
         raise ProgramError("the objects are nested too deeply") from None
 
@@ -52,12 +53,12 @@ def _table(binding: Binding, table: Table, value: Any, place: str) -> None:
 
 def _field(binding: Binding, field: Field, value: Any, place: str) -> None:
     if field.kind == TABLE:
-        _table(binding, binding.tables[field.refs[0]], value, place)
+        _table(binding, binding.table(field.refs[0]), value, place)
     elif field.kind == UNION:
         _union(binding, field, value, place)
     elif field.kind == TABLES:
         for i, item in enumerate(_try(_values.items, value, place)):
-            _table(binding, binding.tables[field.refs[0]], item, f"{place}[{i}]")
+            _table(binding, binding.table(field.refs[0]), item, f"{place}[{i}]")
     elif field.kind == STRING:
         try:
             _try(_values.text, value, place).encode()
@@ -67,7 +68,7 @@ def _field(binding: Binding, field: Field, value: Any, place: str) -> None:
         _try(lambda item: _scalar(field, item), value, place)
     elif field.holds == "bytes":
         size = len(_try(_values.blob, value, place))
-        if size > MAX_PROGRAM_BYTES:
+        if size > binding.max_bytes:
             raise ProgramError(f"{size} bytes are more than a FlatBuffer can hold", place)
     else:
         for i, item in enumerate(_try(_values.items, value, place)):
@@ -75,7 +76,7 @@ def _field(binding: Binding, field: Field, value: Any, place: str) -> None:
 
 
 def _union(binding: Binding, field: Field, value: Any, place: str) -> None:
-    members = [binding.tables[index] for index in field.refs]
+    members = [binding.table(index) for index in field.refs]
     for table in members:
         if type(value) is table.cls:
             return _table(binding, table, value, place)

@@ -6,13 +6,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bpte.program import _values
 from bpte.program._schema import SHARED_BYTES, SIZES, Field
-
-if TYPE_CHECKING:
-    from bpte.program._writer import Layout
 
 _BORROWED = 16384  # bytes from this size on stay where they are until the file is put together
 _LENGTH = struct.Struct("<I").pack
@@ -58,11 +55,10 @@ class File:
             self.distance += 4
         return padding
 
-    def place(self, layout: Layout) -> int:
-        """The distance of a table that is written next."""
-        place = self.distance + layout.size
-        # The fields follow the vtable's offset.
-        return place + self.align_8(place - 4) if layout.eight else place
+    def place(self, size: int) -> int:
+        """The distance of a table with 8-byte fields that is written next."""
+        place = self.distance + size
+        return place + self.align_8(place - 4)  # The fields follow the vtable's offset.
 
     def add_vtable(self, vtable: bytes, place: int) -> None:
         """Writes a vtable before the table at ``place``, which was written last."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import ModuleType, TracebackType
 from typing import Any
 
-from bpte.program import _pte, _restore, _schema, _tables
+from bpte.program import _codec, _pte, _restore, _tables
 
 TESTED = ("1.5.1",)
 """The versions of executorch that this was tested with, and will touch."""
@@ -87,8 +87,8 @@ def _check_version() -> None:
             f"{', '.join(TESTED)}); call bpte.program.serialize_pte yourself, or install one of "
             "these"
         )
-    binding = _schema.executorch()  # Refuses dataclasses that do not fit the schema.
-    if (binding.identifier, binding.rows) != (_tables.IDENTIFIER, _tables.ROWS):
+    binding = _codec.executorch()  # Refuses dataclasses that do not fit the schema.
+    if binding.schema != (_tables.IDENTIFIER, _tables.ROWS):
         raise UnsupportedExecuTorchError(
             f"the program.fbs of the installed executorch {version} is not that of the release"
         )
@@ -168,7 +168,7 @@ def _program_to_flatbuffer(
     constant_tensor_alignment: int | None = None,
     delegate_alignment: int | None = None,
 ) -> Any:
-    alignments = _schema.executorch().alignments(constant_tensor_alignment, delegate_alignment)
+    alignments = _codec.executorch().alignments(constant_tensor_alignment, delegate_alignment)
     data = _pte.serialize(
         program,
         constant_tensor_alignment=constant_tensor_alignment,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bpte.program import _codec
-from bpte.program._schema import Binding
+from bpte.program._codec import Binding
 
 
 class FallbackError(Exception):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bpte.program._codec import HEADER_LENGTH as LENGTH
 from bpte.program._codec import HEADER_MAGIC as MAGIC
 from bpte.program._codec import HEADER_OFFSET as OFFSET
-from bpte.program._errors import ProgramError
+from bpte.program import ProgramError
 
 _MINIMUM = LENGTH - 8  # The first version had no segment_data_size.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bpte.program import _codec, _header, _rules, _schema, _tables
+from bpte.program import _codec, _header, _rules, _tables
 from bpte.program._header import ExtendedHeader
 from bpte.program._restore import Source, view_of
 
@@ -161,7 +161,7 @@ def _inspect(view: memoryview, size: int) -> ProgramInfo:
     program_size = header.program_size if header else size
     base = header.segment_base_offset if header else 0
     program, unknown = _codec.decode(
-        _schema.records(), view[:program_size], views=True, allow_unknown=True
+        _codec.records(), view[:program_size], views=True, allow_unknown=True
     )
     _rules.check(program, size - base if base else 0)
     uses = _segment_uses(program)

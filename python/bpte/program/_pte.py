@@ -15,11 +15,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from bpte.program import _codec, _schema
-from bpte.program._errors import ProgramError
+from bpte.program import ProgramError, _codec
 
 if TYPE_CHECKING:
-    from bpte.program._values import FileBacked
+    from typing import Protocol
+
+    class FileBacked(Protocol):
+        """Data that stays in a file until it is written (executorch's ``FileBackedData``)."""
+
+        def __len__(self) -> int: ...
+        def to_bytes(self) -> bytes: ...
+        def write_to_file(self, outfile: Any) -> None: ...
 
     Chunk = bytes | memoryview | FileBacked
 
@@ -41,7 +47,7 @@ def serialize(
     reason is logged with its place and the JSON path is tried; ProgramError names the place and
     both reasons if that fails as well.
     """
-    alignments = _schema.executorch().alignments(constant_tensor_alignment, delegate_alignment)
+    alignments = _codec.executorch().alignments(constant_tensor_alignment, delegate_alignment)
     return _flatbuffer(program, alignments, 0, None)
 
 
@@ -52,11 +58,11 @@ def _flatbuffer(
     header: Callable[[int], bytes] | None,
 ) -> bytes:
     """See ``serialize``; the header is that of ``_codec.encode``."""
-    binding = _schema.executorch()
+    binding = _codec.executorch()
     try:
         return _codec.encode(binding, program, alignments, header_bytes=header_bytes, header=header)
     except ProgramError as error:
-        if type(program) is not binding.classes[-1]:
+        if type(program) is not binding.table(-1).cls:
             raise  # JSON cannot write an object of another class.
         direct = error
     from bpte.program import _fallback
@@ -147,7 +153,7 @@ def serialize_pte(
         constant_tensor_alignment = _CONSTANT_ALIGNMENT
     if not isinstance(segment_alignment, int) or segment_alignment <= 0:
         raise ValueError(f"segment_alignment is {segment_alignment!r}, not a positive int")
-    binding = _schema.executorch()
+    binding = _codec.executorch()
     alignments = binding.alignments(constant_tensor_alignment, delegate_alignment)
     whole = hasattr(pte, "program")  # A PTEFile, or only its program.
     original = pte.program if whole else pte

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from bpte.program._errors import ProgramError
+from bpte.program import ProgramError
 from bpte.program._schema import (
     SCALAR,
     SIZES,
@@ -20,12 +20,14 @@ from bpte.program._schema import (
     TABLE,
     TABLES,
     UNION,
-    Binding,
     Field,
     Table,
     element_budget,
     table_budget,
 )
+
+if TYPE_CHECKING:
+    from bpte.program._codec import Binding
 
 _U32 = struct.Struct("<I").unpack_from
 _I32 = struct.Struct("<i").unpack_from
@@ -110,7 +112,7 @@ class _Decoder:
         self.elements_left = element_budget(self.size)
         self.texts: dict[int, str] = {}
         self.blobs: dict[int, Any] = {}
-        self.readers: list[_Read] = []
+        self.readers: dict[int, _Read] = {}
         # Layouts by table and vtable.
         self.layouts: dict[tuple[int, bytes], _Layout] = binding.made.setdefault("layouts", {})
 
@@ -119,18 +121,22 @@ class _Decoder:
         if self.size < 8:
             raise _Fault(f"{self.size} bytes are too few for a program")
         identifier = bytes(view[4:8])
-        if identifier != self.binding.identifier:
-            raise _Fault(f"the file identifier is {identifier!r}, not {self.binding.identifier!r}")
-        for index in range(len(self.binding.tables)):
-            self.readers.append(self._table(index))
+        if identifier != self.binding.schema[0]:
+            raise _Fault(f"the file identifier is {identifier!r}, not {self.binding.schema[0]!r}")
         (root,) = _U32(view, 0)
         if root < 8:
             raise _Fault(f"the root table is at byte {root}, inside the header")
-        return self.readers[-1](root), self.unknown
+        return self._reader(-1)(root), self.unknown
+
+    def _reader(self, index: int) -> _Read:
+        read = self.readers.get(index)
+        if read is None:
+            read = self.readers[index] = self._table(index)
+        return read
 
     def _table(self, index: int) -> _Read:
         view, size = self.view, self.size
-        cls, name = self.binding.tables[index].cls, self.binding.tables[index].name
+        cls, name = self.binding.table(index).cls, self.binding.table(index).name
         plans: dict[int, _Plan] = {}
 
         def read(pos: int) -> Any:
@@ -191,7 +197,7 @@ class _Decoder:
         vtable = bytes(view[at : at + length])
         layout = self.layouts.get((index, vtable))
         if layout is None:
-            layout = _layout(self.binding.tables[index], vtable, at)
+            layout = _layout(self.binding.table(index), vtable, at)
             if len(self.layouts) < _MAX_LAYOUTS:
                 self.layouts[index, vtable] = layout
         if layout.unknown:
@@ -204,7 +210,7 @@ class _Decoder:
         ]
         unions = []
         for kind, source, target, field, offset in layout.unions:
-            members = tuple([self.readers[i] for i in field.refs])
+            members = tuple([self._reader(i) for i in field.refs])
             unions.append((kind, source, target, members, offset, field.name))
         return _Plan(*layout[:5], children, unions, layout.defaults)
 
@@ -212,9 +218,9 @@ class _Decoder:
         if field.kind == STRING:
             return self._text
         if field.kind == TABLE:
-            return self.readers[field.refs[0]]
+            return self._reader(field.refs[0])
         if field.kind == TABLES:
-            return self._tables(self.readers[field.refs[0]])
+            return self._tables(self._reader(field.refs[0]))
         return self._blob if field.holds == "bytes" else self._scalars(field.code)
 
     def _length(self, pos: int, width: int) -> int:

@@ -6,7 +6,8 @@ reader reads. Only the constructs of ``program.fbs`` are supported: tables of sc
 strings, tables, unions of tables, and vectors of scalars or tables. Anything else is refused by
 name, so that a construct added upstream is never half read.
 
-``python -m bpte.program._reflect`` prints ``_tables.py`` for the installed executorch.
+``python -m bpte.program._reflect`` writes the two files that hold the tables of the installed
+executorch.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import importlib
 import re
 import subprocess
 import tempfile
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from bpte.program import _reader, _schema
-from bpte.program._errors import SchemaError
+from bpte.program import SchemaError, _codec, _reader, _schema
 from bpte.program._schema import (
     SCALAR,
     SCALARS,
@@ -117,7 +118,8 @@ def compile_file(source: Path) -> tuple[bytes, Rows, Enums]:
         if done.returncode:
             raise SchemaError(f"flatc: {done.stderr.strip() or done.stdout.strip()}", source.name)
         data = (Path(folder) / source.with_suffix(".bfbs").name).read_bytes()
-    binding = _schema.to_records(b"BFBS", _reflection())
+    rows = _reflection()
+    binding = _codec.Binding(_schema.record_classes(rows).get, (b"BFBS", rows))
     schema, _ = _reader.decode(binding, memoryview(data), allow_unknown=True)
     notes = _OPTION.findall(source.read_text(encoding="utf-8"))
     return _Compiler(schema, {field: _OPTIONS[kind] for field, kind in notes}).run()
@@ -308,21 +310,33 @@ def installed() -> tuple[bytes, Rows, Enums]:
     return identifier, rows_for(rows, enums, lambda name: getattr(schema, name)), enums
 
 
-def render() -> str:
-    """The text of ``_tables.py`` for the installed executorch."""
+MADE_BY = "Made by ``python -m bpte.program._reflect``; do not edit."
+
+
+def render() -> dict[str, str]:
+    """The texts of the files that hold the installed executorch's tables, by their names in this
+    folder."""
     schema = importlib.import_module("executorch.exir.schema")
     identifier, rows, enums = installed()
+    fingerprint = _codec.fingerprint(str(Path(str(schema.__file__)).parents[1]))
+    return {
+        "_tables.py": _python(identifier, fingerprint, rows, enums),
+        "_native/tables.h": _cpp(identifier, fingerprint, rows),
+    }
+
+
+def _python(identifier: bytes, fingerprint: str, rows: Rows, enums: Enums) -> str:
     lines = [
         "# SPDX-License-Identifier: BSD-3-Clause",
         '"""The tables of ExecuTorch\'s Program: rows as ``_schema.py`` describes them.',
         "",
-        "Made by ``python -m bpte.program._reflect``; do not edit.",
+        MADE_BY,
         '"""',
         "",
         "# fmt: off",
         "# ruff: noqa: E501",
         f"IDENTIFIER = {identifier!r}",
-        f'FINGERPRINT = "{_schema.fingerprint(Path(str(schema.__file__)).parents[1])}"',
+        f'FINGERPRINT = "{fingerprint}"',
         "ENUMS = {",
         *(f'    "{name}": {members!r},' for name, members in enums.items()),
         "}",
@@ -335,5 +349,53 @@ def render() -> str:
     return "\n".join(lines) + "\n)\n"
 
 
+def _cpp(identifier: bytes, fingerprint: str, rows: Rows) -> str:
+    refs: list[int] = []
+    fields: list[str] = []
+    tables: list[str] = []
+    for table, table_rows in rows:
+        tables.append(f'    {{"{table}", kFields + {len(fields)}, {len(table_rows)}}},')
+        for name, slot, kind, code, default, its, position, holds, align, option in table_rows:
+            whole, real = (0, default) if isinstance(default, float) else (int(default), 0.0)
+            fields.append(
+                f"    {{\"{name}\", {slot}, Kind{{{kind}}}, '{code or chr(92) + '0'}', {whole}, "
+                f'{real}, kRefs + {len(refs)}, {len(its)}, {position}, "{holds}", {align}, '
+                f'"{option}"}},'
+            )
+            refs.extend(its)
+    return "\n".join(
+        [
+            "// SPDX-License-Identifier: BSD-3-Clause",
+            "// The tables of ExecuTorch's Program, as _tables.py has them.",
+            f"// {MADE_BY.replace('``', '`')}",
+            "",
+            "#pragma once",
+            "",
+            '#include "schema.h"',
+            "",
+            "// clang-format off",
+            "namespace bpte_native {",
+            "",
+            f'inline constexpr char kIdentifier[] = "{identifier.decode()}";',
+            "inline constexpr char kFingerprint[] =",
+            f'    "{fingerprint}";',
+            f"inline constexpr uint32_t kSharedBytes = {_schema.SHARED_BYTES};",
+            "inline constexpr int kRefs[] = {",
+            *textwrap.wrap(", ".join(map(str, refs)), 96, initial_indent="    ", subsequent_indent="    "),
+            "};",
+            "inline constexpr FieldRow kFields[] = {",
+            *fields,
+            "};",
+            "inline constexpr TableRow kTables[] = {",
+            *tables,
+            "};",
+            "",
+            "}  // namespace bpte_native",
+            "",
+        ]
+    )
+
+
 if __name__ == "__main__":
-    print(render(), end="")
+    for made, text in render().items():
+        (Path(__file__).parent / made).write_text(text, encoding="utf-8")

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bpte.files import access
-from bpte.program import _codec, _header, _schema
-from bpte.program._errors import ProgramError
+from bpte.program import ProgramError, _codec, _header
 
 _INLINE = 0  # of DataLocation
 
@@ -27,7 +26,7 @@ def deserialize(data: bytes | bytearray | memoryview) -> Any:
     Equal to what executorch's own reader gives. Segments are not read; see ``deserialize_pte``.
     Raises ProgramError, naming the place, for anything not well formed.
     """
-    program, _ = _codec.decode(_schema.executorch(), memoryview(data).cast("B"))
+    program, _ = _codec.decode(_codec.executorch(), memoryview(data).cast("B"))
     return program
 
 
@@ -67,7 +66,7 @@ def _restore(view: memoryview) -> Any:
     size, base = len(view), 0
     if header is not None:
         size, base = header.program_size, header.segment_base_offset
-    program, _ = _codec.decode(_schema.executorch(), view[:size])
+    program, _ = _codec.decode(_codec.executorch(), view[:size])
     upstream = importlib.import_module("executorch.exir._serialize._program")
     if base == 0:
         return upstream.PTEFile(program=program, mutable_data=None, named_data=None)

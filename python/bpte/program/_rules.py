@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bpte.program._errors import ProgramError
+from bpte.program import ProgramError
 
 _INLINE, _SEGMENT = 0, 1  # DataLocation
 

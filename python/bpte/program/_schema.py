@@ -1,26 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The tables of a schema, and the Python classes for them. Every codec works from these.
+"""What a schema says: its tables and their fields, as data.
 
-A schema is data: ``ROWS``, a tuple of ``(table name, rows of its fields)``. Each table comes after
-those it refers to, and the root is the last. A field's row holds the arguments of ``Field``.
-``_tables.py`` has the rows of ExecuTorch's Program, made when this package is built;
-``_reflect.py`` makes them.
-
-Two bindings exist: to ExecuTorch's dataclasses (``executorch.exir.schema``), and to small classes
-made from the rows alone, with which the inspector reads files where there is no executorch.
+A schema is ``ROWS``, a tuple of ``(table name, rows of its fields)``. Each table comes after those
+it refers to, and the root is the last. A field's row holds the arguments of ``Field``.
+``_tables.py`` has the rows of ExecuTorch's Program, and the native accelerator has the same ones
+compiled in; ``_reflect.py`` makes both.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
-import os
 from collections.abc import Callable
-from hashlib import sha256
-from pathlib import Path
+from functools import cache
 from typing import Any
-
-from bpte.program import _tables
 
 Row = tuple[Any, ...]
 Rows = tuple[tuple[str, tuple[Row, ...]], ...]
@@ -36,8 +27,6 @@ TABLES = 5  # a vector of tables
 SIZES = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8, "f": 4, "d": 8}
 """Bytes (and natural alignment) of each scalar's code, which is that of Python's ``struct``."""
 
-MAX_PROGRAM_BYTES = 2**31 - 1
-"""FlatBuffers' offsets are 31 bits wide."""
 
 SHARED_BYTES = 32
 """A vector of scalars is written once for all its equals if it takes at most this many bytes
@@ -72,8 +61,8 @@ class Field:
     the string "inf" or "-inf", or the name of an IntEnum. ``align`` is the schema's force_align in
     bytes, 0 where there is none, and ``option`` names the serializer option that replaces it.
 
-    ``enum`` maps stored values to the members of ``enum_class``; both are None where the
-    binding holds plain ints.
+    ``enum_class`` is the class of the members that it holds, and ``enum`` maps stored values to
+    them; None where it holds anything else.
     """
 
     __slots__ = (
@@ -86,13 +75,13 @@ class Field:
         name: str,
         slot: int,
         kind: int,
-        code: str = "",
-        default: Any = 0,
-        refs: tuple[int, ...] = (),
-        position: int = -1,
-        holds: str = "",
-        align: int = 0,
-        option: str = "",
+        code: str,
+        default: Any,
+        refs: tuple[int, ...],
+        position: int,
+        holds: str,
+        align: int,
+        option: str,
     ) -> None:
         self.name = name
         self.slot = slot
@@ -114,7 +103,7 @@ class Table:
 
     __slots__ = ("cls", "fields", "holder", "index", "leaf", "name", "slots")
 
-    def __init__(self, index: int, name: str, cls: type, fields: tuple[Field, ...]) -> None:
+    def __init__(self, index: int, name: str, cls: Any, fields: list[Field]) -> None:
         self.index = index
         self.name = name
         self.cls = cls
@@ -124,64 +113,24 @@ class Table:
         self.slots = fields[-1].slot + 1 if fields else 0
 
 
-class Binding:
-    """A schema tied to one class for each table.
+def bind(index: int, row: tuple[str, tuple[Row, ...]], find: Callable[[str], Any]) -> Table:
+    """The table of a row, tied to the class, and its fields to the enums, that ``find`` gives."""
+    name, rows = row
+    fields = []
+    for field_row in rows:
+        field = Field(*field_row)
+        if field.holds not in ("", "bytes", "text"):
+            field.enum_class = find(field.holds)
+            if field.enum_class is not None:
+                field.enum = enum_members(field.enum_class)
+        fields.append(field)
+    return Table(index, name, find(name), fields)
 
-    ``enums`` maps what ``Field.holds`` names to the IntEnum's class; a name that is not in it is
-    held as an int. ``made`` is for the codecs: what each derives from the binding once.
-    """
 
-    def __init__(
-        self, identifier: bytes, rows: Rows, classes: tuple[type, ...], enums: dict[str, Any]
-    ) -> None:
-        self.identifier = identifier
-        self.rows = rows
-        self.classes = classes
-        self.enums = {
-            name: (cls, {int(member): member for member in cls}) for name, cls in enums.items()
-        }
-        self.made: dict[str, Any] = {}
-        self._aligned = [
-            (option, align)
-            for _, fields in rows
-            for *_, align, option in fields
-            if align
-        ]  # fmt: skip
-
-    @functools.cached_property
-    def tables(self) -> tuple[Table, ...]:
-        """All tables that the root reaches, the root being the last."""
-        return tuple(
-            Table(index, name, cls, tuple([self._field(row) for row in fields]))
-            for index, ((name, fields), cls) in enumerate(zip(self.rows, self.classes, strict=True))
-        )
-
-    def _field(self, row: Row) -> Field:
-        field = Field(*row)
-        if field.holds in self.enums:
-            field.enum_class, field.enum = self.enums[field.holds]
-        return field
-
-    def alignments(
-        self, constant_tensor_alignment: int | None, delegate_alignment: int | None
-    ) -> dict[str, int]:
-        """The alignment in force for each option, ``""`` being that of fields without one.
-
-        None keeps the schema's. Raises ValueError for one that is not a power of two.
-        """
-        given = {"constant_tensor": constant_tensor_alignment, "delegate": delegate_alignment}
-        for option, value in given.items():
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise ValueError(f"{option}_alignment is {value!r}, not an int")
-            if value <= 0 or value & (value - 1) or value > 2**30:
-                raise ValueError(f"{option}_alignment is {value}, not a power of two")
-        result = {"": 1}
-        for option, align in self._aligned:
-            chosen = given.get(option)
-            result[option] = max(result.get(option, 1), align if chosen is None else chosen)
-        return result
+@cache
+def enum_members(cls: Any) -> dict[int, Any]:
+    """The members by their numbers."""
+    return {int(member): member for member in cls}
 
 
 class Record:
@@ -195,28 +144,13 @@ class Record:
             setattr(self, name, value)
 
 
-def to_records(identifier: bytes, rows: Rows) -> Binding:
-    """Binds a schema to classes made from it: enums are ints."""
-
-    def record(name: str, fields: tuple[Row, ...]) -> type:
-        names = [field[0] for field in sorted(fields, key=lambda field: field[6])]
-        return type(name, (Record,), {"__slots__": tuple(names)})
-
-    return Binding(identifier, rows, tuple([record(*row) for row in rows]), {})
-
-
-def to_dataclasses(identifier: bytes, rows: Rows, find: Callable[[str], Any]) -> Binding:
-    """Binds a schema to the classes, and to the IntEnums, that ``find`` gives by their names.
-
-    The rows must have been made for these classes: see ``_reflect.rows_for``.
-    """
-    enums = {row[7] for _, fields in rows for row in fields} - {"", "bytes", "text"}
-    return Binding(
-        identifier,
-        rows,
-        tuple([find(name) for name, _ in rows]),
-        {name: find(name) for name in enums},
-    )
+def record_classes(rows: Rows) -> dict[str, type]:
+    """A ``Record`` for each table, by its name."""
+    classes = {}
+    for name, fields in rows:
+        slots = tuple([field[0] for field in sorted(fields, key=lambda field: field[6])])
+        classes[name] = type(name, (Record,), {"__slots__": slots})
+    return classes
 
 
 def is_plain(cls: type) -> bool:
@@ -234,51 +168,3 @@ def is_plain(cls: type) -> bool:
         and own("__new__") is object.__new__
         and own("__setattr__") is object.__setattr__
     )
-
-
-SOURCES = (
-    "exir/schema.py",
-    "exir/scalar_type.py",
-    "exir/backend/compile_spec_schema.py",
-    "exir/_serialize/program.fbs",
-    "exir/_serialize/scalar_type.fbs",
-)
-"""The files of the executorch package that the rows are made from."""
-
-
-def fingerprint(package: Path) -> str:
-    """The fingerprint of the ``SOURCES`` in the folder of the executorch package; "" when one is
-    missing."""
-    digest = sha256()
-    try:
-        for source in SOURCES:
-            file = os.open(f"{package}/{source}", os.O_RDONLY)
-            try:
-                digest.update(os.read(file, 1 << 24))
-            finally:
-                os.close(file)
-    except OSError:
-        return ""
-    return digest.hexdigest()
-
-
-@functools.cache
-def executorch() -> Binding:
-    """The installed executorch's schema tied to its dataclasses. Imports executorch.
-
-    If ``_tables`` was made from the same files as the package has, its rows are used. Otherwise the
-    package's flatc compiles its schema, which is checked against its dataclasses.
-    """
-    schema = importlib.import_module("executorch.exir.schema")
-    identifier: bytes = _tables.IDENTIFIER
-    rows: Rows = _tables.ROWS
-    if fingerprint(Path(str(schema.__file__)).parents[1]) != _tables.FINGERPRINT:
-        # Imported here, because it imports this module, and only an unknown executorch needs it.
-        identifier, rows, _ = importlib.import_module("bpte.program._reflect").installed()
-    return to_dataclasses(identifier, rows, lambda name: getattr(schema, name))
-
-
-@functools.cache
-def records() -> Binding:
-    """The packaged schema tied to plain records. Needs only this package."""
-    return to_records(_tables.IDENTIFIER, _tables.ROWS)

@@ -9,19 +9,11 @@ says what was found. The native accelerator accepts and refuses exactly the same
 from __future__ import annotations
 
 import operator
-from typing import Any, Protocol
+from typing import Any
 
 from bpte.program._schema import SIZES
 
 _TEXTS = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
-
-
-class FileBacked(Protocol):
-    """Data that stays in a file until it is written (executorch's ``FileBackedData``)."""
-
-    def __len__(self) -> int: ...
-    def to_bytes(self) -> bytes: ...
-    def write_to_file(self, outfile: Any) -> None: ...
 
 
 def show(value: Any) -> str:

@@ -30,7 +30,7 @@ import operator
 import struct
 from collections.abc import Callable
 from operator import ne
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bpte.program import _values
 from bpte.program._chunks import (
@@ -50,14 +50,16 @@ from bpte.program._schema import (
     TABLE,
     TABLES,
     UNION,
-    Binding,
     Field,
     Table,
 )
 
-Head = Callable[[int, int, int], bytes]
-"""Makes the first bytes of the file, given the bytes after them, the root table's distance from
-the end, and the alignment that the file's length must have."""
+if TYPE_CHECKING:
+    from bpte.program._codec import Binding
+
+Head = Callable[[bytes, int, int, int], bytes]
+"""Makes the first bytes of the file, given its identifier, the bytes after them, the root table's
+distance from the end, and the alignment that the file's length must have."""
 
 _MANY = 96  # more chunks than this are joined: each takes more memory than its bytes
 _MAX_PLANS = 256  # for each table; odd objects could ask for any number
@@ -71,35 +73,43 @@ def encode(binding: Binding, root: Any, alignments: dict[str, int], head: Head) 
     ``alignments`` are those of ``Binding.alignments``. A wrong object may raise any exception;
     ``_check.check`` then finds the reason.
     """
-    writers: list[Write] = binding.made.get("writers") or []
-    if not writers:
-        for table in binding.tables:
-            if table.leaf:
-                writers.append(_leaf_writer(table))
-            elif table.holder:
-                writers.append(_holder_writer(table, binding.tables, writers))
-            else:
-                writers.append(_table_writer(table, binding.tables, writers))
-        binding.made["writers"] = writers
+    writers = binding.made.get("writers")
+    if writers is None:
+        writers = binding.made["writers"] = _Writers(binding)
     file = File(alignments)
     distance = writers[-1](file, root)
     file.join()
-    file.blocks.append(head(file.distance, distance, file.alignment))
+    file.blocks.append(head(binding.schema[0], file.distance, distance, file.alignment))
     file.blocks.reverse()
     return b"".join(file.blocks)
+
+
+class _Writers(dict[int, Write]):
+    """What writes each table; made when the table is first written."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.binding = binding
+
+    def __missing__(self, index: int) -> Write:
+        table = self.binding.table(index)
+        if table.leaf:
+            write = _leaf_writer(table)
+        elif table.holder:
+            write = _holder_writer(table, self)
+        else:
+            write = _table_writer(table, self)
+        self[index] = write
+        return write
 
 
 _Convert = Callable[[Any], Any]
 
 
-class Layout(NamedTuple):
-    """The layout of a table with one set of fields."""
-
-    size: int  # bytes
-    eight: bool  # whether there are 8-byte fields
-    vtable: bytes
-    pack: Callable[..., bytes]
-    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]  # what is packed, in the order of its bytes
+# Plain tuples, here and below: to make a class of named ones takes longer than to write a program.
+_Pick = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+Layout = tuple[int, bool, bytes, Callable[..., bytes], _Pick]
+"""The layout of a table with one set of fields: its bytes, whether there are 8-byte fields, the
+vtable, what packs it, and what picks the values to pack, in the order of their bytes."""
 
 
 class _PositiveZero:
@@ -132,7 +142,7 @@ def _layout(
         end += SIZES[code]
     vtable = struct.pack(f"<{2 + len(entries)}H", 4 + 2 * len(entries), end, *entries)
     form = "".join(code for _, code, _ in parts)
-    layout = Layout(
+    layout = (
         end + (-end & 3),
         any(SIZES[code] == 8 for code in form),
         vtable + bytes(-len(vtable) & 3),
@@ -176,7 +186,7 @@ def _leaf_writer(table: Table) -> Write:
         content = pack(*pick((0, *scalars)))
         place = file.leaves.get((vtable, content))
         if place is None:
-            place = file.place(layout) if eight else file.distance + size
+            place = file.place(size) if eight else file.distance + size
             file.leaves[vtable, content] = place
             at = file.vtables.get(vtable)
             file.chunks.append(_OFFSET(at - place if at else len(vtable)) + content[4:])
@@ -190,16 +200,20 @@ def _leaf_writer(table: Table) -> Write:
     return write
 
 
-def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]) -> Write:
+def _holder_writer(table: Table, writers: _Writers) -> Write:
     """Writes tables whose only field is a union."""
     cls, index, (field,) = table.cls, table.index, table.fields
     member_of = operator.attrgetter(field.name)
-    members = {
-        tables[ref].cls: (number, writers[ref], tables[ref].leaf)
-        for number, ref in enumerate(field.refs, 1)
-    }
-    (full, _), (empty, _) = _layout([], (), [field]), _layout([], (), [])
-    pack, pack_empty = full.pack, empty.pack
+    members: dict[type, tuple[int, Write, bool]] = {}
+
+    def find(kind: type) -> tuple[int, Write, bool]:
+        number = writers.binding.member(field, kind)
+        ref = field.refs[number - 1]
+        members[kind] = number, writers[ref], writers.binding.table(ref).leaf
+        return members[kind]
+
+    (full_size, _, full_vtable, pack, _), _ = _layout([], (), [field])
+    (empty_size, _, empty_vtable, pack_empty, _), _ = _layout([], (), [])
 
     def write(file: File, value: Any) -> int:
         if value.__class__ is not cls:
@@ -207,14 +221,12 @@ def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]
         member = member_of(value)
         if member is None:
             number, distance, shares = 0, 0, True
-            size, vtable = empty.size, empty.vtable
+            size, vtable = empty_size, empty_vtable
         else:
-            found = members.get(member.__class__)
-            if found is None:
-                raise _unexpected(member)
-            number, write_member, shares = found
+            kind = member.__class__
+            number, write_member, shares = members.get(kind) or find(kind)
             distance = write_member(file, member)
-            size, vtable = full.size, full.vtable
+            size, vtable = full_size, full_vtable
         if shares:
             known = file.holders.get((index, number, distance))
             if known is not None:
@@ -236,28 +248,19 @@ def _holder_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]
     return write
 
 
-class _Child(NamedTuple):
-    """A part that a table refers to, when it is not None."""
+# The parts that a table refers to and that are not None: place among the values, what writes it,
+# and its field, or where in the table its offset is.
+_Children = list[tuple[int, Write, Field]]
+_PlacedChildren = list[tuple[int, Write, int]]
 
-    place: int  # among the values
-    write: Write
-    field: Field
-
-
-class _Plan(NamedTuple):
-    """How to write objects with one combination of types in their fields.
-
-    ``layouts``: by the scalars that differ from their defaults; each with the children once
-    more, as index, writer, and where in the table the offset is.
-    """
-
-    convert: list[_Convert | None]  # see _conversions
-    choices: list[int]  # the types of the unions that are there
-    children: list[_Child]
-    layouts: dict[tuple[bool, ...], tuple[Layout, list[tuple[int, Write, int]]]]
+_Layouts = dict[tuple[bool, ...], tuple[Layout, _PlacedChildren]]
+_Plan = tuple["list[_Convert | None]", list[int], _Children, _Layouts]
+"""How to write objects with one combination of types in their fields: what to convert (see
+``_conversions``), the types of the unions that are there, the children, and the layouts by the
+scalars that differ from their defaults."""
 
 
-def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write]) -> Write:
+def _table_writer(table: Table, writers: _Writers) -> Write:
     """Writes tables of any kind."""
     cls = table.cls
     references = [field for field in reversed(table.fields) if field.kind != SCALAR]
@@ -268,18 +271,20 @@ def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write])
     plans: dict[tuple[type, ...], _Plan] = {}
 
     def make_plan(types: tuple[type, ...]) -> _Plan:
-        plan = _Plan(_conversions(scalar_fields, types[first_scalar:]), [], [], {})
+        choices: list[int] = []
+        children: _Children = []
+        plan = _conversions(scalar_fields, types[first_scalar:]), choices, children, {}
         for index, field in enumerate(references):
             kind = types[index]
             if kind is type(None):
                 continue
             if field.kind == UNION:
-                number = [tables[ref].cls for ref in field.refs].index(kind)
-                plan.choices.append(number + 1)
-                child = writers[field.refs[number]]
+                number = writers.binding.member(field, kind)
+                choices.append(number)
+                child = writers[field.refs[number - 1]]
             else:
                 child = _child_writer(field, kind, writers)
-            plan.children.append(_Child(index, child, field))
+            children.append((index, child, field))
         _keep(plans, types, plan)
         return plan
 
@@ -301,7 +306,7 @@ def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write])
         for index, write_child, base in children:
             distances.append(base + write_child(file, values[index]))
         size, eight, vtable, pack, pick = layout
-        place = file.place(layout) if eight else file.distance + size
+        place = file.place(size) if eight else file.distance + size
         at = file.vtables.get(vtable)
         offsets = map(place.__sub__, distances)
         row = (at - place if at else len(vtable), *scalars, *offsets)
@@ -316,17 +321,18 @@ def _table_writer(table: Table, tables: tuple[Table, ...], writers: list[Write])
 
 def _new_layout(
     scalar_fields: list[Field], plan: _Plan, given: tuple[bool, ...]
-) -> tuple[Layout, list[tuple[int, Write, int]]]:
+) -> tuple[Layout, _PlacedChildren]:
     """Makes and keeps a plan's layout for the scalars that are ``given``."""
-    layout, bases = _layout(scalar_fields, given, [child.field for child in plan.children])
-    children = [
-        (child.place, child.write, base) for child, base in zip(plan.children, bases, strict=True)
-    ]
-    plan.layouts[given] = layout, children
-    return layout, children
+    _, _, children, layouts = plan
+    layout, bases = _layout(scalar_fields, given, [field for _, _, field in children])
+    layouts[given] = (
+        layout,
+        [(place, write, base) for (place, write, _), base in zip(children, bases, strict=True)],
+    )
+    return layouts[given]
 
 
-def _child_writer(field: Field, kind: type, writers: list[Write]) -> Write:
+def _child_writer(field: Field, kind: type, writers: _Writers) -> Write:
     """What writes a field's value of this type."""
     if field.kind == TABLE:
         return writers[field.refs[0]]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar, cast
 
 from bpte.files import access, toml
 from bpte.text import printable
@@ -100,6 +100,10 @@ _PLACEHOLDERS = {"program", "bundle", "load_address", "timeout", "arguments"}
 _WORDS = {"{arguments...}", "{preload...}"}
 
 
+_T = TypeVar("_T")
+_REQUIRED = object()
+
+
 class _Table:
     """Typed access to a TOML table; every refusal names file and key, and no key goes unread."""
 
@@ -109,61 +113,63 @@ class _Table:
         self._at = at
         self._read: set[str] = set()
 
-    def _get(self, key: str, kind: type | tuple[type, ...], wanted: str, default: object) -> Any:
+    def _get(self, key: str, kind: type[_T], wanted: str, default: object = _REQUIRED) -> _T:
         self._read.add(key)
         value = self._table.get(key, default)
         if value is _REQUIRED:
-            raise BoardError(f"{self._path}: {self._at}{key} is missing")
-        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-            if value is None and default is None:
-                return None
-            raise BoardError(f"{self._path}: {self._at}{key} is not {wanted}: {value!r}")
-        return value
+            self.refuse(key, "is missing")
+        # An integer stands for a real number, but true and false for nothing else.
+        kinds = (int, float) if kind is float else kind
+        if key in self._table and (
+            not isinstance(value, kinds) or isinstance(value, bool) != (kind is bool)
+        ):
+            self.refuse(key, f"is not {wanted}: {value!r}")
+        return cast("_T", value)
+
+    def refuse(self, key: str, why: str) -> NoReturn:
+        raise BoardError(f"{self._path}: {self._at}{key} {why}")
 
     def text(self, key: str) -> str:
-        value: str = self._get(key, str, "a string", _REQUIRED)
-        return value
+        return self._get(key, str, "a string")
 
     def optional_text(self, key: str) -> str | None:
-        value: str | None = self._get(key, str, "a string", None)
-        return value
+        return self._get(key, str, "a string", None)
 
     def integer(self, key: str) -> int | None:
-        value: int | None = self._get(key, int, "an integer", None)
-        return value
+        return self._get(key, int, "an integer", None)
 
     def count(self, key: str) -> int:
         """A required number that is not negative."""
-        value: int = self._get(key, int, "an integer", _REQUIRED)
+        value = self._get(key, int, "an integer")
         if value < 0:
-            raise BoardError(f"{self._path}: {self._at}{key} is negative: {value}")
+            self.refuse(key, f"is negative: {value}")
         return value
 
     def seconds(self, key: str) -> float:
-        value = float(self._get(key, (int, float), "a number of seconds", _REQUIRED))
+        value = float(self._get(key, float, "a number of seconds"))
         if not 0 < value < 1e6:
-            raise BoardError(f"{self._path}: {self._at}{key} is out of range: {value}")
+            self.refuse(key, f"is out of range: {value}")
         return value
 
     def flag(self, key: str, default: bool) -> bool:
-        value: bool = self._get(key, bool, "true or false", default)
-        return value
+        return self._get(key, bool, "true or false", default)
 
     def words(self, key: str, required: bool = True) -> tuple[str, ...]:
-        value = self._get(key, list, "an array of strings", _REQUIRED if required else [])
+        wanted = "an array of strings"
+        value = self._get(key, list, wanted, _REQUIRED if required else [])
         if not all(isinstance(item, str) for item in value):
-            raise BoardError(f"{self._path}: {self._at}{key} is not an array of strings: {value!r}")
+            self.refuse(key, f"is not {wanted}: {value!r}")
         return tuple(value)
 
     def texts(self, key: str) -> dict[str, str]:
-        value = self._get(key, dict, "a table of strings", {})
+        wanted = "a table of strings"
+        value = self._get(key, dict, wanted, {})
         if not all(isinstance(item, str) for item in value.values()):
-            raise BoardError(f"{self._path}: {self._at}{key} is not a table of strings: {value!r}")
+            self.refuse(key, f"is not {wanted}: {value!r}")
         return dict(value)
 
     def table(self, key: str) -> _Table:
-        value = self._get(key, dict, "a table", _REQUIRED)
-        return _Table(self._path, value, f"{self._at}{key}.")
+        return _Table(self._path, self._get(key, dict, "a table"), f"{self._at}{key}.")
 
     def optional_table(self, key: str) -> _Table | None:
         return self.table(key) if key in self._table else None
@@ -174,9 +180,6 @@ class _Table:
     def done(self) -> None:
         if unknown := sorted(set(self._table) - self._read):
             raise BoardError(f"{self._path}: unknown key {self._at}{unknown[0]}")
-
-
-_REQUIRED = object()
 
 
 def _check_placeholders(path: Path, words: tuple[str, ...], known: set[str]) -> None:

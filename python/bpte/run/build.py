@@ -155,9 +155,8 @@ def call(
 
 
 def _definitions(board: Board, engine: str | None, operators_from: tuple[Path, ...]) -> list[str]:
-    definitions = list(board.build.cmake)
+    definitions = [*board.build.cmake, f"-DBPTE_PYTHON={interpreter()}"]
     if board.kind == "firmware":
-        definitions.append(f"-DBPTE_PYTHON={interpreter()}")
         definitions += [f"-DBPTE_BOARD={board.folder}", f"-DBPTE_BOARD_ENGINE={engine}"]
         if operators_from:
             files = ";".join(str(path.resolve()) for path in operators_from)
@@ -165,10 +164,8 @@ def _definitions(board: Board, engine: str | None, operators_from: tuple[Path, .
         variable = board.build.executorch_prefix
         if engine == "executorch" and variable and (prefix := os.environ.get(variable)):
             definitions.append(f"-DCMAKE_PREFIX_PATH={prefix}")
-    else:
-        definitions.append(f"-DBPTE_PYTHON={interpreter()}")
-        if engine == "reference" or find_spec("executorch") is None:
-            definitions.append("-DBPTE_ENGINE_EXECUTORCH=OFF")
+    elif engine == "reference" or find_spec("executorch") is None:
+        definitions.append("-DBPTE_ENGINE_EXECUTORCH=OFF")
     return definitions
 
 

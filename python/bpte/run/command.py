@@ -8,10 +8,10 @@ runner's arguments.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 from bpte.run.board import Board, Simulator
 from bpte.run.outcome import State
@@ -21,8 +21,6 @@ from bpte.run.request import Refused, Request, preloads
 #: no character to which a simulator's option syntax gives a meaning.
 BUNDLE = "bundle.bpte"
 PROGRAM = "program"
-#: Characters that no option syntax on the way to a firmware's argument vector gives a meaning to.
-_PLAIN = re.compile(rb"[A-Za-z0-9._/+-]")
 
 
 def pick_simulator(board: Board, name: str | None) -> tuple[Simulator, str]:
@@ -109,7 +107,6 @@ def _arguments(board: Board, request: Request, address: str, nonce: str) -> list
 
 
 def _encode(word: str) -> str:
-    """Percent-encoded, as the firmware decodes it (platform/cortex_m/arguments.cpp)."""
-    return "".join(
-        chr(byte) if _PLAIN.match(bytes([byte])) else f"%{byte:02x}" for byte in os.fsencode(word)
-    )
+    """Percent-encoded, as the firmware decodes it (platform/cortex_m/arguments.cpp): but for
+    characters to which no option syntax on the way gives a meaning."""
+    return quote(os.fsencode(word), safe="/+").replace("~", "%7E")

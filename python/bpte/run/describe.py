@@ -8,7 +8,7 @@ import math
 from bpte.format.scalar_type import default_bounds
 from bpte.run.evidence import element_type
 from bpte.run.outcome import Verdict
-from bpte.run.protocol import Case, FirstMismatch, Number, Output
+from bpte.run.protocol_keys import Case, FirstMismatch, Number, Output
 from bpte.text import printable
 
 

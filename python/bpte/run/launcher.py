@@ -16,8 +16,9 @@ from bpte.run.board import Board, Simulator
 from bpte.run.command import BUNDLE, PROGRAM, command_line, pick_simulator
 from bpte.run.judge import SETTLE_SECONDS, Ended, Run, hold_against, judge
 from bpte.run.outcome import State
-from bpte.run.protocol import Parser, Record
+from bpte.run.protocol import Parser
 from bpte.run.recorded import judge_again, judge_log
+from bpte.run.records import Record
 from bpte.run.request import Refused, Request, examine
 from bpte.run.scratch import Scratch, scratch_folder
 

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 _SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 _CHUNK = 65536
@@ -167,13 +166,7 @@ def _pieces(process: subprocess.Popen[bytes], limit: Limit) -> Iterator[tuple[by
             if not (remaining := limit.remaining()):
                 return
             for key, _ in selector.select(remaining):
-                stream = key.fileobj
-                data = os.read(_fileno(stream), _CHUNK)
-                if data:
+                if data := os.read(key.fd, _CHUNK):
                     yield data, key.data
                 else:
-                    selector.unregister(stream)
-
-
-def _fileno(stream: int | IO[bytes] | object) -> int:
-    return stream if isinstance(stream, int) else stream.fileno()  # type: ignore[attr-defined]
+                    selector.unregister(key.fileobj)

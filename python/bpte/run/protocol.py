@@ -13,42 +13,8 @@ import zlib
 from dataclasses import dataclass
 
 from bpte.run.outcome import Outcome, Verdict, run_outcome
-from bpte.run.protocol_keys import (
-    PROTOCOL,
-    Begin,
-    Case,
-    End,
-    FirstMismatch,
-    Number,
-    Output,
-)
-from bpte.run.records import (
-    MAX_CASES,
-    ContradictionError,
-    ProtocolError,
-    Record,
-    RunError,
-    parse_record,
-)
-
-__all__ = [
-    "MAX_CASES",
-    "PROTOCOL",
-    "Begin",
-    "Case",
-    "ContradictionError",
-    "End",
-    "FirstMismatch",
-    "Number",
-    "Output",
-    "Parser",
-    "ProtocolError",
-    "Record",
-    "RunError",
-    "Transcript",
-    "parse",
-    "parse_record",
-]
+from bpte.run.protocol_keys import Begin, Case, End
+from bpte.run.records import ContradictionError, ProtocolError, Record, RunError, parse_record
 
 PREFIX = b"#bpte "
 #: Where a record begins on a line that has other text before it. It cannot occur within a record,

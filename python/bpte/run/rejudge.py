@@ -25,7 +25,7 @@ from bpte.run.evidence import (
     largest_expected,
 )
 from bpte.run.outcome import Verdict, case_verdict
-from bpte.run.protocol import Case, FirstMismatch, Output
+from bpte.run.protocol_keys import Case, FirstMismatch, Output
 
 #: In place of a case that had passed and may not under the new tolerance.
 NOT_DECIDED = "not_decided"

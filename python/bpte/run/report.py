@@ -14,7 +14,7 @@ from bpte.run import describe
 from bpte.run.describe import describe_output
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict
-from bpte.run.protocol import Case, FirstMismatch, Output
+from bpte.run.protocol_keys import Case, FirstMismatch, Output
 from bpte.run.results import Results
 from bpte.run.table import GAP, Column, cut, fit, paragraph
 from bpte.text import printable, printable_lines

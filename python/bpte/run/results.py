@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from bpte.run import describe
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict, counted
-from bpte.run.protocol import Case
+from bpte.run.protocol_keys import Case
 from bpte.text import printable
 
 

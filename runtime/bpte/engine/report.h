@@ -26,6 +26,8 @@ class Report {
     if (!muted_) error_ = error;
     return *this;
   }
+  Report& invalid_program() { return fail(EngineError::kInvalidProgram); }
+  Report& unsupported() { return fail(EngineError::kUnsupported); }
   template <typename T>
   Report& operator<<(T value) {
     if (!muted_) message_ << value;
@@ -39,6 +41,8 @@ class Report {
   }
   /// Always false: lets a function that failed end in `return report.fail(...) << ...`.
   operator bool() const { return false; }
+  /// The same for a function that gives the error.
+  operator EngineError() const { return error_; }
 
   /// Replaces the error of a failure that came up only at run time.
   void rename(EngineError from, EngineError to) {

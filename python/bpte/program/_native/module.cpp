@@ -5,6 +5,7 @@
 
 #include "reader.h"
 #include "schema.h"
+#include "tables.h"
 #include "writer.h"
 
 namespace bpte_native {
@@ -20,13 +21,21 @@ PyObject* codec_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     PyErr_SetString(PyExc_TypeError, "Codec takes no keyword arguments");
     return nullptr;
   }
+  PyObject *find, *rows = nullptr;
+  const char* identifier = "";
+  Py_ssize_t size = 0;
+  if (!PyArg_ParseTuple(args, "O|y#O!", &find, &identifier, &size, &PyTuple_Type, &rows)) {
+    return nullptr;
+  }
   std::unique_ptr<Schema> schema;
   try {
-    schema = Schema::parse(args);
+    schema = std::make_unique<Schema>(
+        find, std::string(identifier, static_cast<size_t>(size)), rows);
+  } catch (const Raised&) {
+    return nullptr;
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
   }
-  if (!schema) return nullptr;
   PyObject* self = type->tp_alloc(type, 0);
   if (self != nullptr) reinterpret_cast<CodecObject*>(self)->schema = schema.release();
   return self;
@@ -41,16 +50,8 @@ void codec_dealloc(PyObject* self) {
 
 PyObject* codec_encode(PyObject* self, PyObject* args) {
   PyObject *root, *head, *alignments;
-  unsigned int shared_bytes;
-  if (!PyArg_ParseTuple(args, "OO!IO", &root, &PyDict_Type, &alignments, &shared_bytes, &head)) {
-    return nullptr;
-  }
-  if (shared_bytes > 64) {
-    PyErr_SetString(PyExc_ValueError, "shared_bytes is more than 64");
-    return nullptr;
-  }
-  return encode(*reinterpret_cast<CodecObject*>(self)->schema, root, alignments, shared_bytes,
-                head);
+  if (!PyArg_ParseTuple(args, "OO!O", &root, &PyDict_Type, &alignments, &head)) return nullptr;
+  return encode(*reinterpret_cast<CodecObject*>(self)->schema, root, alignments, head);
 }
 
 PyObject* codec_decode(PyObject* self, PyObject* args) {
@@ -66,7 +67,7 @@ PyObject* codec_decode(PyObject* self, PyObject* args) {
 }
 
 PyMethodDef codec_methods[] = {
-    {"encode", codec_encode, METH_VARARGS, "encode(root, alignments, shared_bytes, head) -> bytes"},
+    {"encode", codec_encode, METH_VARARGS, "encode(root, alignments, head) -> bytes"},
     {"decode", codec_decode, METH_VARARGS,
      "decode(data, views, allow_unknown, table_budget, element_budget) -> (root, unknown)"},
     {nullptr, nullptr, 0, nullptr},
@@ -83,7 +84,23 @@ PyType_Slot codec_slots[] = {
 PyType_Spec codec_spec = {"bpte.program._native.Codec", sizeof(CodecObject), 0, Py_TPFLAGS_DEFAULT,
                           codec_slots};
 
+// Option and force_align of the packaged schema's fields that have one.
+PyObject* packaged_alignments() {
+  PyObject* list = PyList_New(0);
+  for (const FieldRow& row : kFields) {
+    if (list == nullptr || row.force_align == 0) continue;
+    PyObject* pair = Py_BuildValue("sI", row.option, row.force_align);
+    if (pair == nullptr || PyList_Append(list, pair) < 0) Py_CLEAR(list);
+    Py_XDECREF(pair);
+  }
+  return list;
+}
+
 int module_exec(PyObject* module) {
+  if (PyModule_AddStringConstant(module, "FINGERPRINT", kFingerprint) < 0) return -1;
+  PyObject* aligned = packaged_alignments();
+  if (aligned == nullptr || PyModule_AddObjectRef(module, "ALIGNED", aligned) < 0) return -1;
+  Py_DECREF(aligned);
   PyObject* type = PyType_FromSpec(&codec_spec);
   if (type == nullptr) return -1;
   int result = PyModule_AddObjectRef(module, "Codec", type);

@@ -19,6 +19,9 @@
 
 namespace bpte_native {
 
+// Thrown when a Python exception is set.
+struct Raised {};
+
 // A strong reference, or nothing.
 class Ref {
  public:
@@ -46,6 +49,12 @@ class Ref {
  private:
   PyObject* object_ = nullptr;
 };
+
+// Takes over what a call of Python's API returned. Throws Raised for null.
+inline Ref owned(PyObject* object) {
+  if (object == nullptr) throw Raised();
+  return Ref(object);
+}
 
 template <typename T>
 struct PythonAllocator {

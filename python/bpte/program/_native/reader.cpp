@@ -8,24 +8,9 @@
 namespace bpte_native {
 namespace {
 
-// Thrown when a Python exception is set.
-struct Raised {};
-
 [[noreturn]] void refuse(const char* rule) {
   PyErr_SetString(PyExc_ValueError, rule);
   throw Raised();
-}
-
-Ref owned(PyObject* object) {
-  if (object == nullptr) throw Raised();
-  return Ref(object);
-}
-
-// As bpte.program._schema states it for a class.
-int is_plain(PyObject* cls) {
-  Ref module = owned(PyImport_ImportModule("bpte.program._schema"));
-  Ref answer = owned(PyObject_CallMethod(module.get(), "is_plain", "O", cls));
-  return answer.get() == Py_True ? 1 : 0;
 }
 
 // What one vtable states about the tables that use it.
@@ -43,16 +28,17 @@ class Reader {
         data_(static_cast<const uint8_t*>(view.buf)),
         size_(static_cast<uint64_t>(view.len)),
         options_(options),
-        plans_(schema.tables.size()) {}
+        plans_(schema.size()) {}
 
   PyObject* run() {
     if (size_ < 8) refuse("too few bytes");
-    if (schema_.identifier.size() != 4 || std::memcmp(data_ + 4, schema_.identifier.data(), 4)) {
+    const std::string& identifier = schema_.identifier();
+    if (identifier.size() != 4 || std::memcmp(data_ + 4, identifier.data(), 4)) {
       refuse("wrong identifier");
     }
     uint64_t root = load<uint32_t>(0);
     if (root < 8) refuse("root inside the header");
-    Ref object = table(static_cast<int>(schema_.tables.size()) - 1, root);
+    Ref object = table(schema_.root(), root);
     return PyTuple_Pack(2, object.get(), unknown_ ? Py_True : Py_False);
   }
 
@@ -77,7 +63,8 @@ class Reader {
   }
 
   Plan make_plan(int index, uint64_t at) {
-    const Table& table = schema_.tables[static_cast<size_t>(index)];
+    Table& table = schema_.table(index);
+    Schema::prepare_reading(table);
     if (at & 1 || at > size_ || size_ - at < 4) refuse("vtable outside");
     uint64_t length = load<uint16_t>(at);
     if (length < 4 || length & 1 || length > size_ - at) refuse("vtable length");
@@ -108,10 +95,10 @@ class Reader {
     }
     for (const Field& field : table.fields) {
       size_t part = static_cast<size_t>(field.part);
-      if (field.kind == Kind::kUnion && plan.offsets[part] != 0 && plan.offsets[part - 1] == 0) {
+      if (field.row->kind == Kind::kUnion && plan.offsets[part] != 0 && plan.offsets[part - 1] == 0) {
         refuse("union without a type");
       }
-      if (field.kind == Kind::kScalar && plan.offsets[part] == 0 && !field.default_object) {
+      if (field.row->kind == Kind::kScalar && plan.offsets[part] == 0 && !field.default_object) {
         refuse("no such enum value");
       }
     }
@@ -122,19 +109,18 @@ class Reader {
     if (tables_ >= options_.table_budget) refuse("too many tables");
     ++tables_;
     if (at & 3 || at > size_ || size_ - at < 4) refuse("table outside");
-    Table& table = schema_.tables[static_cast<size_t>(index)];
+    Table& table = schema_.table(index);
     int64_t vtable = static_cast<int64_t>(at) - load<int32_t>(at);
     if (vtable < 0) refuse("vtable outside");
     const Plan& plan = this->plan(index, static_cast<uint64_t>(vtable));
     if (plan.size > size_ - at) refuse("table ends outside");
     if (plan.phase >= 0 && static_cast<int>(at & 7) != plan.phase) refuse("field alignment");
     Ref values[64];
-    for (const Field& field : table.fields) {
-      values[field.position] = value(field, plan, at);
+    for (Field& field : table.fields) {
+      values[field.row->position] = value(field, plan, at);
     }
     size_t count = table.fields.size();
     auto* cls = reinterpret_cast<PyTypeObject*>(table.cls.get());
-    if (table.plain < 0) table.plain = is_plain(table.cls.get());
     if (table.plain == 0) {
       PyObject* arguments[64];
       for (size_t i = 0; i < count; ++i) arguments[i] = values[i].get();
@@ -150,33 +136,34 @@ class Reader {
     return object;
   }
 
-  Ref value(const Field& field, const Plan& plan, uint64_t at) {
+  Ref value(Field& field, const Plan& plan, uint64_t at) {
+    const FieldRow& row = *field.row;
     uint64_t offset = plan.offsets[field.part];
-    if (field.kind == Kind::kUnion) {
+    if (row.kind == Kind::kUnion) {
       uint64_t kind = plan.offsets[field.part - 1];
       size_t choice = kind == 0 ? 0 : data_[at + kind];
       if (choice == 0 && offset == 0) return Ref::borrow(Py_None);
-      if (offset == 0 || choice == 0 || choice > field.refs.size()) refuse("union type");
-      return table(field.refs[choice - 1], follow(at + offset));
+      if (offset == 0 || choice == 0 || choice > field.choice.size()) refuse("union type");
+      return table(row.refs[choice - 1], follow(at + offset));
     }
-    if (field.kind == Kind::kScalar) {
+    if (row.kind == Kind::kScalar) {
       if (offset == 0) return Ref::borrow(field.default_object.get());
       if (field.enum_class) {
-        auto found = field.enum_members.find(integer(field.code, at + offset));
-        if (found == field.enum_members.end()) refuse("no such enum value");
-        return Ref::borrow(found->second.get());
+        PyObject* member = field.enum_member(integer(row.code, at + offset));
+        if (member == nullptr) refuse("no such enum value");
+        return Ref::borrow(member);
       }
-      return scalar(field.code, at + offset);
+      return scalar(row.code, at + offset);
     }
     if (offset == 0) return Ref::borrow(Py_None);
     uint64_t target = follow(at + offset);
-    switch (field.kind) {
+    switch (row.kind) {
       case Kind::kString:
         return text(target);
       case Kind::kTable:
-        return table(field.refs[0], target);
+        return table(row.refs[0], target);
       case Kind::kTables:
-        return tables(field.refs[0], target);
+        return tables(row.refs[0], target);
       default:
         return field.as_bytes ? blob(target) : scalars(field, target);
     }
@@ -269,7 +256,7 @@ class Reader {
     Ref list = owned(PyList_New(static_cast<Py_ssize_t>(count)));
     for (uint64_t i = 0; i < count; ++i) {
       PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
-                      scalar(field.code, at + 4 + i * width).release());
+                      scalar(field.row->code, at + 4 + i * width).release());
     }
     return list;
   }

@@ -3,6 +3,9 @@
 #include "schema.h"
 
 #include <algorithm>
+#include <cstring>
+
+#include "tables.h"
 
 namespace bpte_native {
 namespace {
@@ -29,135 +32,166 @@ int width_of(char code) {
   }
 }
 
-// Whether reading the members of an enum succeeded. A field that does not hold an enum has none.
-bool parse_enum(PyObject* enums, PyObject* holds, Field& field) {
-  PyObject* found = PyDict_GetItemWithError(enums, holds);
-  if (found == nullptr) return !PyErr_Occurred();
-  PyObject *cls, *members, *key, *value;
-  if (!PyArg_ParseTuple(found, "OO!", &cls, &PyDict_Type, &members)) return false;
-  field.enum_class = Ref::borrow(cls);
-  Py_ssize_t at = 0;
-  while (PyDict_Next(members, &at, &key, &value)) {
-    field.enum_members.emplace(PyLong_AsLongLong(key), Ref::borrow(value));
-  }
-  return !PyErr_Occurred();
-}
-
-// The default, of the type with which Python holds the field.
-bool parse_default(PyObject* value, Field& field) {
-  if (field.kind != Kind::kScalar) return true;
-  if (PyFloat_Check(value)) {
-    field.default_double = PyFloat_AS_DOUBLE(value);
-  } else {
-    field.default_integer = PyLong_AsLongLong(value);
-    if (field.default_integer == -1 && PyErr_Occurred()) return false;
-  }
-  if (!field.enum_class) {
-    field.default_object = Ref::borrow(value);
-    return true;
-  }
-  auto member = field.enum_members.find(field.default_integer);
-  if (member != field.enum_members.end()) {
-    field.default_object = Ref::borrow(member->second.get());
-  }
-  return true;
-}
-
-bool parse_field(PyObject* row, PyObject* classes, PyObject* enums, Table& table) {
-  Field field;
-  PyObject *name, *default_value, *refs, *holds, *option;
-  const char* code;
-  int kind;
-  if (!PyArg_ParseTuple(row, "UiisOO!iUIU", &name, &field.slot, &kind, &code, &default_value,
-                        &PyTuple_Type, &refs, &field.position, &holds, &field.force_align,
-                        &option)) {
-    return false;
-  }
-  Py_INCREF(name);
-  PyUnicode_InternInPlace(&name);
-  field.name = Ref(name);
-  field.kind = static_cast<Kind>(kind);
-  field.code = code[0];
-  field.width = width_of(field.code);
-  field.as_bytes = PyUnicode_CompareWithASCIIString(holds, "bytes") == 0;
-  field.as_text = PyUnicode_CompareWithASCIIString(holds, "text") == 0;
-  if (PyUnicode_GET_LENGTH(option) != 0) field.align_option = Ref::borrow(option);
-  if (!parse_enum(enums, holds, field) || !parse_default(default_value, field)) return false;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(refs); ++i) {
-    long index = PyLong_AsLong(PyTuple_GET_ITEM(refs, i));
-    if (index < 0 || index >= PyTuple_GET_SIZE(classes)) {
-      if (!PyErr_Occurred()) PyErr_SetString(PyExc_IndexError, "a field refers to no table");
-      return false;
-    }
-    field.refs.push_back(static_cast<int>(index));
-    field.choice.emplace(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(classes, index)),
-                         static_cast<int>(i) + 1);
-  }
-  if (field.kind == Kind::kUnion) table.parts.push_back({field.slot - 1, 1, false});
-  field.part = static_cast<int>(table.parts.size());
-  const bool scalar = field.kind == Kind::kScalar;
-  table.parts.push_back({field.slot, scalar ? field.width : 4, !scalar});
-  table.slots = std::max(table.slots, field.slot + 1);
-  table.leaf = table.leaf && scalar;
-  table.holder = table.fields.empty() && field.kind == Kind::kUnion;
-  table.fields.push_back(std::move(field));
-  return true;
-}
-
-bool parse_table(PyObject* row, PyObject* cls, PyObject* classes, PyObject* enums, Schema& schema) {
-  Table table;
-  PyObject* fields;
-  const char* name;
-  if (!PyArg_ParseTuple(row, "sO!", &name, &PyTuple_Type, &fields)) return false;
-  if (!PyType_Check(cls)) {
-    PyErr_Format(PyExc_TypeError, "table %s is bound to no class", name);
-    return false;
-  }
-  table.cls = Ref::borrow(cls);
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); ++i) {
-    if (!parse_field(PyTuple_GET_ITEM(fields, i), classes, enums, table)) return false;
-  }
-  if (table.parts.size() > 64) {
-    PyErr_Format(PyExc_NotImplementedError, "table %s has more than 64 parts", name);
-    return false;
-  }
-  table.order.resize(table.fields.size());
-  for (size_t i = 0; i < table.fields.size(); ++i) {
-    auto position = static_cast<size_t>(table.fields[i].position);
-    if (position >= table.order.size()) {
-      PyErr_Format(PyExc_IndexError, "table %s has fewer fields than a position says", name);
-      return false;
-    }
-    table.order[position] = static_cast<int>(i);
-  }
-  schema.tables.push_back(std::move(table));
-  return true;
+[[noreturn]] void refuse(PyObject* kind, const char* rule, const char* table) {
+  PyErr_Format(kind, "table %s %s", table, rule);
+  throw Raised();
 }
 
 }  // namespace
 
-std::unique_ptr<Schema> Schema::parse(PyObject* args) {
-  auto schema = std::make_unique<Schema>();
-  const char* identifier;
-  Py_ssize_t size;
-  PyObject *rows, *classes, *enums;
-  if (!PyArg_ParseTuple(args, "y#O!O!O!", &identifier, &size, &PyTuple_Type, &rows, &PyTuple_Type,
-                        &classes, &PyDict_Type, &enums)) {
-    return nullptr;
+PyObject* Field::enum_member(int64_t number) {
+  if (!enum_members) {
+    Ref members = owned(PyDict_New());
+    Ref all = owned(PySequence_List(enum_class.get()));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(all.get()); ++i) {
+      PyObject* member = PyList_GET_ITEM(all.get(), i);
+      Ref key = owned(PyNumber_Long(member));
+      if (PyDict_SetItem(members.get(), key.get(), member) < 0) throw Raised();
+    }
+    enum_members = std::move(members);
   }
-  schema->identifier.assign(identifier, static_cast<size_t>(size));
-  Py_ssize_t count = PyTuple_GET_SIZE(rows);
-  if (count == 0 || PyTuple_GET_SIZE(classes) != count) {
-    PyErr_SetString(PyExc_ValueError, "a schema wants one class for each table, and a table");
-    return nullptr;
+  Ref key = owned(PyLong_FromLongLong(number));
+  PyObject* found = PyDict_GetItemWithError(enum_members.get(), key.get());
+  if (found == nullptr && PyErr_Occurred()) throw Raised();
+  return found;
+}
+
+Schema::Schema(PyObject* find, std::string identifier, PyObject* rows)
+    : find_(Ref::borrow(find)), identifier_(std::move(identifier)), rows_(kTables) {
+  size_t count = std::size(kTables);
+  if (rows == nullptr) {
+    identifier_ = kIdentifier;
+  } else {
+    parse(rows);
+    rows_ = parsed_.data();
+    count = parsed_.size();
   }
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    if (!parse_table(PyTuple_GET_ITEM(rows, i), PyTuple_GET_ITEM(classes, i), classes, enums,
-                     *schema)) {
-      return nullptr;
+  if (count == 0) {
+    PyErr_SetString(PyExc_ValueError, "a schema wants a table");
+    throw Raised();
+  }
+  tables_.resize(count);
+}
+
+void Schema::parse(PyObject* rows) {
+  source_ = Ref::borrow(rows);
+  const auto count = static_cast<size_t>(PyTuple_GET_SIZE(rows));
+  for (size_t i = 0; i < count; ++i) {
+    const char* table;
+    PyObject* fields;
+    if (!PyArg_ParseTuple(PyTuple_GET_ITEM(rows, static_cast<Py_ssize_t>(i)), "sO!", &table,
+                          &PyTuple_Type, &fields)) {
+      throw Raised();
+    }
+    std::vector<FieldRow> parsed(static_cast<size_t>(PyTuple_GET_SIZE(fields)));
+    for (size_t k = 0; k < parsed.size(); ++k) {
+      FieldRow& row = parsed[k];
+      PyObject *default_value, *refs;
+      const char* code;
+      int kind;
+      if (!PyArg_ParseTuple(PyTuple_GET_ITEM(fields, static_cast<Py_ssize_t>(k)), "siisOO!isIs",
+                            &row.name, &row.slot, &kind, &code, &default_value, &PyTuple_Type,
+                            &refs, &row.position, &row.holds, &row.force_align, &row.option)) {
+        throw Raised();
+      }
+      row.kind = static_cast<Kind>(kind);
+      row.code = code[0];
+      if (PyFloat_Check(default_value)) {
+        row.default_double = PyFloat_AS_DOUBLE(default_value);
+      } else {
+        row.default_integer = PyLong_AsLongLong(default_value);
+      }
+      row.ref_count = static_cast<int>(PyTuple_GET_SIZE(refs));
+      parsed_refs_.push_back(std::make_unique<int[]>(static_cast<size_t>(row.ref_count)));
+      for (int r = 0; r < row.ref_count; ++r) {
+        const long index = PyLong_AsLong(PyTuple_GET_ITEM(refs, r));
+        if (!PyErr_Occurred() && (index < 0 || static_cast<size_t>(index) >= count)) {
+          refuse(PyExc_IndexError, "has a field that refers to no table", table);
+        }
+        parsed_refs_.back()[static_cast<size_t>(r)] = static_cast<int>(index);
+      }
+      if (PyErr_Occurred()) throw Raised();
+      row.refs = parsed_refs_.back().get();
+    }
+    parsed_fields_.push_back(std::move(parsed));
+    parsed_.push_back({table, parsed_fields_.back().data(),
+                       static_cast<int>(parsed_fields_.back().size())});
+  }
+}
+
+Table& Schema::table(int index) {
+  Table& table = tables_[static_cast<size_t>(index)];
+  if (!table.cls) build(index, table);
+  return table;
+}
+
+void Schema::build(int index, Table& table) {
+  const TableRow& row = rows_[index];
+  Table built;
+  for (int i = 0; i < row.count; ++i) build_field(row.fields[i], built);
+  if (built.parts.size() > 64) refuse(PyExc_NotImplementedError, "has more than 64 parts", row.name);
+  built.order.resize(built.fields.size());
+  for (size_t i = 0; i < built.fields.size(); ++i) {
+    auto position = static_cast<size_t>(built.fields[i].row->position);
+    if (position >= built.order.size()) {
+      refuse(PyExc_IndexError, "has fewer fields than a position says", row.name);
+    }
+    built.order[position] = static_cast<int>(i);
+  }
+  built.cls = find(row.name);
+  if (!PyType_Check(built.cls.get())) refuse(PyExc_TypeError, "is bound to no class", row.name);
+  table = std::move(built);
+}
+
+void Schema::build_field(const FieldRow& row, Table& table) {
+  Field field;
+  field.row = &row;
+  field.name = owned(PyUnicode_InternFromString(row.name));
+  field.width = width_of(row.code);
+  field.as_bytes = std::strcmp(row.holds, "bytes") == 0;
+  field.as_text = std::strcmp(row.holds, "text") == 0;
+  if (row.option[0] != 0) field.align_option = owned(PyUnicode_InternFromString(row.option));
+  if (row.holds[0] != 0 && !field.as_bytes && !field.as_text) {
+    Ref cls = find(row.holds);
+    if (cls.get() != Py_None) field.enum_class = std::move(cls);
+  }
+  if (row.kind == Kind::kUnion) {
+    for (int i = 0; i < row.ref_count; ++i) {
+      field.choice.push_back(find(rows_[row.refs[i]].name));
+    }
+    table.parts.push_back({row.slot - 1, 1, false});
+  }
+  field.part = static_cast<int>(table.parts.size());
+  const bool scalar = row.kind == Kind::kScalar;
+  table.parts.push_back({row.slot, scalar ? field.width : 4, !scalar});
+  table.slots = std::max(table.slots, row.slot + 1);
+  table.leaf = table.leaf && scalar;
+  table.holder = table.fields.empty() && row.kind == Kind::kUnion;
+  table.fields.push_back(std::move(field));
+}
+
+Ref Schema::find(const char* name) const {
+  return owned(PyObject_CallFunction(find_.get(), "s", name));
+}
+
+void Schema::prepare_reading(Table& table) {
+  if (table.plain >= 0) return;
+  for (Field& field : table.fields) {
+    const FieldRow& row = *field.row;
+    if (row.kind != Kind::kScalar) continue;
+    if (field.enum_class) {
+      field.default_object = Ref::borrow(field.enum_member(row.default_integer));
+    } else if (row.code == 'd' || row.code == 'f') {
+      field.default_object = owned(PyFloat_FromDouble(row.default_double));
+    } else if (row.code == '?') {
+      field.default_object = owned(PyBool_FromLong(row.default_integer != 0));
+    } else {
+      field.default_object = owned(PyLong_FromLongLong(row.default_integer));
     }
   }
-  return schema;
+  Ref module = owned(PyImport_ImportModule("bpte.program._schema"));
+  Ref plain = owned(PyObject_CallMethod(module.get(), "is_plain", "O", table.cls.get()));
+  table.plain = plain.get() == Py_True ? 1 : 0;
 }
 
 const Layout& Schema::layout(Table& table, uint64_t parts) {
@@ -186,8 +220,8 @@ const Layout& Schema::layout(Table& table, uint64_t parts) {
   found->size = static_cast<uint32_t>((offset + 3) & ~3);
   std::string bytes(reinterpret_cast<const char*>(entries.data()), 2 * entries.size());
   bytes.resize((bytes.size() + 3) & ~size_t{3});
-  auto [at, added] = vtable_index.emplace(bytes, static_cast<int>(vtables.size()));
-  if (added) vtables.push_back(bytes);
+  auto [at, added] = vtable_index_.emplace(bytes, static_cast<int>(vtables_.size()));
+  if (added) vtables_.push_back(bytes);
   found->vtable = at->second;
   return *found;
 }

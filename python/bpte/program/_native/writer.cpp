@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "arena.h"
+#include "tables.h"
 
 namespace bpte_native {
 namespace {
@@ -20,17 +21,9 @@ constexpr uint32_t kVectorTag = 2;      // 4-byte aligned
 constexpr uint32_t kWideVectorTag = 3;  // elements 8-byte aligned
 constexpr uint32_t kLeafTag = 16;       // + vtable
 
-// Thrown when a Python exception is set.
-struct Raised {};
-
 template <typename T>
 void store(uint8_t* at, T value) {
   std::memcpy(at, &value, sizeof(T));
-}
-
-Ref owned(PyObject* object) {
-  if (object == nullptr) throw Raised();
-  return Ref(object);
 }
 
 // Converts a value that is not of the plain Python type by bpte.program._values.`conversion`.
@@ -61,21 +54,17 @@ class Buffer {
 
 class Writer {
  public:
-  Writer(Schema& schema, PyObject* alignments, uint32_t shared_bytes)
-      : schema_(schema),
-        alignments_(alignments),
-        shared_bytes_(shared_bytes),
-        shared_(arena_),
-        holders_(schema.tables.size()) {}
+  Writer(Schema& schema, PyObject* alignments)
+      : schema_(schema), alignments_(alignments), shared_(arena_), holders_(schema.size()) {}
 
-  uint64_t write_root(PyObject* root) {
-    return write(static_cast<int>(schema_.tables.size()) - 1, root);
-  }
+  uint64_t write_root(PyObject* root) { return write(schema_.root(), root); }
 
   PyObject* finish(uint64_t root, PyObject* head) {
-    Ref start = owned(PyObject_CallFunction(head, "KKK", static_cast<unsigned long long>(distance_),
-                                            static_cast<unsigned long long>(root),
-                                            static_cast<unsigned long long>(alignment_)));
+    Ref start = owned(PyObject_CallFunction(
+        head, "y#KKK", schema_.identifier().data(),
+        static_cast<Py_ssize_t>(schema_.identifier().size()),
+        static_cast<unsigned long long>(distance_), static_cast<unsigned long long>(root),
+        static_cast<unsigned long long>(alignment_)));
     char* bytes;
     Py_ssize_t size;
     if (PyBytes_AsStringAndSize(start.get(), &bytes, &size) < 0) throw Raised();
@@ -110,7 +99,7 @@ class Writer {
 
   // Writes an object of a table's class; gives its distance from the end.
   uint64_t write(int index, PyObject* object) {
-    Table& table = schema_.tables[static_cast<size_t>(index)];
+    Table& table = schema_.table(index);
     if (reinterpret_cast<PyObject*>(Py_TYPE(object)) != table.cls.get()) {
       PyErr_Format(PyExc_TypeError, "unexpected a %s", Py_TYPE(object)->tp_name);
       throw Raised();
@@ -120,23 +109,18 @@ class Writer {
     bool shares_leaf = false;
     uint64_t holder_key = 0;
     for (size_t i = table.fields.size(); i-- > 0;) {
-      const Field& field = table.fields[i];
-      if (field.kind == Kind::kScalar) continue;
+      Field& field = table.fields[i];
+      if (field.row->kind == Kind::kScalar) continue;
       Ref value = owned(PyObject_GetAttr(object, field.name.get()));
       uint64_t& target = values[field.part];
-      if (field.kind == Kind::kUnion) {
+      if (field.row->kind == Kind::kUnion) {
         uint64_t& choice = values[field.part - 1];
         bool leaf = true;
         choice = target = 0;
         if (value.get() != Py_None) {
-          auto found = field.choice.find(Py_TYPE(value.get()));
-          if (found == field.choice.end()) {
-            PyErr_Format(PyExc_TypeError, "unexpected a %s", Py_TYPE(value.get())->tp_name);
-            throw Raised();
-          }
-          choice = static_cast<uint64_t>(found->second);
-          int member = field.refs[static_cast<size_t>(found->second) - 1];
-          leaf = schema_.tables[static_cast<size_t>(member)].leaf;
+          choice = member_number(field, value.get());
+          const int member = field.row->refs[choice - 1];
+          leaf = schema_.table(member).leaf;
           target = write(member, value.get());
           present |= uint64_t{3} << (field.part - 1);
         }
@@ -151,8 +135,8 @@ class Writer {
         present |= uint64_t{1} << field.part;
       }
     }
-    for (const Field& field : table.fields) {
-      if (field.kind != Kind::kScalar) continue;
+    for (Field& field : table.fields) {
+      if (field.row->kind != Kind::kScalar) continue;
       Ref value = owned(PyObject_GetAttr(object, field.name.get()));
       uint64_t& bits = values[field.part];
       if (scalar(field, value.get(), &bits)) present |= uint64_t{1} << field.part;
@@ -160,6 +144,15 @@ class Writer {
     uint64_t place = emit(table, present, values);
     if (shares_leaf) holders_[static_cast<size_t>(index)].emplace(holder_key, place);
     return place;
+  }
+
+  // The number of the union's member that the value is, from 1.
+  static uint64_t member_number(const Field& field, PyObject* value) {
+    for (size_t i = 0; i < field.choice.size(); ++i) {
+      if (field.choice[i].get() == reinterpret_cast<PyObject*>(Py_TYPE(value))) return i + 1;
+    }
+    PyErr_Format(PyExc_TypeError, "unexpected a %s", Py_TYPE(value)->tp_name);
+    throw Raised();
   }
 
   // Writes the inline part of a table (and its vtable, if it is the first of its kind).
@@ -207,49 +200,50 @@ class Writer {
   // Stores the vtable offset of the table at `at`, which was written last.
   void finish_table(const Layout& layout, uint64_t place, uint8_t* at) {
     auto index = static_cast<size_t>(layout.vtable);
-    if (index >= vtables_.size()) vtables_.resize(schema_.vtables.size() + 8, 0);
+    if (index >= vtables_.size()) vtables_.resize(schema_.vtable_count() + 8, 0);
     uint64_t& vtable = vtables_[index];
     if (vtable != 0) {
       store(at, static_cast<int32_t>(vtable - place));
       return;
     }
-    const std::string& bytes = schema_.vtables[index];
+    const std::string& bytes = schema_.vtable(index);
     vtable = place + bytes.size();
     store(at, static_cast<int32_t>(bytes.size()));
     std::memcpy(prepend(bytes.size()), bytes.data(), bytes.size());
   }
 
   // Whether the scalar is to be stored; its little-endian bytes.
-  bool scalar(const Field& field, PyObject* value, uint64_t* bits) {
+  bool scalar(Field& field, PyObject* value, uint64_t* bits) {
+    const FieldRow& row = *field.row;
     *bits = 0;
-    switch (field.code) {
+    switch (row.code) {
       case '?': {
         *bits = boolean(value) ? 1 : 0;
-        return *bits != static_cast<uint64_t>(field.default_integer);
+        return *bits != static_cast<uint64_t>(row.default_integer);
       }
       case 'd': {
         double number = real(value, field.as_text);
         std::memcpy(bits, &number, 8);
-        if (field.default_double != 0) return number != field.default_double;
+        if (row.default_double != 0) return number != row.default_double;
         return *bits != 0;
       }
       case 'f': {
         double number = real(value, field.as_text);
         float stored = narrow(number);
         std::memcpy(bits, &stored, 4);
-        if (field.default_double != 0) return number != field.default_double;
+        if (row.default_double != 0) return number != row.default_double;
         return number != 0 || std::signbit(number);
       }
       default:
         break;
     }
-    integer(field.code, value, bits);
+    integer(row.code, value, bits);
     if (field.enum_class && reinterpret_cast<PyObject*>(Py_TYPE(value)) != field.enum_class.get() &&
-        field.enum_members.count(static_cast<int64_t>(*bits)) == 0) {
+        field.enum_member(static_cast<int64_t>(*bits)) == nullptr) {
       PyErr_SetString(PyExc_ValueError, "no member of the enum");
       throw Raised();
     }
-    return static_cast<int64_t>(*bits) != field.default_integer;
+    return static_cast<int64_t>(*bits) != row.default_integer;
   }
 
   // The value in 64 bits, sign-extended; in the range of its code.
@@ -322,9 +316,9 @@ class Writer {
 
   // Writes what a field refers to; gives its distance.
   uint64_t child(const Field& field, PyObject* value) {
-    switch (field.kind) {
+    switch (field.row->kind) {
       case Kind::kTable:
-        return write(field.refs[0], value);
+        return write(field.row->refs[0], value);
       case Kind::kString:
         return text(value);
       case Kind::kTables:
@@ -406,7 +400,7 @@ class Writer {
     Items list = items(value);
     PyVector<uint64_t> places(list.count);
     for (size_t i = list.count; i-- > 0;) {
-      places[i] = write(field.refs[0], list.item(i).get());
+      places[i] = write(field.row->refs[0], list.item(i).get());
     }
     uint8_t* at = prepend(4 + 4 * list.count);
     store(at, static_cast<uint32_t>(list.count));
@@ -426,7 +420,7 @@ class Writer {
     Buffer buffer(value);
     size_t count = buffer.size();
     check_length(count);
-    if (field.force_align == 0) return small(buffer.data(), count, 1);
+    if (field.row->force_align == 0) return small(buffer.data(), count, 1);
     uint64_t alignment = std::max<uint64_t>(this->alignment(field), 4);
     alignment_ = std::max(alignment_, alignment);
     pad(static_cast<size_t>(-(distance_ + count) & (alignment - 1)));
@@ -441,7 +435,7 @@ class Writer {
   }
 
   uint64_t alignment(const Field& field) {
-    if (!field.align_option) return field.force_align;
+    if (!field.align_option) return field.row->force_align;
     PyObject* given = PyDict_GetItemWithError(alignments_, field.align_option.get());
     if (given == nullptr) {
       if (!PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, field.align_option.get());
@@ -465,7 +459,7 @@ class Writer {
     for (size_t i = 0; i < list.count; ++i) {
       Ref item = list.item(i);
       uint64_t bits = 0;
-      switch (field.code) {
+      switch (field.row->code) {
         case '?':
           bits = boolean(item.get()) ? 1 : 0;
           break;
@@ -480,7 +474,7 @@ class Writer {
           break;
         }
         default:
-          integer(field.code, item.get(), &bits);
+          integer(field.row->code, item.get(), &bits);
       }
       std::memcpy(data + i * width, &bits, width);
     }
@@ -491,10 +485,10 @@ class Writer {
   uint64_t small(const uint8_t* data, size_t count, size_t width) {
     size_t payload = count * width;
     size_t total = (4 + payload + 3) & ~size_t{3};
-    bool shares = total <= shared_bytes_;
+    bool shares = total <= kSharedBytes;
     uint32_t tag = width == 8 ? kWideVectorTag : kVectorTag;
     if (shares) {
-      uint8_t packed[64] = {};
+      uint8_t packed[kSharedBytes] = {};
       store(packed, static_cast<uint32_t>(count));
       std::memcpy(packed + 4, data, payload);
       uint32_t known = shared_.find(tag, packed, total);
@@ -514,7 +508,6 @@ class Writer {
 
   Schema& schema_;
   PyObject* alignments_;
-  uint32_t shared_bytes_;
   Arena arena_;
   Shared shared_;
   std::vector<std::unordered_map<uint64_t, uint64_t>> holders_;
@@ -526,10 +519,9 @@ class Writer {
 
 }  // namespace
 
-PyObject* encode(Schema& schema, PyObject* root, PyObject* alignments, uint32_t shared_bytes,
-                 PyObject* head) {
+PyObject* encode(Schema& schema, PyObject* root, PyObject* alignments, PyObject* head) {
   try {
-    Writer writer(schema, alignments, shared_bytes);
+    Writer writer(schema, alignments);
     uint64_t distance = writer.write_root(root);
     return writer.finish(distance, head);
   } catch (const Raised&) {

@@ -8,10 +8,9 @@
 
 namespace bpte_native {
 
-// The file for `root`. `alignments`: a dict, bytes by option; vectors of at most `shared_bytes` are
-// written once; `head(size, distance, alignment)` gives the first bytes of the file. Null, with an
-// exception set, if something cannot be written.
-PyObject* encode(Schema& schema, PyObject* root, PyObject* alignments, uint32_t shared_bytes,
-                 PyObject* head);
+// The file for `root`. `alignments`: a dict, bytes by option; `head(identifier, size, distance,
+// alignment)` gives the first bytes of the file. Null, with an exception set, if something cannot be
+// written.
+PyObject* encode(Schema& schema, PyObject* root, PyObject* alignments, PyObject* head);
 
 }  // namespace bpte_native

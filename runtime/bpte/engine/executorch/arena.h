@@ -28,7 +28,7 @@ class Arena {
 };
 
 /// An arena in a buffer that the caller owns.
-class FixedArena final : public Arena {
+class FixedArena : public Arena {
  public:
   FixedArena() = default;
   explicit FixedArena(Span<uint8_t> buffer) : buffer_(buffer) {}

@@ -69,80 +69,9 @@ bool same_layout(Span<const int32_t> sizes, const uint8_t* a, const uint8_t* b) 
   return true;
 }
 
-template <typename T>
-T* allocate_array(Arena* arena, size_t count) {
-  return static_cast<T*>(arena->allocate(count * sizeof(T), alignof(T)));
-}
-
-}  // namespace
-
-// MemoryAllocator's own buffer stays empty, because every virtual function is overridden.
-ExecutorchEngine::Allocator::Allocator(Arena* arena)
-    : MemoryAllocator(0, nullptr), arena_(arena), start_(arena->mark()) {}
-
-void* ExecutorchEngine::Allocator::allocate(size_t size, size_t alignment) {
-  if (!isPowerOf2(alignment)) return nullptr;
-  void* const memory = arena_->allocate(size, alignment);
-  if (memory == nullptr) lacking_ = size;
-  return memory;
-}
-
-void ExecutorchEngine::Allocator::reset() {
-  arena_->rewind(start_);
-}
-
-uint32_t ExecutorchEngine::Allocator::size() const {
-  const size_t left = arena_->available();
-  const size_t used = used_size();
-  return left > UINT32_MAX - used ? UINT32_MAX : static_cast<uint32_t>(left + used);
-}
-
-size_t ExecutorchEngine::Allocator::used_size() const {
-  return arena_->mark() - start_;
-}
-
-size_t ExecutorchEngine::Allocator::free_size() const {
-  return arena_->available();
-}
-
-ExecutorchEngine::ExecutorchEngine(const ExecutorchMemory& memory, const ExecutorchOptions& options)
-    : memory_(memory), options_(options) {
-  program_mark_ = memory_.program == nullptr ? 0 : memory_.program->mark();
-}
-
-ExecutorchEngine::~ExecutorchEngine() {
-  drop_method();
-}
-
-const char* ExecutorchEngine::version() const {
-  return BPTE_EXECUTORCH_VERSION;
-}
-
-EngineError ExecutorchEngine::out_of_memory(const char* arena, const Arena* where, uint64_t size) {
-  message_.clear();
-  message_ << arena << " memory: " << size << " bytes needed, ";
-  const size_t left = where == nullptr ? 0 : where->available();
-  if (left == SIZE_MAX) {  // an arena that grows
-    message_ << "which the system does not give";
-  } else {
-    message_ << left << " left";
-  }
-  if (where == memory_.planned) message_ << options_.planned_advice;
-  return EngineError::kOutOfMemory;
-}
-
-EngineError ExecutorchEngine::explain(et::Error error, EngineError otherwise, const char* what,
-                                      const Message& log) {
-  message_.clear();
-  message_ << what << ": ";
-  if (log.empty()) {
-    message_ << "ExecuTorch's error " << static_cast<uint32_t>(error);
-  } else {
-    message_ << log.c_str();
-  }
-  // The check of the method has found all backends, so what is not found now belongs to the
-  // program. Memory that is refused although no arena was short of it lies outside of the program's
-  // own plan.
+// The check of the method has found all backends, so what is not found now belongs to the program.
+// Memory that is refused although no arena was short of it lies outside of the program's own plan.
+EngineError meaning_of(et::Error error, EngineError otherwise) {
   switch (error) {
     case et::Error::OperatorMissing:
       return EngineError::kMissingOperator;
@@ -162,14 +91,64 @@ EngineError ExecutorchEngine::explain(et::Error error, EngineError otherwise, co
   }
 }
 
+template <typename T>
+T* allocate_array(Arena* arena, size_t count) {
+  return static_cast<T*>(arena->allocate(count * sizeof(T), alignof(T)));
+}
+
+}  // namespace
+
+// MemoryAllocator's own buffer stays empty, because every virtual function is overridden.
+ExecutorchEngine::Allocator::Allocator(Arena* arena)
+    : MemoryAllocator(0, nullptr), arena_(arena), start_(arena->mark()) {}
+
+void* ExecutorchEngine::Allocator::allocate(size_t size, size_t alignment) {
+  if (!isPowerOf2(alignment)) return nullptr;
+  void* const memory = arena_->allocate(size, alignment);
+  if (memory == nullptr) lacking_ = size;
+  return memory;
+}
+
+uint32_t ExecutorchEngine::Allocator::size() const {
+  const size_t left = arena_->available();
+  const size_t used = used_size();
+  return left > UINT32_MAX - used ? UINT32_MAX : static_cast<uint32_t>(left + used);
+}
+
+ExecutorchEngine::ExecutorchEngine(const ExecutorchMemory& memory, const ExecutorchOptions& options)
+    : memory_(memory), options_(options) {
+  program_mark_ = memory_.program == nullptr ? 0 : memory_.program->mark();
+}
+
+const char* ExecutorchEngine::version() const {
+  return BPTE_EXECUTORCH_VERSION;
+}
+
+EngineError ExecutorchEngine::out_of_memory(const char* arena, const Arena* where, uint64_t size) {
+  report_.fail(EngineError::kOutOfMemory) << arena << " memory: " << size << " bytes needed, ";
+  const size_t left = where == nullptr ? 0 : where->available();
+  if (left == SIZE_MAX) {  // an arena that grows
+    report_ << "which the system does not give";
+  } else {
+    report_ << left << " left";
+  }
+  return where == memory_.planned ? report_ << options_.planned_advice : report_;
+}
+
+EngineError ExecutorchEngine::explain(EngineError meaning, const char* what, et::Error error,
+                                      const Message& log) {
+  report_.fail(meaning) << what << ": ";
+  if (!log.empty()) return report_ << log.c_str();
+  return report_ << "ExecuTorch's error " << static_cast<uint32_t>(error);
+}
+
 EngineError ExecutorchEngine::loader_failure() {
   if (loader_.lacking() != 0) {
     return out_of_memory("program", memory_.program, loader_.lacking());
   }
   if (loader_.source_failed()) {
-    message_.clear();
-    message_ << "the program cannot be read from its source";
-    return EngineError::kExecutionFailed;
+    return report_.fail(EngineError::kExecutionFailed)
+           << "the program cannot be read from its source";
   }
   return EngineError::kOk;
 }
@@ -177,7 +156,7 @@ EngineError ExecutorchEngine::loader_failure() {
 EngineError ExecutorchEngine::load(const ProgramLocation& program) {
   drop_method();
   program_.reset();
-  message_.clear();
+  report_.clear();
   if (memory_.program != nullptr) memory_.program->rewind(program_mark_);
   loader_ = ProgramLoader(program, memory_.program);
 
@@ -190,28 +169,26 @@ EngineError ExecutorchEngine::load(const ProgramLocation& program) {
     const EngineError failure = loader_failure();
     if (failure != EngineError::kOk) return failure;
     // Only the program's bytes can be the reason, whatever error ExecuTorch returns.
-    (void)explain(loaded.error(), EngineError::kInvalidProgram, "the program cannot be loaded",
-                  log);
-    return EngineError::kInvalidProgram;
+    return explain(EngineError::kInvalidProgram, "the program cannot be loaded", loaded.error(),
+                   log);
   }
   program_.emplace(std::move(loaded.get()));
   return EngineError::kOk;
 }
 
-const char* ExecutorchEngine::method_name(size_t index) const {
-  const et::Result<const char*> name = program_->get_method_name(index);
-  return name.ok() ? name.get() : "";
+const char* ExecutorchEngine::own_name(const char* name, size_t name_size) const {
+  for (size_t i = 0; program_ && i < program_->num_methods(); ++i) {
+    const et::Result<const char*> candidate = program_->get_method_name(i);
+    if (candidate.ok() && std::strlen(*candidate) == name_size &&
+        std::memcmp(*candidate, name, name_size) == 0) {
+      return *candidate;
+    }
+  }
+  return nullptr;
 }
 
 bool ExecutorchEngine::has_method(const char* name, size_t name_size) const {
-  if (!program_) return false;
-  for (size_t i = 0; i < program_->num_methods(); ++i) {
-    const char* const candidate = method_name(i);
-    if (std::strlen(candidate) == name_size && std::memcmp(candidate, name, name_size) == 0) {
-      return true;
-    }
-  }
-  return false;
+  return own_name(name, name_size) != nullptr;
 }
 
 void ExecutorchEngine::drop_method() {
@@ -234,31 +211,24 @@ void ExecutorchEngine::drop_method() {
 }
 
 EngineError ExecutorchEngine::load_method(const char* name, size_t name_size) {
-  message_.clear();
-  if (!has_method(name, name_size)) {
-    message_ << "the program has no method '" << Span<const char>(name, name_size) << "'";
-    return EngineError::kUnknownMethod;
+  report_.clear();
+  const char* const found = own_name(name, name_size);
+  if (found == nullptr) {
+    return report_.fail(EngineError::kUnknownMethod)
+           << "the program has no method '" << Text{name, name_size} << "'";
   }
-  if (loaded_name_ != nullptr && std::strlen(loaded_name_) == name_size &&
-      std::memcmp(loaded_name_, name, name_size) == 0 && !needs_reload_ &&
-      view_.delegates_are_stateless()) {
+  if (loaded_name_ == found && !needs_reload_ && view_.delegates_are_stateless()) {
     return restart_method();
   }
   drop_method();
-  const EngineError error = start_method(name, name_size);
-  if (error != EngineError::kOk) {
-    const Message reason = message_;
-    drop_method();
-    message_ = reason;
-  }
-  return error;
+  if (start_method(found) != EngineError::kOk) drop_method();
+  return report_.error();
 }
 
-EngineError ExecutorchEngine::start_method(const char* name, size_t name_size) {
+EngineError ExecutorchEngine::start_method(const char* name) {
   loader_.forget_failures();
   view_ = ProgramView(loader_.flatbuffer());
-  const EngineError bad = view_.open_method(name, name_size, message_);
-  if (bad != EngineError::kOk) return bad;
+  if (!view_.open_method(name, std::strlen(name), report_)) return report_;
 
   if (memory_.program != nullptr) loaded_mark_ = memory_.program->mark();
   method_mark_ = memory_.method->mark();
@@ -268,39 +238,28 @@ EngineError ExecutorchEngine::start_method(const char* name, size_t name_size) {
 
   Message log;
   const LogCapture capture(log);
-  // has_method() has found it, and open_method() has checked that its name is terminated.
-  const char* own_name = nullptr;
-  for (size_t i = 0; own_name == nullptr && i < program_->num_methods(); ++i) {
-    const char* const candidate = method_name(i);
-    if (std::strlen(candidate) == name_size && std::memcmp(candidate, name, name_size) == 0) {
-      own_name = candidate;
-    }
-  }
-  const et::Result<et::MethodMeta> meta = program_->method_meta(own_name);
+  const et::Result<et::MethodMeta> meta = program_->method_meta(name);
   if (!meta.ok()) {
-    return explain(meta.error(), EngineError::kInvalidProgram, "the method's description", log);
+    return explain(meaning_of(meta.error(), EngineError::kInvalidProgram),
+                   "the method's description", meta.error(), log);
   }
-  EngineError error = plan_memory(*meta);
-  if (error != EngineError::kOk) return error;
+  if (plan_memory(*meta) != EngineError::kOk) return report_;
 
   if (memory_.method->available() < view_.value_memory()) {
     return out_of_memory("method", memory_.method, view_.value_memory());
   }
   manager_.emplace(&*method_allocator_, &*planned_allocator_, &*temp_allocator_);
-  et::Result<et::Method> loaded = program_->load_method(own_name, &*manager_);
+  et::Result<et::Method> loaded = program_->load_method(name, &*manager_);
   if (!loaded.ok()) {
     if (method_allocator_->lacking() != 0) {
       return out_of_memory("method", memory_.method, method_allocator_->lacking());
     }
-    error = loader_failure();
-    if (error != EngineError::kOk) return error;
-    error =
-        explain(loaded.error(), EngineError::kExecutionFailed, "the method cannot be loaded", log);
-    // No arena was short of memory: the program places a tensor outside its own buffers.
-    return error == EngineError::kOutOfMemory ? EngineError::kInvalidProgram : error;
+    if (loader_failure() != EngineError::kOk) return report_;
+    return explain(meaning_of(loaded.error(), EngineError::kExecutionFailed),
+                   "the method cannot be loaded", loaded.error(), log);
   }
   method_.emplace(std::move(loaded.get()));
-  loaded_name_ = own_name;
+  loaded_name_ = name;
   return provide_inputs_and_outputs(*meta);
 }
 
@@ -314,12 +273,11 @@ EngineError ExecutorchEngine::plan_memory(const et::MethodMeta& meta) {
     const et::Result<int64_t> size = meta.memory_planned_buffer_size(i);
     const auto device = meta.memory_planned_buffer_device(i);
     if (!size.ok() || *size < 0) {
-      message_ << "the program is malformed: planned buffer " << i << " has an impossible size";
-      return EngineError::kInvalidProgram;
+      return report_.invalid_program()
+             << "the program is malformed: planned buffer " << i << " has an impossible size";
     }
     if (!device.ok() || !device->is_cpu()) {
-      message_ << "planned buffer " << i << " lies on another device";
-      return EngineError::kUnsupported;
+      return report_.unsupported() << "planned buffer " << i << " lies on another device";
     }
     const uint64_t needed = static_cast<uint64_t>(*size);
     if (needed > SIZE_MAX) return out_of_memory("planned", memory_.planned, needed);
@@ -358,11 +316,9 @@ EngineError ExecutorchEngine::provide_inputs_and_outputs(const et::MethodMeta& m
     memory_.planned->clear(buffer, info->nbytes());
     const et::Error error = method_->set_output_data_ptr(buffer, info->nbytes(), i);
     if (error != et::Error::Ok) {
-      message_ << "output " << i << " accepts no memory";
-      return EngineError::kUnsupported;
+      return report_.unsupported() << "output " << i << " accepts no memory";
     }
   }
-  message_.clear();
   return EngineError::kOk;
 }
 
@@ -384,46 +340,38 @@ EngineError ExecutorchEngine::restart_method() {
   });
   if (!restored) {
     // Method::load() found them all, so the source has failed.
-    message_ << "the initial values of the method's state cannot be read";
     needs_reload_ = true;
-    return EngineError::kExecutionFailed;
+    return report_.fail(EngineError::kExecutionFailed)
+           << "the initial values of the method's state cannot be read";
   }
   return EngineError::kOk;
 }
 
-size_t ExecutorchEngine::input_count() const {
-  return method_ ? method_->inputs_size() : 0;
-}
-
-size_t ExecutorchEngine::output_count() const {
-  return method_ ? method_->outputs_size() : 0;
-}
-
 EngineError ExecutorchEngine::set_input(size_t index, const Value& value) {
-  message_.clear();
+  report_.clear();
   if (index >= input_count()) {
-    message_ << "input " << index << ": the method has " << input_count() << " inputs";
-    return EngineError::kInvalidInput;
+    return report_.fail(EngineError::kInvalidInput)
+           << "input " << index << ": the method has " << input_count() << " inputs";
   }
   Message log;
   const LogCapture capture(log);
   const et::MethodMeta meta = method_->method_meta();
   const et::Result<et::Tag> tag = meta.input_tag(index);
   if (!tag.ok()) {
-    message_ << "input " << index << " is a list, which no bundle can hold";
-    return EngineError::kUnsupported;
+    return report_.unsupported() << "input " << index << " is a list, which no bundle can hold";
   }
   if (*tag != tag_of(value.kind)) {
-    message_ << "input " << index << ": the method takes " << kind_name(*tag) << ", the case gives "
-             << to_string(value.kind);
-    return EngineError::kInvalidInput;
+    return report_.fail(EngineError::kInvalidInput)
+           << "input " << index << ": the method takes " << kind_name(*tag) << ", the case gives "
+           << to_string(value.kind);
   }
   et::Error error = et::Error::Ok;
   switch (value.kind) {
     case ValueKind::kTensor: {
       const auto expected = meta.input_tensor_meta(index);
       if (!expected.ok()) {
-        return explain(expected.error(), EngineError::kInvalidProgram, "an input", log);
+        return explain(meaning_of(expected.error(), EngineError::kInvalidProgram), "an input",
+                       expected.error(), log);
       }
       const EngineError mismatch = check_tensor_input(index, value.tensor, *expected);
       return mismatch != EngineError::kOk ? mismatch : set_tensor_input(index, value.tensor);
@@ -438,66 +386,58 @@ EngineError ExecutorchEngine::set_input(size_t index, const Value& value) {
       error = method_->set_input(et::EValue(value.bool_value), index);
       break;
     case ValueKind::kNone:
-      message_ << "input " << index << " is none, which no bundle can hold";
-      return EngineError::kUnsupported;
+      return report_.unsupported() << "input " << index << " is none, which no bundle can hold";
   }
   if (error == et::Error::Ok) return EngineError::kOk;
   const Value exported = view_.input_constant(index);
-  message_ << "input " << index << ": the program was exported for the ";
+  report_.fail(EngineError::kInvalidInput)
+      << "input " << index << ": the program was exported for the ";
   switch (value.kind) {
     case ValueKind::kInt:
-      message_ << "int " << exported.int_value << ", the case gives " << value.int_value;
-      break;
+      return report_ << "int " << exported.int_value << ", the case gives " << value.int_value;
     case ValueKind::kDouble:
-      message_ << "double " << exported.double_value << ", the case gives " << value.double_value;
-      break;
+      return report_ << "double " << exported.double_value << ", the case gives "
+                     << value.double_value;
     default:
-      message_ << "bool " << (exported.bool_value ? "true" : "false") << ", the case gives "
-               << (value.bool_value ? "true" : "false");
+      return report_ << "bool " << (exported.bool_value ? "true" : "false") << ", the case gives "
+                     << (value.bool_value ? "true" : "false");
   }
-  return EngineError::kInvalidInput;
 }
 
 EngineError ExecutorchEngine::check_tensor_input(size_t index, const TensorView& tensor,
                                                  const et::TensorInfo& expected) {
-  message_ << "input " << index << ": ";
+  const auto refuse = [&]() -> Report& {
+    return report_.fail(EngineError::kInvalidInput) << "input " << index << ": ";
+  };
   if (static_cast<int>(expected.scalar_type()) != static_cast<int>(tensor.scalar_type)) {
-    message_ << "dtype " << to_string(static_cast<ScalarType>(expected.scalar_type()))
-             << " expected, the case gives " << to_string(tensor.scalar_type);
-    return EngineError::kInvalidInput;
+    return refuse() << "dtype " << to_string(static_cast<ScalarType>(expected.scalar_type()))
+                    << " expected, the case gives " << to_string(tensor.scalar_type);
   }
   const et::Span<const int32_t> sizes = expected.sizes();
   const size_t rank = sizes.size();
   if (rank != tensor.sizes.size()) {
-    message_ << "rank " << rank << " expected, the case gives " << tensor.sizes.size();
-    return EngineError::kInvalidInput;
+    return refuse() << "rank " << rank << " expected, the case gives " << tensor.sizes.size();
   }
   const bool dynamic = view_.input_is_dynamic(index);
   size_t nbytes = element_size(tensor.scalar_type);
   for (size_t i = 0; i < rank; ++i) {
     const int32_t size = tensor.sizes[i];
     if (dynamic ? size < 0 || size > sizes[i] : size != sizes[i]) {
-      message_ << "shape ";
-      message_.list(sizes.data(), rank)
+      (refuse() << "shape ").list(sizes.data(), rank)
           << (dynamic ? " at most, the case gives " : " expected, the case gives ");
-      message_.list(tensor.sizes.data(), rank);
-      return EngineError::kInvalidInput;
+      return report_.list(tensor.sizes.data(), rank);
     }
     nbytes *= static_cast<size_t>(size);  // at most the expected tensor's, which was checked
   }
   if (tensor.dim_order.size() != rank || expected.dim_order().size() != rank ||
       !same_layout(tensor.sizes, expected.dim_order().data(), tensor.dim_order.data())) {
-    message_ << "dim_order ";
-    message_.list(expected.dim_order().data(), expected.dim_order().size())
+    (refuse() << "dim_order ").list(expected.dim_order().data(), expected.dim_order().size())
         << " expected, the case gives ";
-    message_.list(tensor.dim_order.data(), tensor.dim_order.size());
-    return EngineError::kInvalidInput;
+    return report_.list(tensor.dim_order.data(), tensor.dim_order.size());
   }
   if (tensor.data.size() != nbytes) {
-    message_ << nbytes << " bytes expected, the case gives " << tensor.data.size();
-    return EngineError::kInvalidInput;
+    return refuse() << nbytes << " bytes expected, the case gives " << tensor.data.size();
   }
-  message_.clear();
   return EngineError::kOk;
 }
 
@@ -526,15 +466,13 @@ EngineError ExecutorchEngine::set_tensor_input(size_t index, const TensorView& t
   const LogCapture capture(log);
   const et::Error error = method_->set_input(et::EValue(aten::Tensor(&impl)), index);
   if (error == et::Error::Ok) return EngineError::kOk;
-  (void)explain(error, EngineError::kInvalidInput, "an input is refused", log);
-  return EngineError::kInvalidInput;
+  return explain(EngineError::kInvalidInput, "an input is refused", error, log);
 }
 
 EngineError ExecutorchEngine::execute() {
-  message_.clear();
+  report_.clear();
   if (!method_) {
-    message_ << "no method is loaded";
-    return EngineError::kExecutionFailed;
+    return report_.fail(EngineError::kExecutionFailed) << "no method is loaded";
   }
   Message log;
   const LogCapture capture(log);
@@ -544,16 +482,15 @@ EngineError ExecutorchEngine::execute() {
   if (temp_allocator_->lacking() != 0) {
     return out_of_memory("temporary", memory_.temp, temp_allocator_->lacking());
   }
-  (void)explain(error, EngineError::kExecutionFailed, "execution failed", log);
-  return EngineError::kExecutionFailed;
+  return explain(EngineError::kExecutionFailed, "execution failed", error, log);
 }
 
 EngineError ExecutorchEngine::output(size_t index, Value& value) {
-  message_.clear();
+  report_.clear();
   value = Value();
   if (index >= output_count()) {
-    message_ << "output " << index << ": the method has " << output_count() << " outputs";
-    return EngineError::kNoSuchOutput;
+    return report_.fail(EngineError::kNoSuchOutput)
+           << "output " << index << ": the method has " << output_count() << " outputs";
   }
   const et::EValue& actual = method_->get_output(index);
   if (actual.isInt()) {
@@ -569,13 +506,13 @@ EngineError ExecutorchEngine::output(size_t index, Value& value) {
     const aten::Tensor& tensor = actual.toTensor();
     const auto type = static_cast<ScalarType>(tensor.scalar_type());
     if (element_size(type) == 0) {
-      message_ << "output " << index
-               << " has a dtype that no bundle can hold: " << static_cast<int>(type);
-      return EngineError::kUnsupported;
+      return report_.unsupported()
+             << "output " << index
+             << " has a dtype that no bundle can hold: " << static_cast<int>(type);
     }
     if (tensor.const_data_ptr() == nullptr && tensor.nbytes() != 0) {
-      message_ << "output " << index << " was given no memory";
-      return EngineError::kExecutionFailed;
+      return report_.fail(EngineError::kExecutionFailed)
+             << "output " << index << " was given no memory";
     }
     value.kind = ValueKind::kTensor;
     value.tensor.scalar_type = type;
@@ -583,9 +520,8 @@ EngineError ExecutorchEngine::output(size_t index, Value& value) {
     value.tensor.dim_order = {tensor.dim_order().data(), tensor.dim_order().size()};
     value.tensor.data = {static_cast<const uint8_t*>(tensor.const_data_ptr()), tensor.nbytes()};
   } else {
-    message_ << "output " << index << " is a " << kind_name(actual.tag)
-             << ", which no bundle can hold";
-    return EngineError::kUnsupported;
+    return report_.unsupported() << "output " << index << " is a " << kind_name(actual.tag)
+                                 << ", which no bundle can hold";
   }
   return EngineError::kOk;
 }

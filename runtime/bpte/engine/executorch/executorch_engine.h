@@ -5,7 +5,7 @@
 #include <bpte/engine/executorch/arena.h>
 #include <bpte/engine/executorch/program_check.h>
 #include <bpte/engine/executorch/program_loader.h>
-#include <bpte/engine/message.h>
+#include <bpte/engine/report.h>
 #include <executorch/runtime/executor/method.h>
 #include <executorch/runtime/executor/program.h>
 
@@ -47,7 +47,7 @@ struct ExecutorchOptions {
 class ExecutorchEngine final : public Engine {
  public:
   explicit ExecutorchEngine(const ExecutorchMemory& memory, const ExecutorchOptions& options = {});
-  ~ExecutorchEngine();
+  ~ExecutorchEngine() { drop_method(); }
   ExecutorchEngine(const ExecutorchEngine&) = delete;
   ExecutorchEngine& operator=(const ExecutorchEngine&) = delete;
 
@@ -59,13 +59,13 @@ class ExecutorchEngine final : public Engine {
   bool has_method(const char* name, size_t name_size) const override;
   [[nodiscard]] EngineError load_method(const char* name, size_t name_size) override;
 
-  size_t input_count() const override;
-  size_t output_count() const override;
+  size_t input_count() const override { return method_ ? method_->inputs_size() : 0; }
+  size_t output_count() const override { return method_ ? method_->outputs_size() : 0; }
   [[nodiscard]] EngineError set_input(size_t index, const Value& value) override;
   [[nodiscard]] EngineError execute() override;
   [[nodiscard]] EngineError output(size_t index, Value& value) override;
 
-  const char* message() const override { return message_.c_str(); }
+  const char* message() const override { return report_.message(); }
 
  private:
   // ExecuTorch's allocator, on an arena of ours; remembers what it could not give.
@@ -73,10 +73,10 @@ class ExecutorchEngine final : public Engine {
    public:
     explicit Allocator(Arena* arena);
     void* allocate(size_t size, size_t alignment) override;
-    void reset() override;
+    void reset() override { arena_->rewind(start_); }
     uint32_t size() const override;
-    size_t used_size() const override;
-    size_t free_size() const override;
+    size_t used_size() const override { return arena_->mark() - start_; }
+    size_t free_size() const override { return arena_->available(); }
     size_t lacking() const { return lacking_; }
 
    private:
@@ -85,8 +85,9 @@ class ExecutorchEngine final : public Engine {
     size_t lacking_ = 0;
   };
 
-  const char* method_name(size_t index) const;
-  EngineError start_method(const char* name, size_t name_size);
+  // The program's own copy of a method's name; nullptr without such a method.
+  const char* own_name(const char* name, size_t name_size) const;
+  EngineError start_method(const char* name);
   EngineError restart_method();
   EngineError plan_memory(const ::executorch::runtime::MethodMeta& meta);
   EngineError provide_inputs_and_outputs(const ::executorch::runtime::MethodMeta& meta);
@@ -94,15 +95,15 @@ class ExecutorchEngine final : public Engine {
                                  const ::executorch::runtime::TensorInfo& expected);
   EngineError set_tensor_input(size_t index, const TensorView& tensor);
   EngineError out_of_memory(const char* arena, const Arena* where, uint64_t size);
-  // Whether reading the program's bytes failed; if so, the reason is in message_.
+  // Whether reading the program's bytes failed; if so, the reason is in report_.
   EngineError loader_failure();
-  EngineError explain(::executorch::runtime::Error error, EngineError otherwise, const char* what,
+  EngineError explain(EngineError meaning, const char* what, ::executorch::runtime::Error error,
                       const Message& log);
   void drop_method();
 
   ExecutorchMemory memory_;
   ExecutorchOptions options_;
-  Message message_;
+  Report report_;
 
   // Where to rewind the arenas to, for another program ...
   size_t program_mark_ = 0;

@@ -54,16 +54,12 @@ bool operator_is_registered(Span<const char> name) {
 // own a model's buffers) is initialised again for each test case.
 constexpr const char* kStatelessBackends[] = {"XnnpackBackend", "EthosUBackend"};
 
-EngineError invalid(Message& message, const char* what) {
-  message.clear();
-  message << "the program is malformed: " << what;
-  return EngineError::kInvalidProgram;
+Report& invalid(Report& report) {
+  return report.invalid_program() << "the program is malformed: ";
 }
 
-EngineError invalid(Message& message, const char* item, uint64_t index, const char* what) {
-  message.clear();
-  message << "the program is malformed: " << item << " " << index << " " << what;
-  return EngineError::kInvalidProgram;
+Report& invalid(Report& report, const char* item, uint64_t index) {
+  return invalid(report) << item << " " << index << " ";
 }
 
 }  // namespace
@@ -72,6 +68,10 @@ ProgramView::ProgramView(Span<const uint8_t> bytes)
     : reader_(bytes), steps_left_(bytes.size() * kStepsPerByte) {
   segment_base_ = ExtendedHeader::read(bytes).segment_base;
   program_ = reader_.root();
+}
+
+Span<const char> ProgramView::text(const Vector& string) const {
+  return {reinterpret_cast<const char*>(reader_.pointer(string.at)), string.count};
 }
 
 void ProgramView::charge(uint32_t steps) {
@@ -94,39 +94,33 @@ Position ProgramView::value_of(uint32_t index, KernelTypes& type) {
   return reader_.table(value, schema::EValue::val);
 }
 
-EngineError ProgramView::open_method(const char* name, size_t name_size, Message& message) {
+bool ProgramView::open_method(const char* name, size_t name_size, Report& report) {
   plan_ = 0;
   const Vector plans = reader_.vector(program_, schema::Program::execution_plan, shape(4, 4));
-  if (!plans) return invalid(message, "it has no methods");
+  if (!plans) return invalid(report) << "it has no methods";
   for (uint32_t i = 0; i < plans.count && plan_ == 0; ++i) {
     charge(kTableSteps);
     const Position plan = reader_.element(plans, i);
     const Vector found = reader_.string(plan, schema::ExecutionPlan::name);
-    if (found && equal({reinterpret_cast<const char*>(reader_.pointer(found.at)), found.count},
-                       name, name_size)) {
-      plan_ = plan;
-    }
+    if (found && equal(text(found), name, name_size)) plan_ = plan;
   }
-  if (reader_.bad()) return invalid(message, "not a valid FlatBuffer");
-  if (plan_ == 0) {
-    message.clear();
-    message << "the program has no method '" << Span<const char>(name, name_size) << "'";
-    return EngineError::kUnknownMethod;
+  if (plan_ == 0 && !reader_.bad()) {
+    return report.fail(EngineError::kUnknownMethod)
+           << "the program has no method '" << Text{name, name_size} << "'";
   }
-
-  EngineError error = check_values(message);
-  if (error == EngineError::kOk) error = check_interface(message);
-  if (error == EngineError::kOk) error = check_delegates(message);
-  if (error == EngineError::kOk) error = check_instructions(message);
-  if (reader_.bad()) return invalid(message, "not a valid FlatBuffer");
-  if (error == EngineError::kOk) error = check_operators(message);
-  return error;
+  const bool ok = !reader_.bad() && check_values(report) && check_interface(report) &&
+                  check_delegates(report) && check_instructions(report);
+  if (reader_.bad()) {
+    report.clear();  // what was found before may follow from this
+    return invalid(report) << "not a valid FlatBuffer";
+  }
+  return ok && check_operators(report);
 }
 
-EngineError ProgramView::check_values(Message& message) {
+bool ProgramView::check_values(Report& report) {
   values_ = reader_.vector(plan_, schema::ExecutionPlan::values, shape(4, 4));
   inputs_ = reader_.vector(plan_, schema::ExecutionPlan::inputs, shape(4, 4));
-  if (!values_ || !inputs_) return invalid(message, "a method without values or inputs");
+  if (!values_ || !inputs_) return invalid(report) << "a method without values or inputs";
   value_memory_ = 0;
   add_memory(values_.count * sizeof(et::EValue));
   add_memory(inputs_.count);
@@ -134,8 +128,7 @@ EngineError ProgramView::check_values(Message& message) {
     charge(kTableSteps);
     KernelTypes type = KernelTypes::NONE;
     const Position value = value_of(i, type);
-    if (value == 0 && type != KernelTypes::Null) return invalid(message, "value", i, "is absent");
-    EngineError error = EngineError::kOk;
+    if (value == 0 && type != KernelTypes::Null) return invalid(report, "value", i) << "is absent";
     switch (type) {
       case KernelTypes::Null:
       case KernelTypes::Int:
@@ -143,13 +136,14 @@ EngineError ProgramView::check_values(Message& message) {
       case KernelTypes::Double:
         break;
       case KernelTypes::Tensor: {
-        Tensor tensor;
-        error = check_tensor(i, value, tensor, message);
+        size_t nbytes = 0;
+        if (!check_tensor(i, value, nbytes, report)) return false;
         break;
       }
       case KernelTypes::String:
-        if (!reader_.string(value, schema::String::string_val))
-          error = invalid(message, "value", i, "is not a text");
+        if (!reader_.string(value, schema::String::string_val)) {
+          return invalid(report, "value", i) << "is not a text";
+        }
         add_memory(2 * sizeof(void*));
         break;
       case KernelTypes::IntList:
@@ -157,58 +151,52 @@ EngineError ProgramView::check_values(Message& message) {
       case KernelTypes::BoolList:
       case KernelTypes::TensorList:
       case KernelTypes::OptionalTensorList:
-        error = check_list(i, value, type, message);
+        if (!check_list(i, value, type, report)) return false;
         break;
       default:
-        error = invalid(message, "value", i, "is of an unknown type");
+        return invalid(report, "value", i) << "is of an unknown type";
     }
-    if (error != EngineError::kOk) return error;
   }
-  return EngineError::kOk;
+  return true;
 }
 
-EngineError ProgramView::check_tensor(uint32_t value, Position tensor, Tensor& out,
-                                      Message& message) {
+bool ProgramView::check_tensor(uint32_t value, Position tensor, size_t& nbytes, Report& report) {
   const int8_t type = reader_.scalar<int8_t>(tensor, schema::Tensor::scalar_type, 0);
   const auto scalar_type = static_cast<::executorch::aten::ScalarType>(type);
-  if (!et::isValid(scalar_type)) return invalid(message, "value", value, "has no valid dtype");
+  if (!et::isValid(scalar_type)) return invalid(report, "value", value) << "has no valid dtype";
   const Vector sizes = reader_.vector(tensor, schema::Tensor::sizes, shape(4, 4));
   const Vector dim_order = reader_.vector(tensor, schema::Tensor::dim_order, shape(1, 1));
-  if (reader_.bad()) return EngineError::kOk;  // the caller checks bad()
+  if (reader_.bad()) return true;  // the caller checks bad()
   if (!sizes || !dim_order || sizes.count > kMaxRank || dim_order.count != sizes.count) {
-    return invalid(message, "value", value, "has no valid sizes and dim_order");
+    return invalid(report, "value", value) << "has no valid sizes and dim_order";
   }
   // Counts as ExecuTorch does: in ssize_t, over all dimensions, even when one is zero.
   constexpr size_t kLimit = SIZE_MAX / 2;
-  size_t nbytes = et::elementSize(scalar_type);
+  nbytes = et::elementSize(scalar_type);
   uint32_t seen = 0;
   for (uint32_t i = 0; i < sizes.count; ++i) {
     const int32_t size = reader_.load<int32_t>(sizes.at + 4 * i);
     const uint8_t dimension = reader_.load<uint8_t>(dim_order.at + i);
-    if (size < 0) return invalid(message, "value", value, "has a negative size");
+    if (size < 0) return invalid(report, "value", value) << "has a negative size";
     if (dimension >= sizes.count || (seen >> dimension & 1) != 0) {
-      return invalid(message, "value", value, "has a dim_order that is not a permutation");
+      return invalid(report, "value", value) << "has a dim_order that is not a permutation";
     }
     seen |= uint32_t{1} << dimension;
     if (size != 0 && nbytes > kLimit / static_cast<size_t>(size)) {
-      return invalid(message, "value", value, "has more bytes than this target can address");
+      return invalid(report, "value", value) << "has more bytes than this target can address";
     }
     nbytes *= static_cast<size_t>(size);
   }
-  out.nbytes = nbytes;
-  out.constant = reader_.scalar<uint32_t>(tensor, schema::Tensor::data_buffer_idx, 0) != 0 &&
-                 reader_.table(tensor, schema::Tensor::allocation_info) == 0;
   add_memory(sizeof(::executorch::aten::TensorImpl));
   add_memory(sizes.count * sizeof(int32_t));  // strides
   if (reader_.scalar<int8_t>(tensor, schema::Tensor::shape_dynamism, 0) != 0) {
     add_memory(sizes.count * sizeof(int32_t));
     add_memory(sizes.count);
   }
-  return EngineError::kOk;
+  return true;
 }
 
-EngineError ProgramView::check_list(uint32_t value, Position list, KernelTypes type,
-                                    Message& message) {
+bool ProgramView::check_list(uint32_t value, Position list, KernelTypes type, Report& report) {
   uint32_t item_size = 4;  // the index of a value
   if (type == KernelTypes::BoolList) {
     item_size = 1;
@@ -217,11 +205,11 @@ EngineError ProgramView::check_list(uint32_t value, Position list, KernelTypes t
   }
   // Every kind of list has its items in the same field.
   const Vector items = reader_.vector(list, schema::IntList::items, shape(item_size, item_size));
-  if (!items) return invalid(message, "value", value, "is a list without items");
+  if (!items) return invalid(report, "value", value) << "is a list without items";
   charge(items.count);
   // The value's list object, and for boxed lists an array of pointers and one of elements.
   add_memory(4 * sizeof(void*));
-  if (type == KernelTypes::DoubleList || type == KernelTypes::BoolList) return EngineError::kOk;
+  if (type == KernelTypes::DoubleList || type == KernelTypes::BoolList) return true;
   add_memory(items.count * sizeof(void*));
   add_memory(items.count * (type == KernelTypes::IntList
                                 ? sizeof(int64_t)
@@ -233,7 +221,7 @@ EngineError ProgramView::check_list(uint32_t value, Position list, KernelTypes t
     // A list of tensors may only hold values before it.
     const uint32_t limit = type == KernelTypes::IntList ? values_.count : value;
     if (index < 0 || index >= limit) {
-      return invalid(message, "value", value, "is a list with an index out of range");
+      return invalid(report, "value", value) << "is a list with an index out of range";
     }
     KernelTypes item_type = KernelTypes::NONE;
     (void)value_of(static_cast<uint32_t>(index), item_type);
@@ -241,22 +229,22 @@ EngineError ProgramView::check_list(uint32_t value, Position list, KernelTypes t
         type == KernelTypes::IntList ? KernelTypes::Int : KernelTypes::Tensor;
     if (item_type != wanted &&
         !(type == KernelTypes::OptionalTensorList && item_type == KernelTypes::Null)) {
-      return invalid(message, "value", value, "is a list with an item of another type");
+      return invalid(report, "value", value) << "is a list with an item of another type";
     }
   }
-  return EngineError::kOk;
+  return true;
 }
 
-EngineError ProgramView::check_interface(Message& message) {
+bool ProgramView::check_interface(Report& report) {
   const Vector outputs = reader_.vector(plan_, schema::ExecutionPlan::outputs, shape(4, 4));
-  if (!outputs) return invalid(message, "a method without outputs");
+  if (!outputs) return invalid(report) << "a method without outputs";
   for (const bool input : {true, false}) {
     const Vector& indices = input ? inputs_ : outputs;
     const char* const item = input ? "input" : "output";
     for (uint32_t i = 0; i < indices.count; ++i) {
       const int32_t index = reader_.load<int32_t>(indices.at + 4 * i);
       if (index < 0 || static_cast<uint32_t>(index) >= values_.count) {
-        return invalid(message, item, i, "is a value out of range");
+        return invalid(report, item, i) << "is a value out of range";
       }
       KernelTypes type = KernelTypes::NONE;
       const Position value = value_of(static_cast<uint32_t>(index), type);
@@ -264,16 +252,16 @@ EngineError ProgramView::check_interface(Message& message) {
       // ExecuTorch would overwrite the constant, which lies in the file, with the input.
       if (reader_.scalar<uint32_t>(value, schema::Tensor::data_buffer_idx, 0) != 0 &&
           reader_.table(value, schema::Tensor::allocation_info) == 0) {
-        return invalid(message, item, i, "is a constant");
+        return invalid(report, item, i) << "is a constant";
       }
     }
   }
-  return EngineError::kOk;
+  return true;
 }
 
-EngineError ProgramView::check_delegates(Message& message) {
+bool ProgramView::check_delegates(Report& report) {
   const Vector delegates = reader_.vector(plan_, schema::ExecutionPlan::delegates, shape(4, 4));
-  if (!delegates) return invalid(message, "a method without a list of delegates");
+  if (!delegates) return invalid(report) << "a method without a list of delegates";
   const Vector inline_data =
       reader_.vector(program_, schema::Program::backend_delegate_data, shape(4, 4));
   Message missing;
@@ -283,7 +271,7 @@ EngineError ProgramView::check_delegates(Message& message) {
     const Position delegate = reader_.element(delegates, i);
     const Vector id = reader_.string(delegate, schema::BackendDelegate::id);
     const Position processed = reader_.table(delegate, schema::BackendDelegate::processed);
-    if (!id || processed == 0) return invalid(message, "delegate", i, "has no name or no data");
+    if (!id || processed == 0) return invalid(report, "delegate", i) << "has no name or no data";
     namespace reference = schema::BackendDelegateDataReference;
     const auto location =
         schema::DataLocation{reader_.scalar<int8_t>(processed, reference::location, 0)};
@@ -292,7 +280,7 @@ EngineError ProgramView::check_delegates(Message& message) {
       if (index >= inline_data.count ||
           !reader_.vector(reader_.element(inline_data, index),
                           schema::BackendDelegateInlineData::data, shape(1, 1))) {
-        return invalid(message, "delegate", i, "has no data");
+        return invalid(report, "delegate", i) << "has no data";
       }
     }
     const Vector specs =
@@ -302,7 +290,7 @@ EngineError ProgramView::check_delegates(Message& message) {
       const Position spec = reader_.element(specs, j);
       if (!reader_.string(spec, schema::CompileSpec::key) ||
           !reader_.vector(spec, schema::CompileSpec::value, shape(1, 1))) {
-        return invalid(message, "delegate", i, "has a compile spec without key or value");
+        return invalid(report, "delegate", i) << "has a compile spec without key or value";
       }
     }
     if (reader_.bad()) break;
@@ -323,30 +311,29 @@ EngineError ProgramView::check_delegates(Message& message) {
     }
   }
   if (!missing.empty()) {
-    message.clear();
-    message << "backend not available: " << missing.c_str();
-    return EngineError::kMissingBackend;
+    return report.fail(EngineError::kMissingBackend)
+           << "backend not available: " << missing.c_str();
   }
-  return EngineError::kOk;
+  return true;
 }
 
-EngineError ProgramView::check_instructions(Message& message) {
+bool ProgramView::check_instructions(Report& report) {
   const Vector chains = reader_.vector(plan_, schema::ExecutionPlan::chains, shape(4, 4));
   const Vector operators = reader_.vector(plan_, schema::ExecutionPlan::operators, shape(4, 4));
   const uint32_t delegates =
       reader_.vector(plan_, schema::ExecutionPlan::delegates, shape(4, 4)).count;
-  if (!chains || !operators) return invalid(message, "a method without instructions");
+  if (!chains || !operators) return invalid(report) << "a method without instructions";
   for (uint32_t i = 0; i < chains.count && !reader_.bad(); ++i) {
     const Vector instructions =
         reader_.vector(reader_.element(chains, i), schema::Chain::instructions, shape(4, 4));
-    if (!instructions) return invalid(message, "chain", i, "has no instructions");
+    if (!instructions) return invalid(report, "chain", i) << "has no instructions";
     for (uint32_t j = 0; j < instructions.count && !reader_.bad(); ++j) {
       charge(2 * kTableSteps);
       const Position instruction = reader_.element(instructions, j);
       const auto type = InstructionArguments{
           reader_.scalar<uint8_t>(instruction, schema::Instruction::instr_args_type, 0)};
       const Position arguments = reader_.table(instruction, schema::Instruction::instr_args);
-      if (arguments == 0) return invalid(message, "instruction", j, "is empty");
+      if (arguments == 0) return invalid(report, "instruction", j) << "is empty";
       switch (type) {
         case InstructionArguments::KernelCall:
         case InstructionArguments::DelegateCall: {
@@ -356,14 +343,14 @@ EngineError ProgramView::check_instructions(Message& message) {
           const uint32_t callees =
               type == InstructionArguments::KernelCall ? operators.count : delegates;
           if (callee < 0 || static_cast<uint32_t>(callee) >= callees) {
-            return invalid(message, "instruction", j, "calls what is not there");
+            return invalid(report, "instruction", j) << "calls what is not there";
           }
           const Vector values = reader_.vector(arguments, schema::KernelCall::args, shape(4, 4));
-          if (!values) return invalid(message, "instruction", j, "has no arguments");
+          if (!values) return invalid(report, "instruction", j) << "has no arguments";
           charge(values.count);
           for (uint32_t k = 0; k < values.count; ++k) {
             if (reader_.load<uint32_t>(values.at + 4 * k) >= values_.count) {
-              return invalid(message, "instruction", j, "has an argument out of range");
+              return invalid(report, "instruction", j) << "has an argument out of range";
             }
           }
           break;
@@ -377,19 +364,19 @@ EngineError ProgramView::check_instructions(Message& message) {
               (type == InstructionArguments::MoveCall &&
                reader_.scalar<uint32_t>(arguments, schema::MoveCall::move_to, 0) >=
                    values_.count)) {
-            return invalid(message, "instruction", j, "has an argument out of range");
+            return invalid(report, "instruction", j) << "has an argument out of range";
           }
           break;
         }
         default:
-          return invalid(message, "instruction", j, "is of an unknown type");
+          return invalid(report, "instruction", j) << "is of an unknown type";
       }
     }
   }
-  return EngineError::kOk;
+  return true;
 }
 
-EngineError ProgramView::check_operators(Message& message) {
+bool ProgramView::check_operators(Report& report) {
   const Vector operators = reader_.vector(plan_, schema::ExecutionPlan::operators, shape(4, 4));
   Message missing;
   for (uint32_t i = 0; i < operators.count; ++i) {
@@ -397,9 +384,9 @@ EngineError ProgramView::check_operators(Message& message) {
     const Position entry = reader_.element(operators, i);
     const Vector name = reader_.string(entry, schema::Operator::name);
     const Vector overload = reader_.string(entry, schema::Operator::overload);
-    if (reader_.bad()) return invalid(message, "not a valid FlatBuffer");
+    if (reader_.bad()) return invalid(report) << "not a valid FlatBuffer";
     if (!name || name.count + 1 + overload.count > kMaxOperatorName) {
-      return invalid(message, "operator", i, "has no name, or one that is too long");
+      return invalid(report, "operator", i) << "has no name, or one that is too long";
     }
     char full[kMaxOperatorName];
     size_t size = name.count;
@@ -414,28 +401,29 @@ EngineError ProgramView::check_operators(Message& message) {
     }
   }
   if (!missing.empty()) {
-    message.clear();
-    message << "operator not registered: " << missing.c_str();
-    return EngineError::kMissingOperator;
+    return report.fail(EngineError::kMissingOperator)
+           << "operator not registered: " << missing.c_str();
   }
-  return EngineError::kOk;
+  return true;
+}
+
+Position ProgramView::input_value(size_t index, KernelTypes& type) {
+  type = KernelTypes::NONE;
+  if (index >= inputs_.count) return 0;
+  return value_of(reader_.load<uint32_t>(inputs_.at + 4 * static_cast<uint32_t>(index)), type);
 }
 
 bool ProgramView::input_is_dynamic(size_t index) {
-  if (index >= inputs_.count) return false;
-  KernelTypes type = KernelTypes::NONE;
-  const Position value =
-      value_of(reader_.load<uint32_t>(inputs_.at + 4 * static_cast<uint32_t>(index)), type);
+  KernelTypes type;
+  const Position value = input_value(index, type);
   return type == KernelTypes::Tensor &&
          reader_.scalar<int8_t>(value, schema::Tensor::shape_dynamism, 0) != 0;
 }
 
 Value ProgramView::input_constant(size_t index) {
   Value constant;
-  if (index >= inputs_.count) return constant;
-  KernelTypes type = KernelTypes::NONE;
-  const Position value =
-      value_of(reader_.load<uint32_t>(inputs_.at + 4 * static_cast<uint32_t>(index)), type);
+  KernelTypes type;
+  const Position value = input_value(index, type);
   if (type == KernelTypes::Int) {
     constant.kind = ValueKind::kInt;
     constant.int_value = reader_.scalar<int64_t>(value, schema::Int::int_val, 0);
@@ -466,10 +454,9 @@ bool ProgramView::initial_state(uint32_t value, InitialState& state) {
       reader_.scalar<uint32_t>(offsets_table, schema::SubsegmentOffsets::segment_index, 0);
   const Vector offsets =
       reader_.vector(offsets_table, schema::SubsegmentOffsets::offsets, shape(8, 8));
-  Message message;
-  Tensor found;
+  Report ignored;
   if (segment >= segments.count || buffer >= offsets.count ||
-      check_tensor(value, tensor, found, message) != EngineError::kOk) {
+      !check_tensor(value, tensor, state.size, ignored)) {
     return false;
   }
   namespace details = schema::AllocationDetails;
@@ -477,7 +464,6 @@ bool ProgramView::initial_state(uint32_t value, InitialState& state) {
   state.memory_offset =
       reader_.scalar<uint32_t>(allocation, details::memory_offset_low, 0) |
       uint64_t{reader_.scalar<uint32_t>(allocation, details::memory_offset_high, 0)} << 32;
-  state.size = found.nbytes;
   state.program_offset =
       segment_base_ +
       reader_.scalar<uint64_t>(reader_.element(segments, segment), schema::DataSegment::offset, 0) +
@@ -491,8 +477,7 @@ bool ProgramView::delegates_are_stateless() {
     const Vector id = reader_.string(reader_.element(delegates, i), schema::BackendDelegate::id);
     bool known = false;
     for (const char* name : kStatelessBackends) {
-      known = known || equal({reinterpret_cast<const char*>(reader_.pointer(id.at)), id.count},
-                             name, std::strlen(name));
+      known = known || equal(text(id), name, std::strlen(name));
     }
     if (!known) return false;
   }

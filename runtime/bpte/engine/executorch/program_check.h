@@ -3,8 +3,8 @@
 
 #include <bpte/core/internal/flatbuffer.h>
 #include <bpte/engine/engine.h>
-#include <bpte/engine/message.h>
 #include <bpte/engine/program_schema.h>
+#include <bpte/engine/report.h>
 
 namespace bpte {
 
@@ -18,8 +18,8 @@ class ProgramView {
   explicit ProgramView(Span<const uint8_t> bytes);
 
   /// Checks one method wholly. Errors: kUnknownMethod, kInvalidProgram, kMissingOperator,
-  /// kMissingBackend (with all the names that are missing) and kUnsupported; `message` says why.
-  EngineError open_method(const char* name, size_t name_size, Message& message);
+  /// kMissingBackend (with all the names that are missing) and kUnsupported; `report` says why.
+  bool open_method(const char* name, size_t name_size, Report& report);
 
   // The following are about the method that open_method() accepted.
 
@@ -57,21 +57,18 @@ class ProgramView {
  private:
   using Position = flatbuffer::Position;
 
-  struct Tensor {
-    size_t nbytes = 0;
-    bool constant = false;
-  };
-
-  EngineError check_values(Message& message);
-  EngineError check_tensor(uint32_t value, Position tensor, Tensor& out, Message& message);
-  EngineError check_list(uint32_t value, Position list, program_schema::KernelTypes type,
-                         Message& message);
-  EngineError check_interface(Message& message);
-  EngineError check_delegates(Message& message);
-  EngineError check_instructions(Message& message);
-  EngineError check_operators(Message& message);
+  bool check_values(Report& report);
+  bool check_tensor(uint32_t value, Position tensor, size_t& nbytes, Report& report);
+  bool check_list(uint32_t value, Position list, program_schema::KernelTypes type, Report& report);
+  bool check_interface(Report& report);
+  bool check_delegates(Report& report);
+  bool check_instructions(Report& report);
+  bool check_operators(Report& report);
 
   Position value_of(uint32_t index, program_schema::KernelTypes& type);
+  /// The same of an input; NONE past the last.
+  Position input_value(size_t index, program_schema::KernelTypes& type);
+  Span<const char> text(const flatbuffer::Vector& string) const;
   bool initial_state(uint32_t value, InitialState& state);
   void add_memory(size_t size);
   /// Counts work against a bound that grows with the program; past it the program is bad.

@@ -48,16 +48,14 @@ EngineError ReferenceEngine::load(const ProgramLocation& program) {
     const uintptr_t address = reinterpret_cast<uintptr_t>(memory_.program.data());
     const size_t padding = static_cast<size_t>(-address & 15u);
     if (program.size > SIZE_MAX - padding || program.size + padding > memory_.program.size()) {
-      report_.fail(EngineError::kOutOfMemory)
-          << "program arena: " << program.size << " bytes needed, and " << padding
-          << " for its alignment, " << memory_.program.size() << " given";
-      return report_.error();
+      return report_.fail(EngineError::kOutOfMemory)
+             << "program arena: " << program.size << " bytes needed, and " << padding
+             << " for its alignment, " << memory_.program.size() << " given";
     }
     const Span<uint8_t> whole = memory_.program.subspan(padding, static_cast<size_t>(program.size));
     if (!program.source->read(program.offset, whole)) {
-      report_.fail(EngineError::kInvalidProgram)
-          << "the program could not be read: " << program.size << " bytes at " << program.offset;
-      return report_.error();
+      return report_.invalid_program()
+             << "the program could not be read: " << program.size << " bytes at " << program.offset;
     }
     bytes = whole;
   }
@@ -74,9 +72,8 @@ EngineError ReferenceEngine::load_method(const char* name, size_t name_size) {
   method_loaded_ = false;
   const uint32_t plan = program_loaded_ ? program_.find_method({name, name_size}) : 0;
   if (plan == 0) {
-    report_.fail(EngineError::kUnknownMethod)
-        << "the program has no method " << Text{name, name_size};
-    return report_.error();
+    return report_.fail(EngineError::kUnknownMethod)
+           << "the program has no method " << Text{name, name_size};
   }
   reference::MethodMemory memory;
   memory.planned = memory_.planned;
@@ -87,20 +84,11 @@ EngineError ReferenceEngine::load_method(const char* name, size_t name_size) {
   return report_.error();
 }
 
-size_t ReferenceEngine::input_count() const {
-  return method_loaded_ ? method_.input_count() : 0;
-}
-
-size_t ReferenceEngine::output_count() const {
-  return method_loaded_ ? method_.output_count() : 0;
-}
-
 EngineError ReferenceEngine::set_input(size_t index, const Value& value) {
   report_.clear();
   if (index >= input_count()) {
-    report_.fail(EngineError::kInvalidInput)
-        << "input " << index << " of a method with " << input_count();
-    return report_.error();
+    return report_.fail(EngineError::kInvalidInput)
+           << "input " << index << " of a method with " << input_count();
   }
   const uint32_t target = method_.input(static_cast<uint32_t>(index));
   if (method_.kind(target) == KernelTypes::Tensor && value.kind == ValueKind::kTensor) {
@@ -176,8 +164,7 @@ bool ReferenceEngine::set_scalar(size_t index, uint32_t value, const Value& give
 EngineError ReferenceEngine::execute() {
   report_.clear();
   if (!method_loaded_) {
-    report_.fail(EngineError::kExecutionFailed) << "no method is loaded";
-    return report_.error();
+    return report_.fail(EngineError::kExecutionFailed) << "no method is loaded";
   }
   if (!method_.run(false, report_)) {
     // The program passed its checks with the shapes that it states: the inputs' shapes are at
@@ -190,9 +177,8 @@ EngineError ReferenceEngine::execute() {
 EngineError ReferenceEngine::output(size_t index, Value& value) {
   report_.clear();
   if (index >= output_count()) {
-    report_.fail(EngineError::kNoSuchOutput)
-        << "output " << index << " of a method with " << output_count();
-    return report_.error();
+    return report_.fail(EngineError::kNoSuchOutput)
+           << "output " << index << " of a method with " << output_count();
   }
   if (view(method_.output(static_cast<uint32_t>(index)), value) == EngineError::kOk &&
       value.kind == ValueKind::kTensor && value.tensor.data.data() == nullptr &&
@@ -205,9 +191,8 @@ EngineError ReferenceEngine::output(size_t index, Value& value) {
 EngineError ReferenceEngine::input(size_t index, Value& value) {
   report_.clear();
   if (index >= input_count()) {
-    report_.fail(EngineError::kInvalidInput)
-        << "input " << index << " of a method with " << input_count();
-    return report_.error();
+    return report_.fail(EngineError::kInvalidInput)
+           << "input " << index << " of a method with " << input_count();
   }
   return view(method_.input(static_cast<uint32_t>(index)), value);
 }
@@ -235,7 +220,7 @@ EngineError ReferenceEngine::view(uint32_t source, Value& value) {
     value.kind = ValueKind::kDouble;
     (void)method_.number(source, value.double_value, report_);
   } else if (kind != KernelTypes::Null) {
-    report_.fail(EngineError::kUnsupported) << "value " << source << " is not a tensor or number";
+    report_.unsupported() << "value " << source << " is not a tensor or number";
   }
   return report_.error();
 }

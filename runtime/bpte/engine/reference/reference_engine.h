@@ -54,8 +54,8 @@ class ReferenceEngine final : public Engine {
   /// Buffers without a stored initial value begin as zeros.
   [[nodiscard]] EngineError load_method(const char* name, size_t name_size) override;
 
-  size_t input_count() const override;
-  size_t output_count() const override;
+  size_t input_count() const override { return method_loaded_ ? method_.input_count() : 0; }
+  size_t output_count() const override { return method_loaded_ ? method_.output_count() : 0; }
   /// Copies. A scalar must have the value that the program was exported with, as with ExecuTorch.
   [[nodiscard]] EngineError set_input(size_t index, const Value& value) override;
   [[nodiscard]] EngineError execute() override;

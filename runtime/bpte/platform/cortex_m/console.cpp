@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "console.h"
 
+#include <bpte/core/format_number.h>
+
+#include <cstring>
+
 #include "semihosting.h"
 
 namespace bpte_board {
@@ -27,26 +31,14 @@ void stop(int status) {
   for (;;) asm volatile("wfi");
 }
 
-Text& Text::put(const char* text) {
-  while (*text != '\0' && size_ < sizeof(buffer_)) buffer_[size_++] = *text++;
-  return *this;
+void say(const bpte::Message& line) {
+  console().write(line.c_str(), std::strlen(line.c_str()));
 }
 
-Text& Text::put_hex(uint32_t value) {
-  char digits[] = "0x00000000";
-  for (int i = 9; i > 1; --i, value >>= 4) digits[i] = "0123456789abcdef"[value & 15];
-  return put(digits);
-}
-
-Text& Text::put_decimal(uint32_t value) {
-  char digits[11];
-  char* at = digits + 10;
-  *at = '\0';
-  do {
-    *--at = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value != 0);
-  return put(at);
+bpte::Message& operator<<(bpte::Message& line, Hex number) {
+  char digits[bpte::kMaxNumberLength];
+  const size_t size = bpte::format_hex(number.value, 8, bpte::Span<char>(digits));
+  return line << "0x" << bpte::Span<const char>(digits, size);
 }
 
 }  // namespace bpte_board

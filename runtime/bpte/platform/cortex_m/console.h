@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <bpte/engine/message.h>
 #include <bpte/runner/runner.h>
 
 #include <cstddef>
@@ -24,18 +25,13 @@ void use_semihosting_console();
 /// ever.
 [[noreturn]] void stop(int status);
 
-/// A short line, made without printf and without heap. Text that does not fit is cut off.
-class Text {
- public:
-  Text& put(const char* text);
-  Text& put_hex(uint32_t value);  ///< 0x and 8 digits
-  Text& put_decimal(uint32_t value);
-  const char* data() const { return buffer_; }
-  size_t size() const { return size_; }
+/// Writes a line, made without printf and without heap.
+void say(const bpte::Message& line);
 
- private:
-  char buffer_[320];
-  size_t size_ = 0;
+/// Written as 0x and 8 digits.
+struct Hex {
+  uint32_t value;
 };
+bpte::Message& operator<<(bpte::Message& line, Hex number);
 
 }  // namespace bpte_board

@@ -128,24 +128,24 @@ uint32_t fault_recover(Frame* frame) {
 [[noreturn]] void fault_report(const Frame* frame) {
   const uint32_t exception = exception_number();
   const uint32_t cfsr = reg(kCfsr);
-  Text text;
-  text.put("\nbpte-fault: ").put(name_of(exception));
-  if (exception > 7) text.put(" ").put_decimal(exception);
-  if (const char* cause = cause_of(cfsr)) text.put(" (").put(cause).put(")");
+  bpte::Message text;  // the longest is 235 characters, which it holds
+  text << "\nbpte-fault: " << name_of(exception);
+  if (exception > 7) text << " " << exception;
+  if (const char* cause = cause_of(cfsr)) text << " (" << cause << ")";
   // After a stack overflow the frame may not have been written.
   if ((cfsr & kStackError) == 0) {
-    text.put(" pc=").put_hex(frame->pc).put(" lr=").put_hex(frame->lr);
-    text.put(" r0=").put_hex(frame->r0).put(" xpsr=").put_hex(frame->xpsr);
+    text << " pc=" << Hex{frame->pc} << " lr=" << Hex{frame->lr} << " r0=" << Hex{frame->r0}
+         << " xpsr=" << Hex{frame->xpsr};
   }
-  text.put(" sp=").put_hex(reinterpret_cast<uintptr_t>(frame));
-  text.put(" cfsr=").put_hex(cfsr).put(" hfsr=").put_hex(reg(kHfsr));
-  if ((cfsr & kBfarValid) != 0) text.put(" address=").put_hex(reg(kBfar));
-  if ((cfsr & kMmfarValid) != 0) text.put(" address=").put_hex(reg(kMmfar));
+  text << " sp=" << Hex{reinterpret_cast<uintptr_t>(frame)} << " cfsr=" << Hex{cfsr}
+       << " hfsr=" << Hex{reg(kHfsr)};
+  if ((cfsr & kBfarValid) != 0) text << " address=" << Hex{reg(kBfar)};
+  if ((cfsr & kMmfarValid) != 0) text << " address=" << Hex{reg(kMmfar)};
 #if __ARM_ARCH >= 8
-  if (exception == 7) text.put(" sfsr=").put_hex(reg(kSfsr)).put(" sfar=").put_hex(reg(kSfar));
+  if (exception == 7) text << " sfsr=" << Hex{reg(kSfsr)} << " sfar=" << Hex{reg(kSfar)};
 #endif
-  text.put("\n");
-  console().write(text.data(), text.size());
+  text << "\n";
+  say(text);
   stop(kFaultStatus);
 }
 
@@ -185,10 +185,10 @@ __attribute__((naked)) void fault_entry() {
 
 // The C library calls this to end the program.
 [[noreturn]] void bpte_board_abort() {
-  Text text;
-  text.put("\nbpte-fault: abort() lr=");
-  text.put_hex(reinterpret_cast<uintptr_t>(__builtin_return_address(0))).put("\n");
-  console().write(text.data(), text.size());
+  bpte::Message text;
+  text << "\nbpte-fault: abort() lr="
+       << Hex{reinterpret_cast<uintptr_t>(__builtin_return_address(0))} << "\n";
+  say(text);
   stop(kFaultStatus);
 }
 

@@ -37,9 +37,9 @@ constexpr size_t kBufferAlignment = 16;  // what the core needs
 using Bytes = bpte::Span<uint8_t>;
 
 int usage(const char* why) {
-  Text text;
-  text.put("bpte: usage: ").put(why).put("\n");
-  console().write(text.data(), text.size());
+  bpte::Message text;
+  text << "bpte: usage: " << why << "\n";
+  say(text);
   return kUsage;
 }
 
@@ -84,13 +84,11 @@ void report_memory(size_t buffers) {
   const EngineMemory engine = engine_memory();
   const auto fixed = static_cast<uint32_t>(__bss_end - __data_start);
   const auto stack = static_cast<uint32_t>(__stack_top - __stack_limit);
-  Text text;
-  text.put("bpte-memory: static=").put_decimal(fixed);
-  text.put(" stack=").put_decimal(stack).put(" stack_used=").put_decimal(stack_used());
-  text.put(" engine=").put_decimal(static_cast<uint32_t>(engine.other));
-  text.put(" buffers=").put_decimal(static_cast<uint32_t>(buffers));
-  text.put(" planned=").put_decimal(static_cast<uint32_t>(engine.planned)).put("\n");
-  console().write(text.data(), text.size());
+  bpte::Message text;
+  text << "bpte-memory: static=" << fixed << " stack=" << stack << " stack_used=" << stack_used()
+       << " engine=" << engine.other << " buffers=" << buffers << " planned=" << engine.planned
+       << "\n";
+  say(text);
 }
 
 BoardClock board_clock;

@@ -29,7 +29,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 #include <new>
 #include <utility>
 
@@ -114,17 +113,10 @@ constexpr size_t kDefaultPlannedMemory =
 
 struct Arguments {
   const char* file = nullptr;
-  bpte::Text method;
-  uint32_t test_case = bpte::kNoIndex;
-  double rtol = std::numeric_limits<double>::quiet_NaN();
-  double atol = std::numeric_limits<double>::quiet_NaN();
-  bool teach = false;
-  bool verify = true;
+  bpte::RunOptions run;
   bool source = false;
   const char* engine = BPTE_HAVE_EXECUTORCH ? "executorch" : "reference";
-  const char* target = "host";
   size_t max_planned_memory = kDefaultPlannedMemory;
-  bpte::Text nonce;
 };
 
 [[noreturn]] void usage_error(const char* what, const char* which) {
@@ -139,24 +131,15 @@ double parse_tolerance(const char* text) {
   return value;
 }
 
-uint32_t parse_index(const char* text) {
+/// A decimal number below `limit`; `complaint` is what is said of anything else.
+uint64_t parse_number(const char* text, uint64_t limit, const char* complaint) {
   char* end = nullptr;
   errno = 0;
   const unsigned long long value = std::strtoull(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value >= bpte::kNoIndex) {
-    usage_error("not a case's number: ", text);
+  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value >= limit) {
+    usage_error(complaint, text);
   }
-  return static_cast<uint32_t>(value);
-}
-
-size_t parse_size(const char* text) {
-  char* end = nullptr;
-  errno = 0;
-  const unsigned long long value = std::strtoull(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value > SIZE_MAX / 2) {
-    usage_error("not a number of bytes: ", text);
-  }
-  return static_cast<size_t>(value);
+  return value;
 }
 
 Arguments parse(int argc, char** argv) {
@@ -177,30 +160,32 @@ Arguments parse(int argc, char** argv) {
     } else if (is("--method")) {
       const char* const name = value();
       if (*name == '\0') usage_error("--method wants a name", "");
-      arguments.method = {name, std::strlen(name)};
+      arguments.run.method = {name, std::strlen(name)};
     } else if (is("--case")) {
-      arguments.test_case = parse_index(value());
+      arguments.run.test_case =
+          static_cast<uint32_t>(parse_number(value(), bpte::kNoIndex, "not a case's number: "));
     } else if (is("--rtol")) {
-      arguments.rtol = parse_tolerance(value());
+      arguments.run.rtol = parse_tolerance(value());
     } else if (is("--atol")) {
-      arguments.atol = parse_tolerance(value());
+      arguments.run.atol = parse_tolerance(value());
 #if BPTE_CORE_STEPS
     } else if (is("--teach")) {
-      arguments.teach = true;
+      arguments.run.teach = true;
 #endif
     } else if (is("--no-verify")) {
-      arguments.verify = false;
+      arguments.run.verify_checksums = false;
     } else if (is("--engine")) {
       arguments.engine = value();
     } else if (is("--source")) {
       arguments.source = true;
     } else if (is("--max-planned-memory")) {
-      arguments.max_planned_memory = parse_size(value());
+      arguments.max_planned_memory =
+          static_cast<size_t>(parse_number(value(), SIZE_MAX / 2 + 1, "not a number of bytes: "));
     } else if (is("--target")) {
-      arguments.target = value();
+      arguments.run.target = value();
     } else if (is("--nonce")) {
       const char* const word = value();
-      arguments.nonce = {word, std::strlen(word)};
+      arguments.run.nonce = {word, std::strlen(word)};
     } else if (argument[0] == '-' && argument[1] != '\0') {
       usage_error("unknown option ", argument);
     } else if (arguments.file != nullptr) {
@@ -211,11 +196,6 @@ Arguments parse(int argc, char** argv) {
   }
   if (arguments.file == nullptr) usage_error("no file given", "");
   return arguments;
-}
-
-void check_selection(const bpte::Bundle& bundle, const bpte::RunOptions& options) {
-  bpte::Message why;
-  if (!bpte::anything_selected(bundle, options, why)) usage_error(why.c_str(), "");
 }
 
 constexpr char kPlannedAdvice[] = "; --max-planned-memory allows more";
@@ -270,6 +250,8 @@ int finish(bpte::Outcome outcome) {
 
 int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions options,
         bpte::Output& output) {
+  bpte::Message why;
+  if (!bpte::anything_selected(bundle, options, why)) usage_error(why.c_str(), "");
   SteadyClock clock;
 #if BPTE_CORE_STEPS
   const Buffer carried(options.teach ? 0 : bpte::largest_carry(bundle));
@@ -311,8 +293,8 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions
   usage_error("this bpte-run has no engine ", arguments.engine);
 }
 
-int run_mapped(bpte::host::File& file, const Arguments& arguments, bpte::RunOptions options,
-               bpte::Output& output) {
+int run_mapped(bpte::host::File& file, const Arguments& arguments, bpte::Output& output) {
+  bpte::RunOptions options = arguments.run;
   // The header states the alignment. A file without a valid header is refused when it is opened.
   size_t alignment = 1;
   uint8_t first[bpte::kHeaderProbeSize];
@@ -329,17 +311,16 @@ int run_mapped(bpte::host::File& file, const Arguments& arguments, bpte::RunOpti
     return finish(bpte::report_fault(fault, output, options));
   }
   bpte::OpenOptions open_options;
-  open_options.verify_checksums = arguments.verify;
+  open_options.verify_checksums = options.verify_checksums;
   const bpte::Result<bpte::Bundle> bundle = bpte::Bundle::open(bytes, open_options);
   if (!bundle.ok()) return finish(bpte::report_fault(bundle.fault(), output, options));
-  options.verified_at_opening = arguments.verify;
+  options.verified_at_opening = options.verify_checksums;
   options.verify_checksums = false;
-  check_selection(*bundle, options);
   return run(*bundle, arguments, options, output);
 }
 
-int run_from_source(bpte::host::File& file, const Arguments& arguments, bpte::RunOptions options,
-                    bpte::Output& output) {
+int run_from_source(bpte::host::File& file, const Arguments& arguments, bpte::Output& output) {
+  bpte::RunOptions options = arguments.run;
   Buffer metadata(64 * 1024);
   bpte::Result<bpte::Bundle> bundle = bpte::Bundle::open(file, metadata.span());
   if (!bundle.ok() && bundle.fault().error == bpte::Error::kBufferTooSmall) {
@@ -347,7 +328,6 @@ int run_from_source(bpte::host::File& file, const Arguments& arguments, bpte::Ru
     bundle = bpte::Bundle::open(file, metadata.span());
   }
   if (!bundle.ok()) return finish(bpte::report_fault(bundle.fault(), output, options));
-  check_selection(*bundle, options);
   const Buffer cases(bpte::largest_payload(*bundle));
   const Buffer scratch(64 * 1024);
   options.case_buffer = cases.span();
@@ -364,18 +344,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "bpte-run: %s: %s\n", arguments.file, file.error());
     return kUsage;
   }
-  bpte::RunOptions options;
-  options.method = arguments.method;
-  options.test_case = arguments.test_case;
-#if BPTE_CORE_STEPS
-  options.teach = arguments.teach;
-#endif
-  options.rtol = arguments.rtol;
-  options.atol = arguments.atol;
-  options.verify_checksums = arguments.verify;
-  options.target = arguments.target;
-  options.nonce = arguments.nonce;
   Stdout output;
-  return arguments.source ? run_from_source(file, arguments, options, output)
-                          : run_mapped(file, arguments, options, output);
+  return arguments.source ? run_from_source(file, arguments, output)
+                          : run_mapped(file, arguments, output);
 }

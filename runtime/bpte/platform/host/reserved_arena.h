@@ -29,23 +29,12 @@ class Reservation {
 };
 
 /// An arena in a reservation: memory that is allocated but never used takes no pages.
-class ReservedArena final : public Arena {
+class ReservedArena final : private Reservation, public FixedArena {
  public:
-  explicit ReservedArena(size_t size) : memory_(size), arena_(memory_.span()) {}
-
-  void* allocate(size_t size, size_t alignment) override {
-    return arena_.allocate(size, alignment);
-  }
-  size_t mark() const override { return arena_.mark(); }
-  void rewind(size_t mark) override { arena_.rewind(mark); }
-  size_t available() const override { return arena_.available(); }
+  explicit ReservedArena(size_t size) : Reservation(size), FixedArena(span()) {}
   void clear(void* start, size_t size) override {
     Reservation::clear({static_cast<uint8_t*>(start), size});
   }
-
- private:
-  Reservation memory_;
-  FixedArena arena_;
 };
 
 }  // namespace bpte::host

@@ -145,7 +145,10 @@ int64_t dot(const int16_t* a, const int16_t* b, int32_t count) {
 
 int64_t dot_wide(const int16_t* a, const int16_t* b, int32_t count) {
   int64_t sum = 0;
-  for (int32_t i = 0; i < count; ++i) sum += int32_t{a[i]} * int32_t{b[i]};
+  for (int32_t i = 0; i < count; ++i) {
+    const int32_t product = int32_t{a[i]} * int32_t{b[i]};
+    sum += product;
+  }
   return sum;
 }
 
@@ -182,8 +185,8 @@ int64_t accumulate(const Convolution& op, int32_t channel, int32_t block_channel
   }
   int64_t sum = 0;
   for (int32_t tap = 0; tap < op.taps(); ++tap) {
-    sum += int32_t{op.weights[ptrdiff_t{tap} * op.block_depth + channel]} *
-           int32_t{op.patch[ptrdiff_t{tap} * block_channels + channel]};
+    sum += int64_t{op.weights[ptrdiff_t{tap} * op.block_depth + channel]} *
+           op.patch[ptrdiff_t{tap} * block_channels + channel];
   }
   return sum;
 }
@@ -211,9 +214,10 @@ void run_block(const Convolution& op, int32_t first, int32_t end) {
 }
 
 bool describe_core(Machine& machine, Convolution& op, int32_t k) {
-  static constexpr Wide kNames[kMostCores][4] = {
-      {Wide::WEIGHT_BASE, Wide::WEIGHT_LENGTH, Wide::SCALE_BASE, Wide::SCALE_LENGTH},
-      {Wide::WEIGHT1_BASE, Wide::WEIGHT1_LENGTH, Wide::SCALE1_BASE, Wide::SCALE1_LENGTH}};
+  static constexpr Wide kFirst[] = {Wide::WEIGHT_BASE, Wide::WEIGHT_LENGTH, Wide::SCALE_BASE,
+                                    Wide::SCALE_LENGTH};
+  static constexpr Wide kSecond[] = {Wide::WEIGHT1_BASE, Wide::WEIGHT1_LENGTH, Wide::SCALE1_BASE,
+                                     Wide::SCALE1_LENGTH};
   const Registers& registers = machine.registers();
   const auto extent = [&registers](Wide base, Wide length) {
     const uint64_t first = registers.address(base);
@@ -222,7 +226,7 @@ bool describe_core(Machine& machine, Convolution& op, int32_t k) {
   };
   const int32_t channels = op.channels_of(k);
   if (channels == 0) return true;
-  const Wide* names = kNames[k];
+  const Wide* names = k == 0 ? kFirst : kSecond;
   const Extent weights = extent(names[0], names[1]);
   const Extent scales = extent(names[2], names[3]);
   Core& core = op.core[k];

@@ -53,7 +53,7 @@ bool FeatureMap::describe(Machine& machine, const FeatureMapRegisters& names) {
   height0_ = registers.plus_one(names.height0);
   height1_ = registers.plus_one(names.height1);
   for (uint32_t k = 0; k < 4; ++k) base_[k] = static_cast<int64_t>(registers.address(wide(k)));
-  stride_x_ = bricks_ ? 16 * element_.bytes : registers.stride(wide(4));
+  stride_x_ = bricks_ ? int64_t{16} * element_.bytes : registers.stride(wide(4));
   stride_y_ = registers.stride(wide(5));
   stride_c_ = registers.stride(wide(6));
   return true;

@@ -81,7 +81,7 @@ class FeatureMap {
   /// Of a channel, from channel 0 of its pixel on.
   ptrdiff_t channel(int32_t c) const {
     if (!bricks_) return static_cast<ptrdiff_t>(c) * element_.bytes;
-    return static_cast<ptrdiff_t>((c >> 4) * stride_c_ + (c & 15) * element_.bytes);
+    return static_cast<ptrdiff_t>((c >> 4) * stride_c_ + ptrdiff_t{c & 15} * element_.bytes);
   }
   /// Up to this channel the bytes follow those of channel `c` without a gap.
   int32_t run_end(int32_t c) const {

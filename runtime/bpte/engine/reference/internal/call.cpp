@@ -61,10 +61,6 @@ bool Call::out_floats(size_t argument, Tensor& tensor) {
   return out(argument, tensor) && is_float(tensor);
 }
 
-bool Call::list_size(size_t argument, uint32_t& size) {
-  return named(method_.list_size(value(argument), size, report_));
-}
-
 bool Call::list_tensor(size_t argument, uint32_t index, Tensor& tensor) {
   uint32_t item = 0;
   return named(method_.list_item(value(argument), index, item, report_) &&
@@ -76,10 +72,6 @@ bool Call::list_out(size_t argument, uint32_t index, Tensor& tensor) {
   return list_tensor(argument, index, tensor) && usable(tensor, true);
 }
 
-bool Call::integer(size_t argument, int64_t& number) {
-  return named(method_.integer(value(argument), number, report_));
-}
-
 bool Call::boolean(size_t argument, bool& value) {
   int64_t number = 0;
   if (!integer(argument, number)) return false;
@@ -87,16 +79,8 @@ bool Call::boolean(size_t argument, bool& value) {
   return true;
 }
 
-bool Call::number(size_t argument, double& number) {
-  return named(method_.number(value(argument), number, report_));
-}
-
 bool Call::is_none(size_t argument) const {
   return method_.kind(value(argument)) == KernelTypes::Null;
-}
-
-bool Call::text(size_t argument, Text& text) {
-  return named(method_.text(value(argument), text, report_));
 }
 
 bool Call::int_item(size_t argument, uint32_t index, int64_t& number) {
@@ -115,7 +99,6 @@ bool Call::ints(size_t argument, Ints& list) {
     if (!int_item(argument, i, list.items[i])) return false;
   }
   list.count = size;
-  list.present = true;
   return true;
 }
 
@@ -132,22 +115,6 @@ bool Call::to_dimension(int64_t number, size_t rank, size_t& dimension) {
 bool Call::dimension(size_t argument, size_t rank, size_t& dimension) {
   int64_t number = 0;
   return integer(argument, number) && to_dimension(number, rank, dimension);
-}
-
-bool Call::resize(Tensor& out, const int32_t* sizes, size_t rank) {
-  return named(method_.resize(out, sizes, rank, report_));
-}
-
-bool Call::set_integer(size_t argument, int64_t number) {
-  return named(method_.set_integer(value(argument), number, report_));
-}
-
-bool Call::view(size_t argument, const Tensor& source, const int32_t* sizes, size_t rank) {
-  return named(method_.view(value(argument), source, sizes, rank, report_));
-}
-
-bool Call::work(uint64_t amount) {
-  return named(method_.work(amount, report_));
 }
 
 }  // namespace bpte::reference

@@ -11,7 +11,6 @@ inline constexpr size_t kMaxInts = 2 * kRankLimit;
 struct Ints {
   int64_t items[kMaxInts] = {};
   size_t count = 0;
-  bool present = false;  ///< false: the argument is None
 };
 
 /// One call of an operator, as its kernel sees it. Arguments are counted as in the operator's
@@ -33,7 +32,6 @@ class Call {
         report_(report) {}
 
   bool checking() const { return checking_; }
-  size_t argument_count() const { return arguments_.count; }
 
   [[nodiscard]] bool tensor(size_t argument, Tensor& tensor);
   /// A tensor of float32.
@@ -44,16 +42,24 @@ class Call {
   [[nodiscard]] bool out(size_t argument, Tensor& tensor);
   [[nodiscard]] bool out_floats(size_t argument, Tensor& tensor);
   /// An item of a list of tensors.
-  [[nodiscard]] bool list_size(size_t argument, uint32_t& size);
+  [[nodiscard]] bool list_size(size_t argument, uint32_t& size) {
+    return named(method_.list_size(value(argument), size, report_));
+  }
   [[nodiscard]] bool list_tensor(size_t argument, uint32_t index, Tensor& tensor);
   [[nodiscard]] bool list_out(size_t argument, uint32_t index, Tensor& tensor);
 
-  [[nodiscard]] bool integer(size_t argument, int64_t& number);
+  [[nodiscard]] bool integer(size_t argument, int64_t& number) {
+    return named(method_.integer(value(argument), number, report_));
+  }
   [[nodiscard]] bool boolean(size_t argument, bool& value);
   /// An Int, Bool or Double.
-  [[nodiscard]] bool number(size_t argument, double& number);
+  [[nodiscard]] bool number(size_t argument, double& number) {
+    return named(method_.number(value(argument), number, report_));
+  }
   [[nodiscard]] bool is_none(size_t argument) const;
-  [[nodiscard]] bool text(size_t argument, Text& text);
+  [[nodiscard]] bool text(size_t argument, Text& text) {
+    return named(method_.text(value(argument), text, report_));
+  }
   /// A list of at most kMaxInts integers, or None.
   [[nodiscard]] bool ints(size_t argument, Ints& list);
   /// A list of any length, item by item.
@@ -63,15 +69,22 @@ class Call {
   [[nodiscard]] bool to_dimension(int64_t number, size_t rank, size_t& dimension);
 
   /// Gives an output its sizes. Refuses sizes that it cannot have.
-  [[nodiscard]] bool resize(Tensor& out, const int32_t* sizes, size_t rank);
+  [[nodiscard]] bool resize(Tensor& out, const int32_t* sizes, size_t rank) {
+    return named(method_.resize(out, sizes, rank, report_));
+  }
   [[nodiscard]] bool resize_like(Tensor& out, const Tensor& other) {
     return resize(out, other.sizes, other.rank);
   }
-  [[nodiscard]] bool set_integer(size_t argument, int64_t number);
-  [[nodiscard]] bool view(size_t argument, const Tensor& source, const int32_t* sizes, size_t rank);
+  [[nodiscard]] bool set_integer(size_t argument, int64_t number) {
+    return named(method_.set_integer(value(argument), number, report_));
+  }
+  [[nodiscard]] bool view(size_t argument, const Tensor& source, const int32_t* sizes,
+                          size_t rank) {
+    return named(method_.view(value(argument), source, sizes, rank, report_));
+  }
 
   /// Counts elementary operations against the limit.
-  [[nodiscard]] bool work(uint64_t amount);
+  [[nodiscard]] bool work(uint64_t amount) { return named(method_.work(amount, report_)); }
 
   /// "instruction 3, aten::add.out: what". Always false.
   bool invalid(const char* what) { return fail(EngineError::kInvalidProgram) << what; }

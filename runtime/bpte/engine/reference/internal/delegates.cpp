@@ -14,8 +14,7 @@ bool Method::open_delegate(uint32_t index, Report& report) {
   const uint32_t delegate = fb().table_element(delegates_, index);
   const Text id = fb().string(delegate, schema::BackendDelegate::id);
   if (!check_malformed(report)) return false;
-  if (id.size != std::strlen(kEthosUBackend) ||
-      std::memcmp(id.data, kEthosUBackend, id.size) != 0) {
+  if (!(id == kEthosUBackend)) {
     return report.fail(EngineError::kMissingBackend)
            << "the method needs the backend " << id
            << "; this engine runs operators, and EthosUBackend by a functional model";
@@ -41,19 +40,19 @@ bool Method::place_delegates(Span<uint8_t> planned, uint64_t& used, Report& repo
   }
   used += delegate_bytes_;
   if (used <= INT64_MAX) return true;
-  return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
+  return report.invalid_program() << "the planned buffers' sizes overflow";
 }
 
 bool Method::delegate_tensor(uint32_t value, uint64_t bytes, bool writes, Tensor& tensor,
                              Report& report) const {
   if (!this->tensor(value, tensor, report)) return false;
   if (tensor.bytes() != bytes) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "value " << value << " has " << uint64_t{tensor.bytes()} << " bytes, the delegate's "
            << (writes ? "output" : "input") << " has " << bytes;
   }
   if (bytes != 0 && (tensor.data == nullptr || (writes && !tensor.writable))) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "value " << value << (writes ? " cannot be written" : " has no memory");
   }
   return true;
@@ -65,7 +64,7 @@ bool Method::call_delegate(uint32_t number, uint32_t delegate_call, bool checkin
   const Vector arguments = fb().vector(delegate_call, schema::DelegateCall::args, sizeof(int32_t));
   if (!check_malformed(report)) return false;
   if (index < 0 || static_cast<uint32_t>(index) >= delegates_.count) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "instruction " << number << ": delegate " << index << " of " << delegates_.count;
   }
   if (!open_delegate(static_cast<uint32_t>(index), report) || !work(npu_.work() + 1, report)) {
@@ -74,7 +73,7 @@ bool Method::call_delegate(uint32_t number, uint32_t delegate_call, bool checkin
   const uint32_t inputs = npu_.input_count();
   const uint32_t outputs = npu_.output_count();
   if (uint64_t{inputs} + outputs != arguments.count) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "instruction " << number << ": " << arguments.count << " arguments, the delegate has "
            << inputs << " inputs and " << outputs << " outputs";
   }

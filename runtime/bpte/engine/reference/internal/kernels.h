@@ -7,9 +7,6 @@
 
 namespace bpte::reference {
 
-/// The shape that two shapes broadcast to (PyTorch's rules).
-[[nodiscard]] bool broadcast_sizes(Call& call, const Tensor& a, const Tensor& b, int32_t* sizes,
-                                   size_t& rank);
 /// The strides with which a tensor is read as if it had the shape `sizes`: 0 where it broadcasts.
 [[nodiscard]] bool broadcast_strides(Call& call, const Tensor& tensor, const int32_t* sizes,
                                      size_t rank, ptrdiff_t* strides);

@@ -4,6 +4,7 @@
 #include <bpte/core/internal/aligned.h>
 
 #include <cstring>
+#include <initializer_list>
 
 #include "call.h"
 
@@ -69,7 +70,7 @@ bool Method::load(const Program& program, uint32_t plan, const MethodMemory& mem
     const int8_t type = fb().scalar<int8_t>(fb().table_element(devices, i),
                                             schema::NonConstBufferDevice::device_type, 0);
     if (type != static_cast<int8_t>(schema::DeviceType::CPU)) {
-      return report.fail(EngineError::kUnsupported) << "memory planned on device type " << type;
+      return report.unsupported() << "memory planned on device type " << type;
     }
   }
   return make_tables(memory.tables, report) && resolve_operators(report) &&
@@ -78,7 +79,7 @@ bool Method::load(const Program& program, uint32_t plan, const MethodMemory& mem
 
 bool Method::check_malformed(Report& report) const {
   if (!fb().malformed()) return true;
-  return report.fail(EngineError::kInvalidProgram) << "the program's FlatBuffer is malformed";
+  return report.invalid_program() << "the program's FlatBuffer is malformed";
 }
 
 uint32_t Method::value_index(Vector indices, uint32_t index) const {
@@ -106,8 +107,7 @@ bool Method::for_each_instruction(F&& visit, Report& report) const {
     for (uint32_t i = 0; i < instructions.count; ++i, ++number) {
       // Chains may share their tables: without this bound, a small file could state endless work.
       if (number >= fb().size() / sizeof(uint32_t)) {
-        return report.fail(EngineError::kInvalidProgram)
-               << "more instructions than the program has room for";
+        return report.invalid_program() << "more instructions than the program has room for";
       }
       const uint32_t instruction = fb().table_element(instructions, i);
       const uint8_t type =
@@ -120,7 +120,7 @@ bool Method::for_each_instruction(F&& visit, Report& report) const {
         static const char* const kNames[] = {"an empty instruction", "KernelCall",
                                              "DelegateCall",         "MoveCall",
                                              "JumpFalseCall",        "FreeCall"};
-        return report.fail(EngineError::kUnsupported)
+        return report.unsupported()
                << "instruction " << number << ": "
                << (type < sizeof(kNames) / sizeof(kNames[0]) ? kNames[type] : "an unknown kind")
                << " is not supported";
@@ -167,7 +167,7 @@ bool Method::count_cells(uint64_t& count, Report& report) const {
   };
   if (!for_each_instruction(count_scalar, report)) return false;
   if (count >= UINT16_MAX) {
-    return report.fail(EngineError::kUnsupported)
+    return report.unsupported()
            << "the method has more dynamic values than the engine's tables can index";
   }
   return true;
@@ -269,15 +269,14 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
   for (uint32_t i = 1; i < buffer_sizes_.count; ++i) {
     const int64_t size = fb().element<int64_t>(buffer_sizes_, i);
     if (size < 0) {
-      return report.fail(EngineError::kInvalidProgram)
-             << "planned buffer " << i << " has the size " << size;
+      return report.invalid_program() << "planned buffer " << i << " has the size " << size;
     }
     // A size that no memory can hold is valid, only too large for this machine: it stays 64 bits
     // wide here.
     constexpr uint64_t kMask = kBufferAlignment - 1;
     const uint64_t aligned = (static_cast<uint64_t>(size) + kMask) & ~kMask;
     if (aligned > kMostPlanned - used) {
-      return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
+      return report.invalid_program() << "the planned buffers' sizes overflow";
     }
     if (used <= planned.size()) {
       buffers_[i - 1] = {planned.data() + static_cast<size_t>(used), static_cast<size_t>(size)};
@@ -298,7 +297,7 @@ bool Method::plan_memory(const MethodMemory& memory, Report& report) {
       }
       used += round_up(tensor.bytes(), kBufferAlignment);  // bytes() is below 2^63, and so is used
       if (used > kMostPlanned) {
-        return report.fail(EngineError::kInvalidProgram) << "the planned buffers' sizes overflow";
+        return report.invalid_program() << "the planned buffers' sizes overflow";
       }
     }
   }
@@ -327,12 +326,12 @@ bool Method::planned_place(uint32_t value, uint32_t allocation, size_t size, uin
       uint64_t{fb().scalar<uint32_t>(allocation, schema::AllocationDetails::memory_offset_high, 0)}
           << 32;
   if (memory == 0 || memory > buffers_.size()) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "value " << value << ": planned buffer " << memory << " does not exist";
   }
   const Buffer& buffer = buffers_[memory - 1];
   if (offset > buffer.size || size > buffer.size - offset) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "value " << value << ": offset " << offset << ", size " << uint64_t{size}
            << " ends past planned buffer " << memory << ", size " << uint64_t{buffer.size};
   }
@@ -344,7 +343,7 @@ bool Method::check_values(Report& report) {
   for (uint32_t i = 0; i < values_.count; ++i) {
     const KernelTypes type = kind(i);
     if (type == KernelTypes::NONE || type > KernelTypes::OptionalTensorList) {
-      return report.fail(EngineError::kInvalidProgram)
+      return report.invalid_program()
              << "value " << i << " is of the unknown kind " << static_cast<uint32_t>(type);
     }
     if (type != KernelTypes::Tensor) continue;
@@ -361,16 +360,14 @@ bool Method::check_values(Report& report) {
       if (!state.empty()) std::memcpy(tensor.data, state.data(), state.size());
     }
   }
-  for (uint32_t i = 0; i < inputs_.count; ++i) {
-    if (input(i) >= values_.count) {
-      return report.fail(EngineError::kInvalidProgram)
-             << "input " << i << " is value " << input(i) << " of " << values_.count;
-    }
-  }
-  for (uint32_t i = 0; i < outputs_.count; ++i) {
-    if (output(i) >= values_.count) {
-      return report.fail(EngineError::kInvalidProgram)
-             << "output " << i << " is value " << output(i) << " of " << values_.count;
+  for (const bool is_input : {true, false}) {
+    const Vector& indices = is_input ? inputs_ : outputs_;
+    for (uint32_t i = 0; i < indices.count; ++i) {
+      const uint32_t value = value_index(indices, i);
+      if (value >= values_.count) {
+        return report.invalid_program() << (is_input ? "input " : "output ") << i << " is value "
+                                        << value << " of " << values_.count;
+      }
     }
   }
   return check_malformed(report);
@@ -516,7 +513,7 @@ bool Method::integer(uint32_t value, int64_t& number, Report& report) const {
   } else if (type == KernelTypes::Bool) {
     number = fb().scalar<uint8_t>(table, schema::Bool::bool_val, 0) != 0;
   } else {
-    return report.fail(EngineError::kInvalidProgram) << "value " << value << ": not an integer";
+    return report.invalid_program() << "value " << value << ": not an integer";
   }
   if (!check_malformed(report)) return false;
   if (cell_index_[value] != 0) number = static_cast<int64_t>(cells_[cell_index_[value] - 1u]);
@@ -536,43 +533,42 @@ bool Method::number(uint32_t value, double& number, Report& report) const {
 
 bool Method::text(uint32_t value, Text& text, Report& report) const {
   if (kind(value) != KernelTypes::String) {
-    return report.fail(EngineError::kInvalidProgram) << "value " << value << ": not a string";
+    return report.invalid_program() << "value " << value << ": not a string";
   }
   text = fb().string(value_table(value), schema::String::string_val);
   return check_malformed(report);
 }
 
-bool Method::list_size(uint32_t value, uint32_t& size, Report& report) const {
+bool Method::list(uint32_t value, Vector& items, Report& report) const {
   const KernelTypes type = kind(value);
   if (type == KernelTypes::IntList) {
-    size = fb().vector(value_table(value), schema::IntList::items, sizeof(int64_t)).count;
+    items = fb().vector(value_table(value), schema::IntList::items, sizeof(int64_t));
   } else if (type == KernelTypes::TensorList || type == KernelTypes::OptionalTensorList) {
-    size = fb().vector(value_table(value), schema::TensorList::items, sizeof(int32_t)).count;
+    items = fb().vector(value_table(value), schema::TensorList::items, sizeof(int32_t));
   } else {
-    return report.fail(EngineError::kInvalidProgram)
-           << "value " << value << ": not a list of integers or tensors";
+    return report.invalid_program() << "value " << value << ": not a list of integers or tensors";
   }
   return check_malformed(report);
 }
 
+bool Method::list_size(uint32_t value, uint32_t& size, Report& report) const {
+  Vector items;
+  if (!list(value, items, report)) return false;
+  size = items.count;
+  return true;
+}
+
 bool Method::list_item(uint32_t value, uint32_t index, uint32_t& item, Report& report) const {
-  uint32_t size = 0;
-  if (!list_size(value, size, report)) return false;
+  Vector items;
+  if (!list(value, items, report)) return false;
   int64_t found = -1;
-  if (index < size) {
-    const uint32_t table = value_table(value);
-    if (kind(value) == KernelTypes::IntList) {
-      found =
-          fb().element<int64_t>(fb().vector(table, schema::IntList::items, sizeof(int64_t)), index);
-    } else {
-      found = fb().element<int32_t>(fb().vector(table, schema::TensorList::items, sizeof(int32_t)),
-                                    index);
-    }
+  if (index < items.count) {
+    found = kind(value) == KernelTypes::IntList ? fb().element<int64_t>(items, index)
+                                                : fb().element<int32_t>(items, index);
   }
   if (found < 0 || found >= int64_t{values_.count}) {
-    return report.fail(EngineError::kInvalidProgram)
-           << "value " << value << ": item " << index << " is value " << found << " of "
-           << values_.count;
+    return report.invalid_program() << "value " << value << ": item " << index << " is value "
+                                    << found << " of " << values_.count;
   }
   item = static_cast<uint32_t>(found);
   return true;
@@ -589,7 +585,7 @@ bool Method::resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& r
     fits = sizes[d] >= 0 && sizes[d] <= fb().element<int32_t>(bounds, static_cast<uint32_t>(d));
   }
   if (!fits || (!same && !dynamic)) {
-    report.fail(EngineError::kInvalidProgram) << "value " << tensor.value << " has the shape ";
+    report.invalid_program() << "value " << tensor.value << " has the shape ";
     report.list(tensor.sizes, tensor.rank) << ", needed is ";
     return report.list(sizes, rank);
   }
@@ -604,15 +600,14 @@ bool Method::resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& r
 bool Method::view(uint32_t value, const Tensor& source, const int32_t* sizes, size_t rank,
                   Report& report) {
   if (!is_unplanned(value) || (cells_[cell_index_[value] - 1u] & kOwnMemory) != 0) {
-    return report.fail(EngineError::kInvalidProgram)
-           << "value " << value << " has memory of its own";
+    return report.invalid_program() << "value " << value << " has memory of its own";
   }
   // Sizes and data change together, so the sizes never exceed the data.
   Tensor tensor;
   if (!this->tensor(value, tensor, report) || !resize(tensor, sizes, rank, report)) return false;
   if (tensor.type != source.type || tensor.numel != source.numel) {
     cells_[cell_index_[value] - 1u] = 0;
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "value " << value << " is a view of another dtype or number of elements";
   }
   cells_[cell_index_[value] - 1u] = reinterpret_cast<uintptr_t>(source.data);
@@ -621,8 +616,7 @@ bool Method::view(uint32_t value, const Tensor& source, const int32_t* sizes, si
 
 bool Method::set_integer(uint32_t value, int64_t number, Report& report) {
   if (kind(value) != KernelTypes::Int || cell_index_[value] == 0) {
-    return report.fail(EngineError::kInvalidProgram)
-           << "value " << value << ": not an integer that can be written";
+    return report.invalid_program() << "value " << value << ": not an integer that can be written";
   }
   cells_[cell_index_[value] - 1u] = static_cast<uint64_t>(number);
   return true;
@@ -631,8 +625,7 @@ bool Method::set_integer(uint32_t value, int64_t number, Report& report) {
 bool Method::work(uint64_t amount, Report& report) {
   if (work_limit_ == 0) return true;
   if (amount > work_limit_ - work_) {
-    return report.fail(EngineError::kUnsupported)
-           << "more work than the limit of " << work_limit_ << " operations";
+    return report.unsupported() << "more work than the limit of " << work_limit_ << " operations";
   }
   work_ += amount;
   return true;
@@ -643,8 +636,8 @@ bool Method::call(uint32_t number, uint32_t kernel_call, bool checking, Report& 
   const Vector arguments = fb().vector(kernel_call, schema::KernelCall::args, sizeof(int32_t));
   if (!check_malformed(report)) return false;
   if (op < 0 || static_cast<size_t>(op) >= kernels_.size()) {
-    return report.fail(EngineError::kInvalidProgram) << "instruction " << number << ": operator "
-                                                     << op << " of " << uint64_t{kernels_.size()};
+    return report.invalid_program() << "instruction " << number << ": operator " << op << " of "
+                                    << uint64_t{kernels_.size()};
   }
   const uint32_t table = fb().table_element(operators_, static_cast<uint32_t>(op));
   Call call(*this, arguments, checking, number, fb().string(table, schema::Operator::name),

@@ -118,6 +118,8 @@ class Method {
   [[nodiscard]] bool delegate_tensor(uint32_t value, uint64_t bytes, bool writes, Tensor& tensor,
                                      Report& report) const;
 #endif
+  /// The items of an IntList, TensorList or OptionalTensorList.
+  [[nodiscard]] bool list(uint32_t value, Vector& items, Report& report) const;
   uint32_t value_index(Vector indices, uint32_t index) const;
   uint32_t value_table(uint32_t value) const;
   [[nodiscard]] bool check_malformed(Report& report) const;

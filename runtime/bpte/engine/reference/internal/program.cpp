@@ -21,13 +21,13 @@ bool Program::read_extended_header(size_t& metadata_size, Report& report) {
   if (!header.present) return true;
   if (header.length < schema::kHeaderMinimumLength ||
       header.length > size - schema::kHeaderOffset) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "extended header: length " << header.length << " is impossible";
   }
   const uint64_t base = header.segment_base;
   if (header.program_size > size || header.program_size < schema::kHeaderOffset + header.length ||
       base > size) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "extended header: program size " << header.program_size << " or segment base " << base
            << " contradicts the size, " << size;
   }
@@ -37,7 +37,7 @@ bool Program::read_extended_header(size_t& metadata_size, Report& report) {
   if (header.length < schema::kHeaderLengthWithDataSize) return true;
   const uint64_t data_size = header.segment_data_size;
   if (base < header.program_size || data_size > size - base) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "extended header: segments at " << base << ", size " << data_size
            << ", do not lie after the program within " << size << " bytes";
   }
@@ -48,11 +48,10 @@ bool Program::read_extended_header(size_t& metadata_size, Report& report) {
 bool Program::open(Span<const uint8_t> bytes, Report& report) {
   *this = Program();
   if (bytes.size() < 8 || std::memcmp(bytes.data() + 4, schema::kIdentifier, 4) != 0) {
-    return report.fail(EngineError::kInvalidProgram)
-           << "not a program: no " << schema::kIdentifier << " at byte 4";
+    return report.invalid_program() << "not a program: no " << schema::kIdentifier << " at byte 4";
   }
   if (reinterpret_cast<uintptr_t>(bytes.data()) % kProgramAlignment != 0) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "the program is misaligned: its address must be a multiple of "
            << uint64_t{kProgramAlignment};
   }
@@ -64,14 +63,14 @@ bool Program::open(Span<const uint8_t> bytes, Report& report) {
   const uint32_t version = flatbuffer_.scalar<uint32_t>(root_, schema::Program::version, 0);
   const Vector plans = flatbuffer_.vector(root_, schema::Program::execution_plan, sizeof(uint32_t));
   if (flatbuffer_.malformed() || root_ == 0) {
-    return report.fail(EngineError::kInvalidProgram) << "the program's FlatBuffer is malformed";
+    return report.invalid_program() << "the program's FlatBuffer is malformed";
   }
   if (version != schema::kVersion) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "program version " << version << ", not " << schema::kVersion;
   }
   if (plans.count == 0) {
-    return report.fail(EngineError::kInvalidProgram) << "the program has no method";
+    return report.invalid_program() << "the program has no method";
   }
   return true;
 }
@@ -97,13 +96,13 @@ bool Program::constant(uint32_t buffer_index, size_t size, Span<const uint8_t>& 
       flatbuffer_.vector(root_, schema::Program::constant_buffer, sizeof(uint32_t));
   if (inline_buffers.count == 0) return subsegment(offsets, buffer_index, size, data, report);
   if (buffer_index >= inline_buffers.count) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "constant buffer " << buffer_index << " of " << inline_buffers.count;
   }
   const Vector storage = flatbuffer_.vector(flatbuffer_.table_element(inline_buffers, buffer_index),
                                             schema::Buffer::storage, 1);
   if (size > storage.count) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "constant buffer " << buffer_index << " has " << storage.count
            << " bytes, the tensor needs " << uint64_t{size};
   }
@@ -116,7 +115,7 @@ bool Program::initial_state(uint64_t segments_index, uint32_t buffer_index, size
   const Vector segments =
       flatbuffer_.vector(root_, schema::Program::mutable_data_segments, sizeof(uint32_t));
   if (segments_index >= segments.count) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "mutable data segment " << segments_index << " of " << segments.count;
   }
   const uint32_t offsets =
@@ -131,11 +130,10 @@ bool Program::segment(uint32_t index, Span<const uint8_t>& data, Report& report)
   const uint64_t size = flatbuffer_.scalar<uint64_t>(segment, schema::DataSegment::size, 0);
   const uint64_t room = segment_end_ - segment_base_;
   if (index >= segments.count) {
-    return report.fail(EngineError::kInvalidProgram)
-           << "segment " << index << " of " << segments.count;
+    return report.invalid_program() << "segment " << index << " of " << segments.count;
   }
   if (offset > room || size > room - offset) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "segment " << index << " (offset " << offset << ", size " << size
            << ") ends past the file's segments, " << room << " bytes";
   }
@@ -154,8 +152,7 @@ bool Program::delegate_data(uint32_t delegate, Span<const uint8_t>& data, Report
   const Vector all =
       flatbuffer_.vector(root_, schema::Program::backend_delegate_data, sizeof(uint32_t));
   if (index >= all.count) {
-    return report.fail(EngineError::kInvalidProgram)
-           << "delegate data " << index << " of " << all.count;
+    return report.invalid_program() << "delegate data " << index << " of " << all.count;
   }
   const Vector bytes = flatbuffer_.vector(flatbuffer_.table_element(all, index),
                                           schema::BackendDelegateInlineData::data, 1);
@@ -171,9 +168,8 @@ bool Program::subsegment(uint32_t offsets, uint32_t buffer_index, size_t size,
       flatbuffer_.vector(offsets, schema::SubsegmentOffsets::offsets, sizeof(uint64_t));
   const Vector segments = flatbuffer_.vector(root_, schema::Program::segments, sizeof(uint32_t));
   if (buffer_index >= starts.count || segment_index >= segments.count) {
-    return report.fail(EngineError::kInvalidProgram)
-           << "data " << buffer_index << " of " << starts.count << " in segment " << segment_index
-           << " of " << segments.count;
+    return report.invalid_program() << "data " << buffer_index << " of " << starts.count
+                                    << " in segment " << segment_index << " of " << segments.count;
   }
   const uint32_t segment = flatbuffer_.table_element(segments, segment_index);
   const uint64_t segment_offset =
@@ -182,12 +178,12 @@ bool Program::subsegment(uint32_t offsets, uint32_t buffer_index, size_t size,
   const uint64_t start = flatbuffer_.element<uint64_t>(starts, buffer_index);
   const uint64_t room = segment_end_ - segment_base_;
   if (segment_offset > room || segment_size > room - segment_offset) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "segment " << segment_index << " (offset " << segment_offset << ", size "
            << segment_size << ") ends past the file's segments, " << room << " bytes";
   }
   if (start > segment_size || size > segment_size - start) {
-    return report.fail(EngineError::kInvalidProgram)
+    return report.invalid_program()
            << "data " << buffer_index << " at " << start << ", size " << uint64_t{size}
            << ", ends past segment " << segment_index << ", size " << segment_size;
   }

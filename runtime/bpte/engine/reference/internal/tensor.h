@@ -48,24 +48,37 @@ struct Tensor {
 };
 
 /// Walks the rows of a grid of elements. next() steps through all dimensions but the last; the
-/// caller walks the last (`length` elements, `step` apart). Up to three operands share the grid.
+/// caller walks the last (`length` elements, `step` apart). Up to four operands share the grid.
 struct Rows {
+  static constexpr size_t kOperands = 4;
+
+  /// No rows.
+  Rows() = default;
   /// `sizes` of the grid, none of them 0. Operand k's strides are set by operand(k, ...) before the
   /// first use.
   Rows(const int32_t* sizes, size_t rank);
   void operand(size_t k, const ptrdiff_t* strides);
   /// False after the last row.
   bool next();
+  /// The offset of element `i` of the row.
+  ptrdiff_t at(size_t k, ptrdiff_t i) const { return offset[k] + i * step[k]; }
+  /// Calls visit(i) for each element of each row, from the first row on.
+  template <typename Visit>
+  void each(Visit&& visit) {
+    do {
+      for (ptrdiff_t i = 0; i < length; ++i) visit(i);
+    } while (next());
+  }
 
-  size_t length = 1;
-  ptrdiff_t offset[3] = {};  ///< of the row's first element
-  ptrdiff_t step[3] = {};
+  ptrdiff_t length = 0;
+  ptrdiff_t offset[kOperands] = {};  ///< of the row's first element
+  ptrdiff_t step[kOperands] = {};
 
  private:
   size_t outer_ = 0;
   int32_t sizes_[kRankLimit] = {};
   int32_t index_[kRankLimit] = {};
-  ptrdiff_t strides_[3][kRankLimit] = {};
+  ptrdiff_t strides_[kOperands][kRankLimit] = {};
 };
 
 /// Calls visit(out_offset, in_offset), in elements, for each element of two tensors of one shape,
@@ -75,12 +88,7 @@ void for_each_pair(const Tensor& out, const Tensor& in, Visit&& visit) {
   Rows rows(out.sizes, out.rank);
   rows.operand(0, out.strides);
   rows.operand(1, in.strides);
-  do {
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      visit(rows.offset[0] + k * rows.step[0], rows.offset[1] + k * rows.step[1]);
-    }
-  } while (rows.next());
+  rows.each([&](ptrdiff_t i) { visit(rows.at(0, i), rows.at(1, i)); });
 }
 
 /// Copies the elements of a grid (`sizes`, none of them 0) from one strided place to another;

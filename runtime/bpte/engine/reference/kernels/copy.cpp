@@ -23,16 +23,36 @@ bool gather(Call& call, Tensor& out, const uint8_t* from, const ptrdiff_t* strid
   return true;
 }
 
-/// An operator that only reorders dimensions: dimension i of out is dimension order[i] of in.
-bool permute(Call& call, const Tensor& in, const size_t* order, Tensor& out) {
+/// Elements of a tensor, in a shape of its own.
+struct View {
+  size_t rank = 0;
   int32_t sizes[kRankLimit];
   ptrdiff_t strides[kRankLimit];
-  for (size_t d = 0; d < in.rank; ++d) {
-    sizes[d] = in.sizes[order[d]];
-    strides[d] = in.strides[order[d]];
+  ptrdiff_t offset = 0;  ///< of the first element
+
+  View() = default;
+  explicit View(const Tensor& whole) {
+    for (size_t d = 0; d < whole.rank; ++d) add(whole, d);
   }
-  return same_type(call, in, out) && call.resize(out, sizes, in.rank) &&
-         gather(call, out, in.data, strides);
+  void add(int32_t size, ptrdiff_t stride) {
+    sizes[rank] = size;
+    strides[rank++] = stride;
+  }
+  void add(const Tensor& tensor, size_t d) { add(tensor.sizes[d], tensor.strides[d]); }
+  /// Keeps every `step`-th of a dimension, `size` in all, from `start` on.
+  void keep(size_t dimension, int64_t start, int64_t size, int64_t step) {
+    offset = static_cast<ptrdiff_t>(start) * strides[dimension];
+    sizes[dimension] = static_cast<int32_t>(size);
+    strides[dimension] = size > 1 ? strides[dimension] * static_cast<ptrdiff_t>(step) : 0;
+  }
+};
+
+/// out = a view of `in`, within which the caller has checked that it lies.
+bool copy_view(Call& call, const Tensor& in, const View& view, Tensor& out) {
+  if (!same_type(call, in, out) || !call.resize(out, view.sizes, view.rank)) return false;
+  const ptrdiff_t offset = out.numel == 0 ? 0 : view.offset;
+  return gather(call, out, in.data + offset * static_cast<ptrdiff_t>(in.element_size),
+                view.strides);
 }
 
 /// out = in, in another shape of as many elements; both in row-major order.
@@ -75,80 +95,34 @@ bool read_sizes(Call& call, size_t argument, size_t numel, int32_t* sizes, size_
   return true;
 }
 
-/// Copies `in` into the part of `out` that starts at `start` along a dimension.
-void place(const Tensor& in, Tensor& out, size_t dimension, ptrdiff_t start) {
+/// Copies `in` into the part of `out` whose first element is at `offset`.
+void place(const Tensor& in, Tensor& out, ptrdiff_t offset) {
   if (in.numel == 0) return;
-  uint8_t* to =
-      out.data + start * out.strides[dimension] * static_cast<ptrdiff_t>(out.element_size);
-  copy_strided(to, out.strides, in.data, in.strides, in.sizes, in.rank, in.element_size);
-}
-
-/// Copies the part of `in` that starts at `start` along a dimension into the whole of `out`, of the
-/// same rank.
-bool take_part(Call& call, const Tensor& in, size_t dimension, int64_t start, int64_t step,
-               Tensor& out) {
-  ptrdiff_t strides[kRankLimit];
-  for (size_t d = 0; d < in.rank; ++d) strides[d] = in.strides[d];
-  strides[dimension] =
-      out.sizes[dimension] > 1 ? strides[dimension] * static_cast<ptrdiff_t>(step) : 0;
-  const ptrdiff_t offset =
-      out.numel == 0 ? 0 : static_cast<ptrdiff_t>(start) * in.strides[dimension];
-  return gather(call, out, in.data + offset * static_cast<ptrdiff_t>(in.element_size), strides);
-}
-
-/// Splits along `dimension`; size(i) gives the i-th part's size.
-template <typename F>
-bool split(Call& call, const Tensor& in, size_t dimension, size_t out_argument, F&& size) {
-  uint32_t parts = 0;
-  if (!call.list_size(out_argument, parts) || !call.work(parts)) return false;
-  int64_t start = 0;
-  int32_t sizes[kRankLimit];
-  for (size_t d = 0; d < in.rank; ++d) sizes[d] = in.sizes[d];
-  for (uint32_t i = 0; i < parts; ++i) {
-    Tensor out;
-    int64_t length = 0;
-    if (!call.list_out(out_argument, i, out) || !size(i, start, length) ||
-        !same_type(call, in, out)) {
-      return false;
-    }
-    if (length < 0 || length > in.sizes[dimension] - start) {
-      return call.invalid("the parts are larger than the whole");
-    }
-    sizes[dimension] = static_cast<int32_t>(length);
-    if (!call.resize(out, sizes, in.rank) || !take_part(call, in, dimension, start, 1, out)) {
-      return false;
-    }
-    start += length;
-  }
-  return start == in.sizes[dimension] || call.invalid("the parts are smaller than the whole");
+  copy_strided(out.data + offset * static_cast<ptrdiff_t>(out.element_size), out.strides, in.data,
+               in.strides, in.sizes, in.rank, in.element_size);
 }
 
 /// One value of any dtype that a constant may have, as its bytes.
 bool encode(Call& call, size_t argument, ScalarType type, uint8_t* bytes) {
+  const bool whole = type == ScalarType::kLong || type == ScalarType::kInt ||
+                     type == ScalarType::kChar || type == ScalarType::kByte;
+  if (!whole && type != ScalarType::kFloat && type != ScalarType::kBool) {
+    return call.unsupported("no value of its output's dtype can be made");
+  }
   double number = 0;
+  if (!call.number(argument, number)) return false;
   if (type == ScalarType::kFloat) {
-    if (!call.number(argument, number)) return false;
     const float value = static_cast<float>(number);
     std::memcpy(bytes, &value, sizeof(value));
-    return true;
-  }
-  if (type == ScalarType::kBool) {
-    if (!call.number(argument, number)) return false;
+  } else if (type == ScalarType::kBool) {
     bytes[0] = number != 0 ? 1 : 0;
-    return true;
-  }
-  if (type == ScalarType::kLong || type == ScalarType::kInt || type == ScalarType::kChar ||
-      type == ScalarType::kByte) {
-    if (!call.number(argument, number)) return false;
-    // Whole numbers may come as Double, too, which holds them up to 2^53.
-    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0)) {
-      return call.unsupported("an integer beyond 2^53");
-    }
+  } else if (number >= -9007199254740992.0 && number <= 9007199254740992.0) {
     const int64_t value = static_cast<int64_t>(number);
     std::memcpy(bytes, &value, sizeof(value));  // little-endian: the low bytes come first
-    return true;
+  } else {  // whole numbers may come as Double, too, which holds them up to 2^53
+    return call.unsupported("an integer beyond 2^53");
   }
-  return call.unsupported("no value of its output's dtype can be made");
+  return true;
 }
 
 void fill(Tensor& out, const uint8_t* value) {
@@ -266,14 +240,16 @@ bool aten_permute_copy_out(Call& call) {
   Ints dims;
   if (!call.tensor(0, in) || !call.ints(1, dims) || !call.out(2, out)) return false;
   if (dims.count != in.rank) return call.invalid("the order does not name every dimension");
-  size_t order[kRankLimit];
+  View view;
   uint32_t seen = 0;
-  for (size_t d = 0; d < in.rank; ++d) {
-    if (!call.to_dimension(dims.items[d], in.rank, order[d])) return false;
-    if ((seen >> order[d] & 1u) != 0) return call.invalid("the order names a dimension twice");
-    seen |= 1u << order[d];
+  for (size_t i = 0; i < in.rank; ++i) {
+    size_t d = 0;
+    if (!call.to_dimension(dims.items[i], in.rank, d)) return false;
+    if ((seen >> d & 1u) != 0) return call.invalid("the order names a dimension twice");
+    seen |= 1u << d;
+    view.add(in, d);
   }
-  return permute(call, in, order, out);
+  return copy_view(call, in, view, out);
 }
 
 bool aten_view_copy_out(Call& call) {
@@ -302,60 +278,35 @@ bool executorch_prim_et_view_default(Call& call) {
 bool aten_expand_copy_out(Call& call) {
   Tensor in, out;
   Ints list;
-  if (!call.tensor(0, in) || !call.ints(1, list) || !call.out(3, out) ||
-      !same_type(call, in, out)) {
-    return false;
-  }
+  if (!call.tensor(0, in) || !call.ints(1, list) || !call.out(3, out)) return false;
   if (list.count > kRankLimit || list.count < in.rank) {
     return call.invalid("its sizes are fewer than its input's, or too many");
   }
-  int32_t sizes[kRankLimit];
-  ptrdiff_t strides[kRankLimit];
+  View view;
   const size_t added = list.count - in.rank;
   for (size_t d = 0; d < list.count; ++d) {
     const int64_t size = list.items[d] == -1 && d >= added ? in.sizes[d - added] : list.items[d];
     if (size < 0 || size > INT32_MAX) return call.invalid("a size is out of range");
-    sizes[d] = static_cast<int32_t>(size);
+    view.add(static_cast<int32_t>(size), 0);
   }
-  return call.resize(out, sizes, list.count) &&
-         broadcast_strides(call, in, sizes, list.count, strides) &&
-         gather(call, out, in.data, strides);
+  return broadcast_strides(call, in, view.sizes, view.rank, view.strides) &&
+         copy_view(call, in, view, out);
 }
 
 bool aten_unsqueeze_copy_out(Call& call) {
   Tensor in, out;
   size_t at = 0;
-  if (!call.tensor(0, in) || !call.dimension(1, in.rank + 1u, at) || !call.out(2, out) ||
-      !same_type(call, in, out)) {
+  if (!call.tensor(0, in) || !call.dimension(1, in.rank + 1u, at) || !call.out(2, out)) {
     return false;
   }
   if (in.rank == kRankLimit) return call.unsupported("its rank is too high");
-  int32_t sizes[kRankLimit];
-  ptrdiff_t strides[kRankLimit];
+  View view;
   for (size_t d = 0; d <= in.rank; ++d) {
-    sizes[d] = d == at ? 1 : in.sizes[d < at ? d : d - 1];
-    strides[d] = d == at ? 0 : in.strides[d < at ? d : d - 1];
+    if (d == at) view.add(1, 0);
+    if (d < in.rank) view.add(in, d);
   }
-  return call.resize(out, sizes, in.rank + 1u) && gather(call, out, in.data, strides);
+  return copy_view(call, in, view, out);
 }
-
-namespace {
-
-/// Leaves out the marked dimensions where their size is 1.
-bool squeeze(Call& call, const Tensor& in, const bool* marked, Tensor& out) {
-  int32_t sizes[kRankLimit];
-  ptrdiff_t strides[kRankLimit];
-  size_t rank = 0;
-  for (size_t d = 0; d < in.rank; ++d) {
-    if (marked[d] && in.sizes[d] == 1) continue;
-    sizes[rank] = in.sizes[d];
-    strides[rank++] = in.strides[d];
-  }
-  return same_type(call, in, out) && call.resize(out, sizes, rank) &&
-         gather(call, out, in.data, strides);
-}
-
-}  // namespace
 
 bool aten_squeeze_copy_dims_out(Call& call) {
   Tensor in, out;
@@ -367,7 +318,11 @@ bool aten_squeeze_copy_dims_out(Call& call) {
     if (!call.to_dimension(dims.items[i], in.rank, at)) return false;
     marked[at] = true;
   }
-  return squeeze(call, in, marked, out);
+  View view;
+  for (size_t d = 0; d < in.rank; ++d) {
+    if (!marked[d] || in.sizes[d] != 1) view.add(in, d);
+  }
+  return copy_view(call, in, view, out);
 }
 
 bool aten_select_copy_int_out(Call& call) {
@@ -375,27 +330,19 @@ bool aten_select_copy_int_out(Call& call) {
   size_t dimension = 0;
   int64_t index = 0;
   if (!call.tensor(0, in) || !call.dimension(1, in.rank, dimension) || !call.integer(2, index) ||
-      !call.out(3, out) || !same_type(call, in, out)) {
+      !call.out(3, out)) {
     return false;
   }
   if (in.rank == 0 || index < -int64_t{in.sizes[dimension]} || index >= in.sizes[dimension]) {
     return call.invalid("its index lies outside of the dimension");
   }
   if (index < 0) index += in.sizes[dimension];
-  int32_t sizes[kRankLimit];
-  ptrdiff_t strides[kRankLimit];
-  size_t rank = 0;
+  View view;
   for (size_t d = 0; d < in.rank; ++d) {
-    if (d == dimension) continue;
-    sizes[rank] = in.sizes[d];
-    strides[rank++] = in.strides[d];
+    if (d != dimension) view.add(in, d);
   }
-  if (!call.resize(out, sizes, rank)) return false;
-  const ptrdiff_t offset = static_cast<ptrdiff_t>(index) * in.strides[dimension];
-  return gather(
-      call, out,
-      out.numel == 0 ? in.data : in.data + offset * static_cast<ptrdiff_t>(in.element_size),
-      strides);
+  view.offset = static_cast<ptrdiff_t>(index) * in.strides[dimension];
+  return copy_view(call, in, view, out);
 }
 
 bool aten_slice_copy_Tensor_out(Call& call) {
@@ -406,8 +353,7 @@ bool aten_slice_copy_Tensor_out(Call& call) {
   int64_t step = 1;
   if (!call.tensor(0, in) || !call.dimension(1, in.rank, dimension) ||
       (!call.is_none(2) && !call.integer(2, start)) ||
-      (!call.is_none(3) && !call.integer(3, end)) || !call.integer(4, step) || !call.out(5, out) ||
-      !same_type(call, in, out)) {
+      (!call.is_none(3) && !call.integer(3, end)) || !call.integer(4, step) || !call.out(5, out)) {
     return false;
   }
   if (in.rank == 0 || step < 1) return call.invalid("its input is a scalar or its step below 1");
@@ -419,11 +365,10 @@ bool aten_slice_copy_Tensor_out(Call& call) {
   start = clamp(start);
   end = clamp(end);
   if (end < start) end = start;
-  int32_t sizes[kRankLimit];
-  for (size_t d = 0; d < in.rank; ++d) sizes[d] = in.sizes[d];
   const int64_t length = end - start;
-  sizes[dimension] = static_cast<int32_t>(length / step + (length % step != 0 ? 1 : 0));
-  return call.resize(out, sizes, in.rank) && take_part(call, in, dimension, start, step, out);
+  View view(in);
+  view.keep(dimension, start, length / step + (length % step != 0 ? 1 : 0), step);
+  return copy_view(call, in, view, out);
 }
 
 bool aten_split_with_sizes_copy_out(Call& call) {
@@ -436,8 +381,21 @@ bool aten_split_with_sizes_copy_out(Call& call) {
     return false;
   }
   if (in.rank == 0 || count != parts) return call.invalid("there is not one output per size");
-  return split(call, in, dimension, 3,
-               [&](uint32_t i, int64_t, int64_t& length) { return call.int_item(1, i, length); });
+  if (!call.work(parts)) return false;
+  int64_t start = 0;
+  for (uint32_t i = 0; i < parts; ++i) {
+    Tensor out;
+    int64_t length = 0;
+    if (!call.list_out(3, i, out) || !call.int_item(1, i, length)) return false;
+    if (length < 0 || length > in.sizes[dimension] - start) {
+      return call.invalid("the parts are larger than the whole");
+    }
+    View view(in);
+    view.keep(dimension, start, length, 1);
+    if (!copy_view(call, in, view, out)) return false;
+    start += length;
+  }
+  return start == in.sizes[dimension] || call.invalid("the parts are smaller than the whole");
 }
 
 bool aten_cat_out(Call& call) {
@@ -485,7 +443,7 @@ bool aten_cat_out(Call& call) {
     Tensor in;
     if (!call.list_tensor(0, i, in)) return false;
     if (!takes_part(in)) continue;
-    place(in, out, dimension, start);
+    place(in, out, start * out.strides[dimension]);
     start += in.sizes[dimension];
   }
   return true;
@@ -534,13 +492,11 @@ bool aten_constant_pad_nd_out(Call& call) {
   if (!call.resize(out, sizes, in.rank) || !call.work(2 * uint64_t{out.numel})) return false;
   if (call.checking() || out.numel == 0) return true;
   fill(out, value);
-  if (in.numel == 0) return true;
   ptrdiff_t offset = 0;
   for (size_t d = 0; d < in.rank; ++d) {
     offset += static_cast<ptrdiff_t>(before[d]) * out.strides[d];
   }
-  copy_strided(out.data + offset * static_cast<ptrdiff_t>(out.element_size), out.strides, in.data,
-               in.strides, in.sizes, in.rank, in.element_size);
+  place(in, out, offset);
   return true;
 }
 

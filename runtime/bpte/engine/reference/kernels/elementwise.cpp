@@ -8,18 +8,6 @@
 
 namespace bpte::reference {
 
-bool broadcast_sizes(Call& call, const Tensor& a, const Tensor& b, int32_t* sizes, size_t& rank) {
-  rank = a.rank > b.rank ? a.rank : b.rank;
-  for (size_t d = 0; d < rank; ++d) {
-    const size_t from_end = rank - d;
-    const int32_t x = from_end > a.rank ? 1 : a.sizes[a.rank - from_end];
-    const int32_t y = from_end > b.rank ? 1 : b.sizes[b.rank - from_end];
-    if (x != y && x != 1 && y != 1) return call.invalid("the shapes do not broadcast");
-    sizes[d] = x == 1 ? y : x;
-  }
-  return true;
-}
-
 bool broadcast_strides(Call& call, const Tensor& tensor, const int32_t* sizes, size_t rank,
                        ptrdiff_t* strides) {
   if (tensor.rank > rank) return call.invalid("a shape has too many dimensions");
@@ -43,6 +31,9 @@ using UnaryFunction = float (*)(float x, const float* constants);
 using BinaryFunction = float (*)(float a, float b, float alpha);
 using CompareFunction = bool (*)(float a, float b);
 
+/// What argument 1 of an operator with two operands is.
+enum class Second : bool { kTensor, kNumber };
+
 /// out = function(argument 0), for each element; `constants` is passed on to it.
 bool unary(Call& call, size_t out_argument, UnaryFunction function,
            const float* constants = nullptr) {
@@ -58,86 +49,67 @@ bool unary(Call& call, size_t out_argument, UnaryFunction function,
   return true;
 }
 
-/// out = function(a, b, alpha); shapes broadcast.
-bool binary_tensors(Call& call, const Tensor& a, const Tensor& b, size_t out_argument,
-                    BinaryFunction function, float alpha) {
-  Tensor out;
+/// Gives `out` the shape that `count` inputs' shapes broadcast to (PyTorch's rules), and `rows` the
+/// way over all of them: operand 0 is `out`, the inputs follow. Without anything to compute, or
+/// when checking, `rows` stays empty.
+bool broadcast(Call& call, Tensor& out, const Tensor* const* inputs, size_t count, Rows& rows) {
   int32_t sizes[kRankLimit];
   size_t rank = 0;
-  ptrdiff_t a_strides[kRankLimit];
-  ptrdiff_t b_strides[kRankLimit];
-  if (!call.out_floats(out_argument, out) || !broadcast_sizes(call, a, b, sizes, rank) ||
-      !call.resize(out, sizes, rank) || !broadcast_strides(call, a, sizes, rank, a_strides) ||
-      !broadcast_strides(call, b, sizes, rank, b_strides) || !call.work(out.numel)) {
+  for (size_t k = 0; k < count; ++k) rank = inputs[k]->rank > rank ? inputs[k]->rank : rank;
+  for (size_t d = 0; d < rank; ++d) {
+    sizes[d] = 1;
+    for (size_t k = 0; k < count; ++k) {
+      const Tensor& input = *inputs[k];
+      const size_t from_end = rank - d;
+      const int32_t size = from_end > input.rank ? 1 : input.sizes[input.rank - from_end];
+      if (size == 1) continue;
+      if (sizes[d] != 1 && sizes[d] != size) return call.invalid("the shapes do not broadcast");
+      sizes[d] = size;
+    }
+  }
+  if (!call.resize(out, sizes, rank) || !call.work(out.numel)) return false;
+  if (call.checking() || out.numel == 0) return true;
+  rows = Rows(sizes, rank);
+  rows.operand(0, out.strides);
+  for (size_t k = 0; k < count; ++k) {
+    ptrdiff_t strides[kRankLimit];
+    if (!broadcast_strides(call, *inputs[k], sizes, rank, strides)) return false;
+    rows.operand(k + 1, strides);
+  }
+  return true;
+}
+
+/// Arguments 0 and 1. A number, which `scalar` holds, stands for a tensor of rank 0.
+bool operands(Call& call, Second second, Tensor& a, Tensor& b, float& scalar) {
+  if (!call.floats(0, a)) return false;
+  if (second == Second::kTensor) return call.floats(1, b);
+  double number = 0;
+  if (!call.number(1, number)) return false;
+  scalar = static_cast<float>(number);
+  b.element_size = sizeof(float);
+  b.numel = 1;
+  b.data = reinterpret_cast<uint8_t*>(&scalar);
+  return true;
+}
+
+/// out = function(a, b, alpha); alpha is argument 2 of an operator whose output is argument 3.
+bool binary(Call& call, Second second, size_t out_argument, BinaryFunction function) {
+  Tensor a, b, out;
+  float scalar = 0;
+  double number = 1;
+  if ((out_argument == 3 && !call.number(2, number)) || !operands(call, second, a, b, scalar) ||
+      !call.out_floats(out_argument, out)) {
     return false;
   }
-  if (call.checking() || out.numel == 0) return true;
-  Rows rows(sizes, rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, a_strides);
-  rows.operand(2, b_strides);
-  do {
-    float* to = out.floats() + rows.offset[0];
-    const float* x = a.floats() + rows.offset[1];
-    const float* y = b.floats() + rows.offset[2];
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      to[k * rows.step[0]] = function(x[k * rows.step[1]], y[k * rows.step[2]], alpha);
-    }
-  } while (rows.next());
+  const float alpha = static_cast<float>(number);
+  const Tensor* const inputs[] = {&a, &b};
+  Rows rows;
+  if (!broadcast(call, out, inputs, 2, rows)) return false;
+  rows.each([&](ptrdiff_t i) {
+    out.floats()[rows.at(0, i)] =
+        function(a.floats()[rows.at(1, i)], b.floats()[rows.at(2, i)], alpha);
+  });
   return true;
-}
-
-/// `scalar` stands for a tensor of rank 0.
-Tensor scalar_tensor(float& scalar) {
-  Tensor tensor;
-  tensor.element_size = sizeof(float);
-  tensor.numel = 1;
-  tensor.data = reinterpret_cast<uint8_t*>(&scalar);
-  return tensor;
-}
-
-bool binary(Call& call, size_t out_argument, BinaryFunction function, float alpha = 1.0f) {
-  Tensor a, b;
-  return call.floats(0, a) && call.floats(1, b) &&
-         binary_tensors(call, a, b, out_argument, function, alpha);
-}
-
-bool binary_scalar(Call& call, size_t out_argument, BinaryFunction function, float alpha = 1.0f) {
-  Tensor a;
-  double number = 0;
-  if (!call.floats(0, a) || !call.number(1, number)) return false;
-  float scalar = static_cast<float>(number);
-  return binary_tensors(call, a, scalar_tensor(scalar), out_argument, function, alpha);
-}
-
-bool get_alpha(Call& call, float& alpha) {
-  double number = 0;
-  if (!call.number(2, number)) return false;
-  alpha = static_cast<float>(number);
-  return true;
-}
-
-float add(float a, float b, float alpha) {
-  return a + alpha * b;
-}
-float sub(float a, float b, float alpha) {
-  return a - alpha * b;
-}
-float mul(float a, float b, float) {
-  return a * b;
-}
-float div(float a, float b, float) {
-  return a / b;
-}
-float maximum(float a, float b, float) {
-  return a > b || std::isnan(a) ? a : b;
-}
-float minimum(float a, float b, float) {
-  return a < b || std::isnan(a) ? a : b;
-}
-float power(float a, float b, float) {
-  return b == 2.0f ? a * a : std::pow(a, b);
 }
 
 /// An output of dtype bool.
@@ -146,191 +118,104 @@ bool bool_out(Call& call, size_t argument, Tensor& out) {
   return out.type == ScalarType::kBool || call.unsupported("its output is not of dtype bool");
 }
 
-bool compare(Call& call, const Tensor& a, const Tensor& b, CompareFunction function) {
-  Tensor out;
-  int32_t sizes[kRankLimit];
-  size_t rank = 0;
-  ptrdiff_t a_strides[kRankLimit];
-  ptrdiff_t b_strides[kRankLimit];
-  if (!bool_out(call, 2, out) || !broadcast_sizes(call, a, b, sizes, rank) ||
-      !call.resize(out, sizes, rank) || !broadcast_strides(call, a, sizes, rank, a_strides) ||
-      !broadcast_strides(call, b, sizes, rank, b_strides) || !call.work(out.numel)) {
+/// out = function(a, b)
+bool compare(Call& call, Second second, CompareFunction function) {
+  Tensor a, b, out;
+  float scalar = 0;
+  const Tensor* const inputs[] = {&a, &b};
+  Rows rows;
+  if (!operands(call, second, a, b, scalar) || !bool_out(call, 2, out) ||
+      !broadcast(call, out, inputs, 2, rows)) {
     return false;
   }
-  if (call.checking() || out.numel == 0) return true;
-  Rows rows(sizes, rank);
-  rows.operand(0, out.strides);
-  rows.operand(1, a_strides);
-  rows.operand(2, b_strides);
-  do {
-    uint8_t* to = out.data + rows.offset[0];
-    const float* x = a.floats() + rows.offset[1];
-    const float* y = b.floats() + rows.offset[2];
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      to[k * rows.step[0]] = function(x[k * rows.step[1]], y[k * rows.step[2]]) ? 1 : 0;
-    }
-  } while (rows.next());
+  rows.each([&](ptrdiff_t i) {
+    out.data[rows.at(0, i)] = function(a.floats()[rows.at(1, i)], b.floats()[rows.at(2, i)]);
+  });
   return true;
 }
 
-bool compare_tensor(Call& call, CompareFunction function) {
-  Tensor a, b;
-  return call.floats(0, a) && call.floats(1, b) && compare(call, a, b, function);
-}
-
-bool compare_scalar(Call& call, CompareFunction function) {
-  Tensor a;
-  double number = 0;
-  if (!call.floats(0, a) || !call.number(1, number)) return false;
-  float scalar = static_cast<float>(number);
-  return compare(call, a, scalar_tensor(scalar), function);
-}
-
-bool equal(float a, float b) {
-  return a == b;
-}
-bool not_equal(float a, float b) {
-  return a != b;
-}
-bool less(float a, float b) {
-  return a < b;
-}
-bool less_equal(float a, float b) {
-  return a <= b;
-}
-bool greater(float a, float b) {
-  return a > b;
-}
-bool greater_equal(float a, float b) {
-  return a >= b;
-}
-
-/// [0] and [1] bound x; a NaN stays a NaN.
-float clamp_to(float x, const float* bounds) {
-  if (x < bounds[0]) x = bounds[0];
-  return x > bounds[1] ? bounds[1] : x;
+/// Bounds by arguments 1 and 2, which may be None if they are `optional`; a NaN stays a NaN.
+bool clamp(Call& call, bool optional) {
+  double low = -static_cast<double>(INFINITY);
+  double high = static_cast<double>(INFINITY);
+  if ((!(optional && call.is_none(1)) && !call.number(1, low)) ||
+      (!(optional && call.is_none(2)) && !call.number(2, high))) {
+    return false;
+  }
+  const float bounds[2] = {static_cast<float>(low), static_cast<float>(high)};
+  const auto bounded = [](float x, const float* limits) {
+    if (x < limits[0]) x = limits[0];
+    return x > limits[1] ? limits[1] : x;
+  };
+  return unary(call, 3, bounded, bounds);
 }
 
 }  // namespace
 
-bool aten_add_out(Call& call) {
-  float alpha = 1;
-  return get_alpha(call, alpha) && binary(call, 3, add, alpha);
-}
-bool aten_add_Scalar_out(Call& call) {
-  float alpha = 1;
-  return get_alpha(call, alpha) && binary_scalar(call, 3, add, alpha);
-}
-bool aten_sub_out(Call& call) {
-  float alpha = 1;
-  return get_alpha(call, alpha) && binary(call, 3, sub, alpha);
-}
-bool aten_sub_Scalar_out(Call& call) {
-  float alpha = 1;
-  return get_alpha(call, alpha) && binary_scalar(call, 3, sub, alpha);
-}
-bool aten_mul_out(Call& call) {
-  return binary(call, 2, mul);
-}
-bool aten_mul_Scalar_out(Call& call) {
-  return binary_scalar(call, 2, mul);
-}
-bool aten_div_out(Call& call) {
-  return binary(call, 2, div);
-}
-bool aten_div_Scalar_out(Call& call) {
-  return binary_scalar(call, 2, div);
-}
+// Each row makes the functions that operators.def names out of an expression: of two tensors, and
+// of a tensor and a number.
+
+#define BPTE_BINARY(tensors, number, out_argument, expression)                            \
+  static constexpr BinaryFunction tensors##_of =                                          \
+      [](float a, float b, [[maybe_unused]] float alpha) -> float { return expression; }; \
+  bool tensors(Call& call) {                                                              \
+    return binary(call, Second::kTensor, out_argument, tensors##_of);                     \
+  }                                                                                       \
+  bool number(Call& call) {                                                               \
+    return binary(call, Second::kNumber, out_argument, tensors##_of);                     \
+  }
+BPTE_BINARY(aten_add_out, aten_add_Scalar_out, 3, (a + alpha * b))
+BPTE_BINARY(aten_sub_out, aten_sub_Scalar_out, 3, (a - alpha * b))
+BPTE_BINARY(aten_mul_out, aten_mul_Scalar_out, 2, (a * b))
+BPTE_BINARY(aten_div_out, aten_div_Scalar_out, 2, (a / b))
+BPTE_BINARY(aten_pow_Tensor_Tensor_out, aten_pow_Tensor_Scalar_out, 2,
+            (b == 2.0f ? a * a : std::pow(a, b)))
+#undef BPTE_BINARY
+
+#define BPTE_COMPARISON(tensors, number, expression)                                           \
+  static constexpr CompareFunction tensors##_of = [](float a, float b) { return expression; }; \
+  bool tensors(Call& call) {                                                                   \
+    return compare(call, Second::kTensor, tensors##_of);                                       \
+  }                                                                                            \
+  bool number(Call& call) {                                                                    \
+    return compare(call, Second::kNumber, tensors##_of);                                       \
+  }
+BPTE_COMPARISON(aten_eq_Tensor_out, aten_eq_Scalar_out, (a == b))
+BPTE_COMPARISON(aten_ne_Tensor_out, aten_ne_Scalar_out, (a != b))
+BPTE_COMPARISON(aten_lt_Tensor_out, aten_lt_Scalar_out, (a < b))
+BPTE_COMPARISON(aten_le_Tensor_out, aten_le_Scalar_out, (a <= b))
+BPTE_COMPARISON(aten_gt_Tensor_out, aten_gt_Scalar_out, (a > b))
+BPTE_COMPARISON(aten_ge_Tensor_out, aten_ge_Scalar_out, (a >= b))
+#undef BPTE_COMPARISON
+
 bool aten_maximum_out(Call& call) {
-  return binary(call, 2, maximum);
+  return binary(call, Second::kTensor, 2,
+                [](float a, float b, float) { return a > b || std::isnan(a) ? a : b; });
 }
+
 bool aten_minimum_out(Call& call) {
-  return binary(call, 2, minimum);
-}
-bool aten_pow_Tensor_Scalar_out(Call& call) {
-  return binary_scalar(call, 2, power);
-}
-bool aten_pow_Tensor_Tensor_out(Call& call) {
-  return binary(call, 2, power);
+  return binary(call, Second::kTensor, 2,
+                [](float a, float b, float) { return a < b || std::isnan(a) ? a : b; });
 }
 
-bool aten_eq_Scalar_out(Call& call) {
-  return compare_scalar(call, equal);
-}
-bool aten_ne_Scalar_out(Call& call) {
-  return compare_scalar(call, not_equal);
-}
-bool aten_lt_Scalar_out(Call& call) {
-  return compare_scalar(call, less);
-}
-bool aten_le_Scalar_out(Call& call) {
-  return compare_scalar(call, less_equal);
-}
-bool aten_gt_Scalar_out(Call& call) {
-  return compare_scalar(call, greater);
-}
-bool aten_ge_Scalar_out(Call& call) {
-  return compare_scalar(call, greater_equal);
-}
-bool aten_eq_Tensor_out(Call& call) {
-  return compare_tensor(call, equal);
-}
-bool aten_ne_Tensor_out(Call& call) {
-  return compare_tensor(call, not_equal);
-}
-bool aten_lt_Tensor_out(Call& call) {
-  return compare_tensor(call, less);
-}
-bool aten_le_Tensor_out(Call& call) {
-  return compare_tensor(call, less_equal);
-}
-bool aten_gt_Tensor_out(Call& call) {
-  return compare_tensor(call, greater);
-}
-bool aten_ge_Tensor_out(Call& call) {
-  return compare_tensor(call, greater_equal);
-}
-
-bool aten_relu_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return x < 0.0f ? 0.0f : x; });
-}
-bool aten_neg_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return -x; });
-}
-bool aten_abs_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return std::fabs(x); });
-}
-bool aten_exp_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return std::exp(x); });
-}
-bool aten_log_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return std::log(x); });
-}
-bool aten_sqrt_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return std::sqrt(x); });
-}
-bool aten_rsqrt_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return 1.0f / std::sqrt(x); });
-}
-bool aten_reciprocal_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return 1.0f / x; });
-}
-bool aten_sin_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return std::sin(x); });
-}
-bool aten_cos_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return std::cos(x); });
-}
-bool aten_tanh_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return std::tanh(x); });
-}
-bool aten_erf_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return std::erf(x); });
-}
-bool aten_sigmoid_out(Call& call) {
-  return unary(call, 1, [](float x, const float*) { return 1.0f / (1.0f + std::exp(-x)); });
-}
+#define BPTE_UNARY(function, expression)                                              \
+  bool function(Call& call) {                                                         \
+    return unary(call, 1, [](float x, const float*) -> float { return expression; }); \
+  }
+BPTE_UNARY(aten_relu_out, (x < 0.0f ? 0.0f : x))
+BPTE_UNARY(aten_neg_out, (-x))
+BPTE_UNARY(aten_abs_out, (std::fabs(x)))
+BPTE_UNARY(aten_exp_out, (std::exp(x)))
+BPTE_UNARY(aten_log_out, (std::log(x)))
+BPTE_UNARY(aten_sqrt_out, (std::sqrt(x)))
+BPTE_UNARY(aten_rsqrt_out, (1.0f / std::sqrt(x)))
+BPTE_UNARY(aten_reciprocal_out, (1.0f / x))
+BPTE_UNARY(aten_sin_out, (std::sin(x)))
+BPTE_UNARY(aten_cos_out, (std::cos(x)))
+BPTE_UNARY(aten_tanh_out, (std::tanh(x)))
+BPTE_UNARY(aten_erf_out, (std::erf(x)))
+BPTE_UNARY(aten_sigmoid_out, (1.0f / (1.0f + std::exp(-x))))
+#undef BPTE_UNARY
 
 bool aten_gelu_out(Call& call) {
   Text approximate;
@@ -349,21 +234,11 @@ bool aten_gelu_out(Call& call) {
 }
 
 bool aten_hardtanh_out(Call& call) {
-  double low = 0;
-  double high = 0;
-  if (!call.number(1, low) || !call.number(2, high)) return false;
-  const float bounds[2] = {static_cast<float>(low), static_cast<float>(high)};
-  return unary(call, 3, clamp_to, bounds);
+  return clamp(call, false);
 }
 
 bool aten_clamp_out(Call& call) {
-  double low = -static_cast<double>(INFINITY);
-  double high = static_cast<double>(INFINITY);
-  if ((!call.is_none(1) && !call.number(1, low)) || (!call.is_none(2) && !call.number(2, high))) {
-    return false;
-  }
-  const float bounds[2] = {static_cast<float>(low), static_cast<float>(high)};
-  return unary(call, 3, clamp_to, bounds);
+  return clamp(call, true);
 }
 
 bool aten_leaky_relu_out(Call& call) {
@@ -404,41 +279,20 @@ bool aten_logical_not_out(Call& call) {
 
 bool aten_where_self_out(Call& call) {
   Tensor condition, a, b, out;
-  int32_t pair[kRankLimit];
-  size_t rank = 0;
-  ptrdiff_t strides[3][kRankLimit];
   if (!call.tensor(0, condition) || !call.floats(1, a) || !call.floats(2, b) ||
-      !call.out_floats(3, out) || !broadcast_sizes(call, a, b, pair, rank)) {
+      !call.out_floats(3, out)) {
     return false;
   }
   if (condition.type != ScalarType::kBool) {
     return call.unsupported("its condition is not of dtype bool");
   }
-  Tensor both = a;  // only its sizes are used
-  both.rank = static_cast<uint8_t>(rank);
-  for (size_t d = 0; d < rank; ++d) both.sizes[d] = pair[d];
-  int32_t sizes[kRankLimit];
-  if (!broadcast_sizes(call, both, condition, sizes, rank) || !call.resize(out, sizes, rank) ||
-      !broadcast_strides(call, condition, sizes, rank, strides[0]) ||
-      !broadcast_strides(call, a, sizes, rank, strides[1]) ||
-      !broadcast_strides(call, b, sizes, rank, strides[2]) || !call.work(out.numel)) {
-    return false;
-  }
-  if (call.checking() || out.numel == 0) return true;
-  Rows rows(sizes, rank);
-  Rows out_rows(sizes, rank);
-  for (size_t k = 0; k < 3; ++k) rows.operand(k, strides[k]);
-  out_rows.operand(0, out.strides);
-  do {
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      const bool first = condition.data[rows.offset[0] + k * rows.step[0]] != 0;
-      out.floats()[out_rows.offset[0] + k * out_rows.step[0]] =
-          first ? a.floats()[rows.offset[1] + k * rows.step[1]]
-                : b.floats()[rows.offset[2] + k * rows.step[2]];
-    }
-    (void)out_rows.next();
-  } while (rows.next());
+  const Tensor* const inputs[] = {&condition, &a, &b};
+  Rows rows;
+  if (!broadcast(call, out, inputs, 3, rows)) return false;
+  rows.each([&](ptrdiff_t i) {
+    out.floats()[rows.at(0, i)] =
+        condition.data[rows.at(1, i)] != 0 ? a.floats()[rows.at(2, i)] : b.floats()[rows.at(3, i)];
+  });
   return true;
 }
 

@@ -45,14 +45,10 @@ bool aten_native_batch_norm_legit_no_training_out(Call& call) {
     Rows rows(sizes, in.rank);
     rows.operand(0, out.strides);
     rows.operand(1, in.strides);
-    do {
-      float* to = out.floats() + rows.offset[0] + c * out.strides[1];
-      const float* from = in.floats() + rows.offset[1] + c * in.strides[1];
-      for (size_t i = 0; i < rows.length; ++i) {
-        const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-        to[k * rows.step[0]] = (from[k * rows.step[1]] - center) * scale + offset;
-      }
-    } while (rows.next());
+    float* to = out.floats() + c * out.strides[1];
+    const float* from = in.floats() + c * in.strides[1];
+    rows.each(
+        [&](ptrdiff_t i) { to[rows.at(0, i)] = (from[rows.at(1, i)] - center) * scale + offset; });
   }
   return true;
 }
@@ -159,7 +155,7 @@ bool softmax(Call& call, bool logarithm) {
   do {
     float* to = out.floats() + rows.offset[0];
     const float* from = in.floats() + rows.offset[1];
-    const ptrdiff_t count = static_cast<ptrdiff_t>(rows.length);
+    const ptrdiff_t count = rows.length;
     float largest = from[0];
     for (ptrdiff_t i = 1; i < count; ++i) {
       const float x = from[i * rows.step[1]];

@@ -54,6 +54,16 @@ bool window(Call& call, Planes& planes) {
   return true;
 }
 
+/// Each output reads only the part of its window that lies inside the input.
+uint64_t window_work(const Planes& planes, const Tensor& out) {
+  const auto reach = [](const Axis& axis) {
+    return static_cast<uint64_t>(axis.kernel < axis.in ? axis.kernel : axis.in) + 1;
+  };
+  const uint64_t area = reach(planes.h) * reach(planes.w);  // below 2^64: both below 2^32
+  return out.numel != 0 && area > UINT64_MAX / out.numel ? UINT64_MAX : area * out.numel;
+}
+
+/// Gives `out` its sizes, and counts the work.
 bool resize_planes(Call& call, const Tensor& in, Planes& planes, Tensor& out) {
   int32_t sizes[4];
   const size_t d = in.rank - 3u;
@@ -65,16 +75,13 @@ bool resize_planes(Call& call, const Tensor& in, Planes& planes, Tensor& out) {
   planes.c_out = out.strides[d];
   planes.h.out_stride = out.strides[d + 1];
   planes.w.out_stride = out.strides[d + 2];
-  return true;
+  return call.work(window_work(planes, out));
 }
 
-/// Each output reads only the part of its window that lies inside the input.
-uint64_t window_work(const Planes& planes, const Tensor& out) {
-  const auto reach = [](const Axis& axis) {
-    return static_cast<uint64_t>(axis.kernel < axis.in ? axis.kernel : axis.in) + 1;
-  };
-  const uint64_t area = reach(planes.h) * reach(planes.w);  // below 2^64: both below 2^32
-  return out.numel != 0 && area > UINT64_MAX / out.numel ? UINT64_MAX : area * out.numel;
+/// The same with the sizes that kernel, stride and padding give.
+bool resize_windows(Call& call, const Tensor& in, Planes& planes, bool ceil_mode, Tensor& out) {
+  return set_output_size(call, planes.h, ceil_mode) && set_output_size(call, planes.w, ceil_mode) &&
+         resize_planes(call, in, planes, out);
 }
 
 /// visit(input plane, output plane offset, h, w) for every output position.
@@ -116,11 +123,7 @@ bool aten_max_pool2d_with_indices_out(Call& call) {
   p.h.dilation = dilation[0];
   p.w.dilation = dilation[1];
   if (indices.type != ScalarType::kLong) return call.unsupported("its indices are not int64");
-  if (!set_output_size(call, p.h, ceil_mode) || !set_output_size(call, p.w, ceil_mode) ||
-      !resize_planes(call, in, p, out) || !call.resize_like(indices, out) ||
-      !call.work(window_work(p, out))) {
-    return false;
-  }
+  if (!resize_windows(call, in, p, ceil_mode, out) || !call.resize_like(indices, out)) return false;
   for (size_t d = 0; d < out.rank; ++d) {
     if (indices.strides[d] != out.strides[d]) {
       return call.unsupported("output and indices are of different dim_order");
@@ -162,10 +165,7 @@ bool aten_avg_pool2d_out(Call& call) {
     return false;
   }
   if (!call.is_none(6) && divisor == 0) return call.invalid("its divisor is 0");
-  if (!set_output_size(call, p.h, ceil_mode) || !set_output_size(call, p.w, ceil_mode) ||
-      !resize_planes(call, in, p, out) || !call.work(window_work(p, out))) {
-    return false;
-  }
+  if (!resize_windows(call, in, p, ceil_mode, out)) return false;
   if (call.checking() || out.numel == 0) return true;
   for_each_output(p, in, [&](const float* plane, ptrdiff_t to, int64_t oh, int64_t ow) {
     int64_t h_first, h_last, w_first, w_last;
@@ -208,7 +208,7 @@ bool aten_adaptive_avg_pool2d_out(Call& call) {
   p.h.kernel = p.h.in / size[0] + 2;
   p.w.kernel = p.w.in / size[1] + 2;
   if (p.h.in == 0 || p.w.in == 0) return call.invalid("its input is empty");
-  if (!resize_planes(call, in, p, out) || !call.work(window_work(p, out))) return false;
+  if (!resize_planes(call, in, p, out)) return false;
   if (call.checking() || out.numel == 0) return true;
   const auto begin = [](const Axis& axis, int64_t o) { return o * axis.in / axis.out; };
   const auto end = [](const Axis& axis, int64_t o) {

@@ -45,24 +45,30 @@ bool prepare(Call& call, const Tensor& in, const Ints& dims, bool keep, Tensor& 
   return true;
 }
 
+/// The input's elements, beside those of the output that they belong to.
+Rows rows_of(const Tensor& in, const Reduction& reduction) {
+  if (in.numel == 0) return {};
+  Rows rows(in.sizes, in.rank);
+  rows.operand(0, reduction.out_strides);
+  rows.operand(1, in.strides);
+  return rows;
+}
+
 /// out = start, then out = combine(out, x) for every x that belongs to it.
 void fold(const Tensor& in, Tensor& out, const Reduction& reduction, float start, Combine combine) {
   for (size_t i = 0; i < out.numel; ++i) out.floats()[i] = start;
   if (in.numel == 0) return;
-  Rows rows(in.sizes, in.rank);
-  rows.operand(0, reduction.out_strides);
-  rows.operand(1, in.strides);
+  Rows rows = rows_of(in, reduction);
   do {
     float* to = out.floats() + rows.offset[0];
     const float* from = in.floats() + rows.offset[1];
-    const ptrdiff_t count = static_cast<ptrdiff_t>(rows.length);
     if (rows.step[0] == 0) {
       // Sums a row by itself first: shorter chains of additions round less.
       float row = from[0];
-      for (ptrdiff_t i = 1; i < count; ++i) row = combine(row, from[i * rows.step[1]]);
+      for (ptrdiff_t i = 1; i < rows.length; ++i) row = combine(row, from[i * rows.step[1]]);
       *to = combine(*to, row);
     } else {
-      for (ptrdiff_t i = 0; i < count; ++i) {
+      for (ptrdiff_t i = 0; i < rows.length; ++i) {
         to[i * rows.step[0]] = combine(to[i * rows.step[0]], from[i * rows.step[1]]);
       }
     }
@@ -79,63 +85,49 @@ float smallest(float a, float x) {
   return x < a || std::isnan(x) ? x : a;
 }
 
-bool sum_or_mean(Call& call, size_t out_argument, const Ints& dims, bool keep, bool mean) {
+/// What `combine` makes of the elements that `dims` name, by their count if it is a mean.
+bool reduce(Call& call, size_t out_argument, const Ints& dims, bool keep, float start,
+            Combine combine, bool mean = false) {
   Tensor in, out;
   Reduction reduction;
   if (!call.floats(0, in) || !call.out_floats(out_argument, out) ||
       !prepare(call, in, dims, keep, out, reduction)) {
     return false;
   }
-  if (call.checking()) return true;
-  fold(in, out, reduction, 0, sum);
-  if (mean) {
-    for (size_t i = 0; i < out.numel; ++i) {
-      out.floats()[i] /= static_cast<float>(reduction.count);
-    }
-  }
-  return true;
-}
-
-/// (self, dims, keepdim, dtype, out)
-bool sum_or_mean_of(Call& call, bool mean) {
-  Ints dims;
-  bool keep = false;
-  return call.ints(1, dims) && call.boolean(2, keep) && sum_or_mean(call, 4, dims, keep, mean);
-}
-
-/// amax and amin: (self, dims, keepdim, out).
-bool extreme(Call& call, float start, Combine combine) {
-  Tensor in, out;
-  Ints dims;
-  bool keep = false;
-  Reduction reduction;
-  if (!call.floats(0, in) || !call.ints(1, dims) || !call.boolean(2, keep) ||
-      !call.out_floats(3, out) || !prepare(call, in, dims, keep, out, reduction)) {
-    return false;
-  }
-  if (reduction.count == 0) return call.invalid("the extreme of no elements");
+  if (reduction.count == 0 && combine != sum) return call.invalid("the extreme of no elements");
   if (call.checking()) return true;
   fold(in, out, reduction, start, combine);
+  for (size_t i = 0; mean && i < out.numel; ++i) {
+    out.floats()[i] /= static_cast<float>(reduction.count);
+  }
   return true;
+}
+
+/// (self, dims, keepdim, ..., out)
+bool reduce_dims(Call& call, size_t out_argument, float start, Combine combine, bool mean = false) {
+  Ints dims;
+  bool keep = false;
+  return call.ints(1, dims) && call.boolean(2, keep) &&
+         reduce(call, out_argument, dims, keep, start, combine, mean);
 }
 
 }  // namespace
 
 bool aten_mean_out(Call& call) {
-  return sum_or_mean_of(call, true);
+  return reduce_dims(call, 4, 0, sum, true);
 }
 // (self, dtype, out)
 bool aten_mean_dtype_out(Call& call) {
-  return sum_or_mean(call, 2, Ints(), false, true);
+  return reduce(call, 2, Ints(), false, 0, sum, true);
 }
 bool aten_sum_IntList_out(Call& call) {
-  return sum_or_mean_of(call, false);
+  return reduce_dims(call, 4, 0, sum);
 }
 bool aten_amax_out(Call& call) {
-  return extreme(call, -INFINITY, largest);
+  return reduce_dims(call, 3, -INFINITY, largest);
 }
 bool aten_amin_out(Call& call) {
-  return extreme(call, INFINITY, smallest);
+  return reduce_dims(call, 3, INFINITY, smallest);
 }
 
 // Of bools, over one dimension: (self, dim, keepdim, out).
@@ -157,18 +149,10 @@ bool aten_any_out(Call& call) {
   if (!prepare(call, in, dims, keep, out, reduction)) return false;
   if (call.checking()) return true;
   for (size_t i = 0; i < out.numel; ++i) out.data[i] = 0;
-  if (in.numel == 0) return true;
-  Rows rows(in.sizes, in.rank);
-  rows.operand(0, reduction.out_strides);
-  rows.operand(1, in.strides);
-  do {
-    for (size_t i = 0; i < rows.length; ++i) {
-      const ptrdiff_t k = static_cast<ptrdiff_t>(i);
-      if (in.data[rows.offset[1] + k * rows.step[1]] != 0) {
-        out.data[rows.offset[0] + k * rows.step[0]] = 1;
-      }
-    }
-  } while (rows.next());
+  Rows rows = rows_of(in, reduction);
+  rows.each([&](ptrdiff_t i) {
+    if (in.data[rows.at(1, i)] != 0) out.data[rows.at(0, i)] = 1;
+  });
   return true;
 }
 

@@ -38,10 +38,10 @@ add_library(bpte_board OBJECT
   ${_uart}
   ${_init}
 )
-target_include_directories(bpte_board PUBLIC ${_cortex_m} ${BPTE_ROOT}/runtime)
+target_include_directories(bpte_board PUBLIC ${_cortex_m})
 target_compile_features(bpte_board PUBLIC cxx_std_17)
 target_compile_definitions(bpte_board PUBLIC ${BPTE_BOARD_DEFINITIONS})
-target_link_libraries(bpte_board PRIVATE bpte_warnings)
+target_link_libraries(bpte_board PUBLIC bpte::core PRIVATE bpte_warnings)
 # The start-up runs before memory is set up: the compiler must not turn its loops into calls of memcpy or memset.
 set_source_files_properties(${_cortex_m}/startup.cpp PROPERTIES COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
 

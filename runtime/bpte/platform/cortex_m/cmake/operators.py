@@ -45,7 +45,6 @@ class Function:
     library: str
     native: str
     parameters: tuple[str, ...]  # types, without the context
-    arguments: int
 
 
 def _split(parameters: str) -> list[str]:
@@ -68,7 +67,7 @@ def functions(include: Path) -> dict[str, Function]:
         for match in _FUNCTION.finditer(header.read_text("utf-8")):
             # The name at the end of each; the first is the context.
             types = [re.sub(r"\s*\w+$", "", part) for part in _split(match["parameters"])[1:]]
-            function = Function(library, match["native"], tuple(types), len(types))
+            function = Function(library, match["native"], tuple(types))
             found.setdefault(match["operator"], function)
     return found
 
