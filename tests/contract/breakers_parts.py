@@ -657,7 +657,7 @@ def _ptd_without_a_file_name(p: Parts) -> None:
     _drop(p.m, p.weights, FILE_NAME)
 
 
-@_damages("ptd_alignment", segment=8)
+@_damages("ptd_alignment")
 def _ptd_aligned_to_8(p: Parts) -> None:
     p.m.segments[p.weights_segment].alignment = 8
 

@@ -215,11 +215,27 @@ def output_orders(data: bytes) -> list[list[int]]:
     return [value.val.dim_order for value in values]  # type: ignore[union-attr]
 
 
+def test_external_constants_go_along(tmp_path: Path) -> None:
+    manager = exported(torch.nn.Linear(3, 4), (torch.randn(2, 3),), external_constants=True)
+    manager.write_tensor_data_to_file(tmp_path)
+    (written,) = tmp_path.iterdir()
+    path = tmp_path / "m.bpte"
+    bpte.BundledProgram(manager).save(path)
+    with bpte.open(path, verify=True) as bundle:
+        (info,) = bundle.named_data_info.values()
+        assert (info.role, info.file_name) == (bpte.NamedDataRole.PTD, written.name)
+    before = written.read_bytes()
+    written.unlink()
+    with bpte.open(path) as bundle:
+        assert bundle.extract_weights(tmp_path) == [(written, len(before))]
+    assert written.read_bytes() == before
+
+
 def test_external_constants_are_not_lost_in_silence(tmp_path: Path) -> None:
     manager = exported(torch.nn.Linear(3, 4), (torch.randn(2, 3),), external_constants=True)
-    with pytest.raises(bpte.PackError, match=r"external constants.* in ") as why:
-        bpte.BundledProgram(manager).save(tmp_path / "m.bpte")
-    assert "bytes)" in str(why.value)
+    for drop in (False, True):
+        with pytest.raises(bpte.PackError, match=r"external constants in .*\.ptd, .* BP08 cannot"):
+            bpte.BundledProgram(manager).save(tmp_path / "m.bpte", format="bp08", drop=drop)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(AssertionError, match="external constants"):
         devtools.BundledProgram(manager, [])

@@ -151,7 +151,6 @@ class _RootWalk(SuiteWalk):
                 raise self.fault(Rule.FILE_NAME, at)
             alignment = self.segments[segment].alignment
             if role == NamedDataRole.PTD and alignment < layout.PTD_ALIGNMENT:
-                self.place = Place(segment=segment)
                 raise self.fault(Rule.PTD_ALIGNMENT, at, alignment, layout.PTD_ALIGNMENT)
             named[key] = NamedData(segment, NamedDataRole(role), name)
         return named

@@ -24,6 +24,13 @@ class NamedFile(NamedTuple):
     """The name under which it is extracted."""
 
 
+def external_constants(program: object) -> dict[str, object]:
+    """The data files beside a program (``ExecutorchProgramManager``), by the names that its
+    ``write_tensor_data_to_file`` gives them."""
+    files: Mapping[str, object] = getattr(program, "_tensor_data", None) or {}
+    return {name if name.endswith(".ptd") else f"{name}.ptd": data for name, data in files.items()}
+
+
 def gather(
     named_data: Mapping[str, object],
     weights: Mapping[str, object],

@@ -49,7 +49,8 @@ class BundledProgram:
     ``pte_file_path``. ``named_data``: further bytes (or paths) by key. ``metadata``: texts by key,
     such as ``{"model": "resnet50"}``. ``budgets``: how much a run may use. ``weights``: the
     program's data files (``.ptd``), bytes or paths by their file names. ``graphs``: what delegates
-    were made from, by key.
+    were made from, by key. The external constants of an ``ExecutorchProgramManager`` go along as
+    weights without being named.
     """
 
     def __init__(
@@ -170,7 +171,14 @@ class BundledProgram:
             # Sorted keys, and their segments likewise, so that a bundle that is read and written
             # again is the same file.
             extra: dict[str, tuple[named.NamedFile, ProgramSource]] = {}
-            files = named.gather(self.named_data, self.weights, self.graphs)
+            constants = named.external_constants(self.program)
+            if constants and format == header.BP08:
+                raise PackError(
+                    f"the {program.name} has external constants in {', '.join(constants)}, without "
+                    "which it does not run, and BP08 cannot carry them: write BP09, or export it "
+                    "without external_constants"
+                )
+            files = named.gather(self.named_data, constants | self.weights, self.graphs)
             for key, file in files.items():
                 source = named.source(file)
                 sources.callback(source.close)

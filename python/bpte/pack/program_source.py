@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from bpte.files import access, transfer
 from bpte.files.access import FileState, SourceError
 from bpte.files.transfer import Progress
-from bpte.pack.tensors import PackError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -128,7 +127,6 @@ class WrittenProgram:
         counter = _Sink(None, 0, None)
         writer.write_to_file(counter)
         self.size = counter.count
-        _refuse_data_beside_it(writer)
 
     def head(self, count: int) -> bytes:
         sink = _Head(count)
@@ -148,20 +146,6 @@ class WrittenProgram:
 
     def close(self) -> None:
         pass
-
-
-def _refuse_data_beside_it(program: object) -> None:
-    """Raises ``PackError`` for a program (``ExecutorchProgramManager``) whose constants are in data
-    files of their own, which ``write_tensor_data_to_file`` writes."""
-    files = getattr(program, "_tensor_data", None)
-    if not files:
-        return
-    lost = ", ".join(f"{name} ({len(data)} bytes)" for name, data in files.items())
-    raise PackError(
-        f"the {type(program).__name__} has external constants, which a bundle cannot carry, in "
-        f"{lost}. Export it without external_constants. To pack the program alone, save it as a "
-        ".pte and give that"
-    )
 
 
 class _Sink:

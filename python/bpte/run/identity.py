@@ -63,6 +63,8 @@ class Fingerprint:
     program_offset: int
     program_size: int
     suites: tuple[Suite, ...]
+    #: What must be judged beside the cases, and for which method; no record speaks of it yet.
+    unjudged: tuple[tuple[str | None, str], ...] = ()
 
     @property
     def cases(self) -> int:
@@ -115,6 +117,10 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
                 tuple(_case_outputs(case) for case in suite.test_cases),
             )
             for suite in bundle.suites
+        ),
+        unjudged=(
+            *((None, f"a budget of {b.resource.name.lower()}") for b in bundle.budgets),
+            *((s.method_name, f"metrics of {s.method_name}") for s in bundle.suites if s.metrics),
         ),
     )
 
@@ -180,6 +186,12 @@ def check(transcript: Transcript, bundle: Fingerprint | Unreadable, asked: Asked
         found += _of_the_bundle(begin, bundle, asked)
         if not request:
             found += _of_the_cases(transcript, begin, bundle, asked)
+        if transcript.error is None:
+            found += [
+                f"the file states {what}, which the target did not judge"
+                for method, what in bundle.unjudged
+                if method is None or asked.method in (None, method)
+            ]
     if found:
         more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         return Finding("; ".join(found[:_NAMED]) + more)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bpte.format.header import BP08
 from bpte.pack import producer
 from bpte.pack.tensors import PackError
 
@@ -41,7 +42,7 @@ class BundledProgram:
         self._in_schema: schema.BundledProgram | None = None
         if executorch_program:
             try:
-                self.bundle.check(fit="relayout")
+                self.bundle.check(fit="relayout", format=BP08, drop=True)
             except PackError as error:
                 raise AssertionError(str(error)) from None
 
