@@ -64,8 +64,8 @@ class Recurrent(nn.Module):
 
 
 def recurrent() -> Model:
-    """Steps whose state is carried. What the bundle states for it is wrong in the second step, which
-    only a run that is taught notices."""
+    """Steps whose state is carried. What the bundle states for it is wrong in the second step,
+    which only a run that is taught notices."""
     x, zero, one = torch.ones(2), torch.zeros(2), torch.ones(2)
     program = to_edge(export(Recurrent(), (x, zero))).to_executorch()
     steps = [
