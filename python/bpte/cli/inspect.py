@@ -100,26 +100,26 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
                 "tolerances": [tolerance.stated() for tolerance in suite.tolerances],
                 "metrics": [metric.stated() for metric in suite.metrics],
                 "traced_method": _traced_facts(suite.traced_method),
-                "cases": [_case_facts(bundle, case) for case in suite.test_cases],
+                "cases": [_case_facts(bundle, case.info) for case in suite.test_cases],
             }
             for suite in bundle.suites
         ],
     }
 
 
-def _case_facts(bundle: Bundle, case: TestCase) -> dict[str, Any]:
+def _case_facts(bundle: Bundle, case: Case) -> dict[str, Any]:
     return {
         "name": case.name,
-        "segment": case.info.segment,
-        "inputs": [_value_facts(bundle, v) for v in case.info.inputs],
-        "expected_outputs": [_value_facts(bundle, v) for v in case.info.expected_outputs],
+        "segment": case.segment,
+        "inputs": [_value_facts(bundle, v) for v in case.inputs],
+        "expected_outputs": [_value_facts(bundle, v) for v in case.expected_outputs],
         "tolerances": [tolerance.stated() for tolerance in case.tolerances],
         "steps": [_case_facts(bundle, step) for step in case.steps],
         "carries": [carry._asdict() for carry in case.carries],
         "labels": list(case.labels),
         "trace": [
             {"instruction": index, "output": output, **_value_facts(bundle, value)}
-            for index, output, value in case.info.trace
+            for index, output, value in case.trace
         ],
     }
 
@@ -257,16 +257,16 @@ def _case_lines(cases: list[TestCase]) -> list[str]:
         return []
     rows: list[tuple[object, ...]] = []
     for number, case in enumerate(cases):
-        rows.append((number, *_case_row(case)))
-        rows += [(f"{number}.{index}", *_case_row(step)) for index, step in enumerate(case.steps)]
+        info = case.info
+        rows.append((number, *_case_row(info)))
+        rows += [(f"{number}.{index}", *_case_row(step)) for index, step in enumerate(info.steps)]
     head: tuple[str, ...] = ("case", "name", "inputs", "expected outputs", "tolerance", "more")
     if all(row[-1] == "-" for row in rows):
         head, rows = head[:-1], [row[:-1] for row in rows]
     return [_output.table(head, rows, "r")]
 
 
-def _case_row(case: TestCase) -> tuple[str, ...]:
-    info = case.info
+def _case_row(info: Case) -> tuple[str, ...]:
     more = [f"output {carry.output} carried to input {carry.input}" for carry in info.carries]
     if info.labels:
         more.append(f"label {', '.join(map(str, info.labels))}")
@@ -278,10 +278,10 @@ def _case_row(case: TestCase) -> tuple[str, ...]:
         inputs = ", ".join(map(value_text, info.inputs)) or "none"
         outputs = ", ".join(map(value_text, info.expected_outputs)) or "none: only runs"
     return (
-        case.name or "-",
+        info.name or "-",
         inputs,
         outputs,
-        "; ".join(_stated_text(t.stated()) for t in case.tolerances) or "-",
+        "; ".join(_stated_text(t.stated()) for t in info.tolerances) or "-",
         "; ".join(more) or "-",
     )
 
