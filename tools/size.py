@@ -38,10 +38,20 @@ FLAGS = [
 ]
 LINK = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections,-e,entry"]
 
-# The budget of a small target: everything but BP08, data source and texts.
-BUDGET_ROW = "+ compare"
-BUDGET_FLASH = 9 * 1024
+# The budgets of a small target, everything but BP08, data source and texts: without what a bundle
+# may state besides inputs and expected outputs, and with all of it. `most` is what a test holds
+# today; where it is above the budget, the budget is not yet met.
 BUDGET_STACK = 1024
+
+
+@dataclass(frozen=True)
+class Budget:
+    row: str
+    flash: int
+    most: int
+
+
+BUDGETS = (Budget("+ compare", 9 * 1024, 9_760), Budget("+ trace", 10 * 1024, 12_352))
 
 
 @dataclass
@@ -171,8 +181,7 @@ def measure(feature: Feature, folder: Path) -> Row:
         for name in ("BP08", "DATA_SOURCE", "CHECKSUMS", *STATED)
     ]
     uses = [
-        f"-DUSE_{name}={int(name in feature.program)}"
-        for name in (*WHOLE, "TEXT", "DATA_SOURCE")
+        f"-DUSE_{name}={int(name in feature.program)}" for name in (*WHOLE, "TEXT", "DATA_SOURCE")
     ]
     flags = [*build, f"-I{CORE.parents[1]}"]
     key = "-".join(feature.build) or "none"
@@ -261,11 +270,13 @@ def main() -> int:
             f"{row.bss:6} {row.stack:6}"
         )
         before = row.flash
-    (budget,) = (row for row in rows if row.name == BUDGET_ROW)
-    print(
-        f"\nUp to '{BUDGET_ROW}': {budget.flash} of {BUDGET_FLASH} bytes of flash, "
-        f"{budget.stack} of {BUDGET_STACK} bytes of stack"
-    )
+    print()
+    for budget in BUDGETS:
+        (row,) = (row for row in rows if row.name == budget.row)
+        print(
+            f"Up to '{budget.row}': {row.flash} bytes of flash (budget {budget.flash}, held at "
+            f"{budget.most}), {row.stack} of {BUDGET_STACK} bytes of stack"
+        )
     print(f"FlatBuffer reader of the core: {reader} bytes, checks at each access included")
     if verifier is None:
         print("FlatBuffers' generated verifier: not measured (flatc, libflatbuffers-dev missing)")

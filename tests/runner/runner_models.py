@@ -20,7 +20,7 @@ from torch.export import export
 
 import bpte
 
-Model = tuple[Any, list[tuple[tuple[Any, ...], list[Any]]]]
+Model = tuple[Any, list[tuple[tuple[Any, ...], list[Any]] | bpte.MethodTestCase]]
 
 
 class Counter(nn.Module):
@@ -48,6 +48,32 @@ def stateful_zero() -> Model:
     x = torch.ones(3)
     program = to_edge(export(Counter(), (x,))).to_executorch()
     return program, [((x,), [torch.full((3,), 2.0)])] * 3
+
+
+def sequence() -> Model:
+    """Steps whose state is in the program, twice: each case begins with the stored value."""
+    program, _ = stateful()
+    x = torch.ones(3)
+    steps = [bpte.MethodTestCase((x,), [torch.full((3,), 2.0 * (11 + i))]) for i in range(4)]
+    return program, [bpte.MethodTestCase(steps=steps), bpte.MethodTestCase(steps=steps)]
+
+
+class Recurrent(nn.Module):
+    def forward(self, x: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return x * state, state + x
+
+
+def recurrent() -> Model:
+    """Steps whose state is carried. What the bundle states for it is wrong in the second step,
+    which only a run that is taught notices."""
+    x, zero, one = torch.ones(2), torch.zeros(2), torch.ones(2)
+    program = to_edge(export(Recurrent(), (x, zero))).to_executorch()
+    steps = [
+        bpte.MethodTestCase((x, zero), [zero, one]),
+        bpte.MethodTestCase((x, one * 9), [one, one * 2]),
+        bpte.MethodTestCase((x, one * 2), [one * 2, one * 3]),
+    ]
+    return program, [bpte.MethodTestCase(steps=steps, carry={1: 1})] * 2
 
 
 class WritesInput(nn.Module):
@@ -140,6 +166,8 @@ MODELS: dict[str, Callable[[], Model]] = {
     for make in (
         stateful,
         stateful_zero,
+        sequence,
+        recurrent,
         writes_input,
         unplanned,
         scalar_outputs,
@@ -156,7 +184,11 @@ def main() -> None:
         with torch.no_grad():
             program, cases = make()
         program.save(str(folder / f"{name}.pte"))
-        suite = bpte.MethodTestSuite("forward", [bpte.MethodTestCase(*case) for case in cases])
+        made = [
+            case if isinstance(case, bpte.MethodTestCase) else bpte.MethodTestCase(*case)
+            for case in cases
+        ]
+        suite = bpte.MethodTestSuite("forward", made)
         bpte.BundledProgram(folder / f"{name}.pte", [suite]).save(folder / f"{name}.bpte")
 
 

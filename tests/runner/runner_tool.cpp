@@ -3,11 +3,13 @@
 // runner_tool FILE STEP [ERROR]: runs a bundle on an engine that computes nothing, to test how the
 // runner handles an engine's answers (tests/runner/test_runner.py). Its one method, "echo", returns
 // its inputs as its outputs. At STEP (load, load_method, set_input, execute, output) it answers
-// with ERROR, the name of an EngineError; "abandon" leaves the run from within execute(),
-// "abandon_twice" also from the report; "none" for no failure at all; "once" for none, and with the
-// actual outputs in frames.
+// with ERROR, the name of an EngineError; "count" adds to the integer output how often the method
+// was executed since it was loaded; "abandon" leaves the run from within execute(), "abandon_twice"
+// also from the report; "none" for no failure at all; "once" for none, and with the actual outputs
+// in frames.
 
 #include <bpte/runner/runner.h>
+#include <bpte/runner/selection.h>
 #include <bpte/runner/wire.h>
 
 #include <cstdio>
@@ -27,7 +29,10 @@ class Echo final : public bpte::Engine {
   bool has_method(const char* name, size_t size) const override {
     return size == 4 && std::memcmp(name, "echo", 4) == 0;
   }
-  bpte::EngineError load_method(const char*, size_t) override { return at("load_method"); }
+  bpte::EngineError load_method(const char*, size_t) override {
+    executed_ = 0;
+    return at("load_method");
+  }
   size_t input_count() const override { return kCount; }
   size_t output_count() const override { return kCount; }
   bpte::EngineError set_input(size_t index, const bpte::Value& value) override {
@@ -41,10 +46,12 @@ class Echo final : public bpte::Engine {
       std::fflush(stdout);
       std::_Exit(4);
     }
-    return at("execute");
+    ++executed_;
+    return executed_ == 2 && std::strcmp(step_, "execute_2") == 0 ? at(step_) : at("execute");
   }
   bpte::EngineError output(size_t index, bpte::Value& value) override {
     value = values_[index];
+    if (std::strcmp(step_, "count") == 0) value.int_value += executed_;
     return index == kCount - 1 ? at("output") : bpte::EngineError::kOk;
   }
   const char* message() const override { return "as \xC3\xA4sked"; }
@@ -66,6 +73,7 @@ class Echo final : public bpte::Engine {
   const char* step_;
   const char* error_;
   bpte::Value values_[kCount];
+  int executed_ = 0;
 };
 
 class Stdout final : public bpte::Output {
@@ -107,6 +115,12 @@ int main(int argc, char** argv) {
   const bpte::Result<bpte::Bundle> bundle =
       bpte::Bundle::open(bpte::Span<const uint8_t>(bytes, size));
   if (!bundle.ok()) return static_cast<int>(bpte::report_fault(bundle.fault(), output, options));
+  std::vector<uint8_t> carried(bpte::largest_carry(*bundle));
+  options.carry_buffer = {carried.data(), carried.size()};
+  if (const char* const room = std::getenv("CARRY_BYTES")) {
+    options.carry_buffer = {carried.data(), static_cast<size_t>(std::atoi(room))};
+  }
+  options.teach = std::getenv("TEACH") != nullptr;
   Echo engine(argv[2], argc > 3 ? argv[3] : "");
 #if BPTE_RUNNER_WIRE
   uint8_t record[4096];

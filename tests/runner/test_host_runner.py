@@ -25,6 +25,8 @@ DEMO = ROOT / "examples" / "demo" / "mlp.pte"
 AWKWARD = (
     "stateful",
     "stateful_zero",
+    "sequence",
+    "recurrent",
     "writes_input",
     "unplanned",
     "scalar_outputs",
@@ -390,6 +392,17 @@ def test_awkward_models(
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the division traps on x86 only")
+@pytest.mark.parametrize("way", [(), ("--source",), ("--engine", "reference")])
+def test_a_run_that_is_taught_judges_each_step_alone(
+    way: tuple[str, ...], awkward_models: Path, bpte_runner: Path
+) -> None:
+    done = run(bpte_runner, awkward_models / "recurrent.bpte", "--teach", *way)
+    assert done.code == Outcome.MISMATCH
+    steps = [(case.case, case.step, case.verdict) for case in done.transcript.cases]
+    good, bad = Verdict.PASS, Verdict.FAIL
+    assert steps == [(i, k, bad if k == 1 else good) for i in range(2) for k in range(3)]
+
+
 def test_a_crash_is_reported(awkward_models: Path, bpte_runner: Path) -> None:
     """The report is whole, and says so, when a kernel brings the process down."""
     done = run(bpte_runner, awkward_models / "crash.bpte")

@@ -75,6 +75,10 @@ RUN_OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "A",
         "help": "absolute tolerance, in place of the bundle's",
     },
+    "teach": {
+        "action": "store_true",
+        "help": "give each step the inputs that the bundle states, also those that are carried",
+    },
     "board": {"default": "host", "metavar": "NAME", "help": "where to run; default: host"},
     "simulator": {"metavar": "S", "help": "qemu, fvp, ...; default: the first one installed"},
     "timeout": {"type": seconds, "metavar": "S", "help": "in seconds; default: the board's"},

@@ -101,6 +101,8 @@ def _arguments(
             words += [name + "-bits", "0x" + struct.pack(">d", value).hex()]
         else:
             words += [name, repr(value)]
+    if request.teach:
+        words += ["--teach", "1"] if firmware else ["--teach"]
     if request.engine is not None and not firmware:
         words += ["--engine", request.engine]
     if request.max_planned_memory is not None:

@@ -131,6 +131,11 @@ def failed_outputs(case: Case) -> list[str]:
     ]
 
 
+def place(case: Case) -> str:
+    """The case's index, and the step's behind a point."""
+    return str(case.case) if case.step is None else f"{case.case}.{case.step}"
+
+
 def named_error(name: str, message: str) -> str:
     """An error's name and message. The message of a broken rule begins with its name already."""
     return printable(message if message.startswith(name) else f"{name}: {message}")

@@ -24,6 +24,7 @@ from bpte.run.outcome import Verdict
 from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import Begin, Case
 from bpte.run.selection import Selection
+from bpte.suites import TestCase
 
 #: How many differences a message names.
 _NAMED = 4
@@ -35,11 +36,20 @@ def new_nonce() -> str:
 
 
 @dataclass(frozen=True)
+class CaseOutputs:
+    """What a case's records must have: one record, or one for each of its steps."""
+
+    has_steps: bool
+    records: tuple[tuple[ExpectedOutput, ...], ...]
+
+
+@dataclass(frozen=True)
 class Suite:
-    """A method, and the outputs that each of its cases expects."""
+    """A method, and the outputs that each of its cases expects: of a case with steps, those of each
+    step."""
 
     method: str
-    outputs: tuple[tuple[ExpectedOutput, ...], ...]
+    cases: tuple[CaseOutputs, ...]
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Fingerprint:
 
     @property
     def cases(self) -> int:
-        return sum(len(suite.outputs) for suite in self.suites)
+        return sum(len(case.records) for suite in self.suites for case in suite.cases)
 
 
 @dataclass(frozen=True)
@@ -104,19 +114,27 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
         suites=tuple(
             Suite(
                 suite.method_name,
-                tuple(
-                    tuple(
-                        expected_output(value, case.tolerance(i))
-                        for i, value in enumerate(case.info.expected_outputs)
-                    )
-                    for case in suite.test_cases
-                ),
+                tuple(_case_outputs(case) for case in suite.test_cases),
             )
             for suite in bundle.suites
         ),
         unjudged=(
             *((None, f"a budget of {b.resource.name.lower()}") for b in bundle.budgets),
             *((s.method_name, f"metrics of {s.method_name}") for s in bundle.suites if s.metrics),
+        ),
+    )
+
+
+def _case_outputs(case: TestCase) -> CaseOutputs:
+    steps = case.steps
+    return CaseOutputs(
+        bool(steps),
+        tuple(
+            tuple(
+                expected_output(value, record.tolerance(i))
+                for i, value in enumerate(record.info.expected_outputs)
+            )
+            for record in steps or [case]
         ),
     )
 
@@ -135,13 +153,16 @@ class Asked(Selection):
     trust_target: bool = False
     #: How the outputs are to be sent: "pull", "once" or not at all.
     wire: str | None = None
+    #: Every step has the inputs that the bundle states.
+    teach: bool = False
 
     def count(self, bundle: Fingerprint) -> int:
-        """How many cases of this bundle were asked for."""
+        """How many cases of this bundle were asked for; a case with steps counts as its steps."""
         return sum(
-            self.selects(suite.method, case)
+            len(case.records)
             for suite in bundle.suites
-            for case in range(len(suite.outputs))
+            for index, case in enumerate(suite.cases)
+            if self.selects(suite.method, index)
         )
 
 
@@ -208,6 +229,7 @@ def _of_the_request(begin: Begin, asked: Asked) -> Iterator[str]:
         ("--case", asked.case, begin.case),
         ("--rtol", asked.rtol, begin.rtol),
         ("--atol", asked.atol, begin.atol),
+        ("--teach", asked.teach or None, begin.teach or None),
     ):
         if wanted != reported:
             yield f"asked for {name} {_word(wanted)}, the target reports {_word(reported)}"
@@ -272,13 +294,21 @@ def _stray(case: Case, bundle: Fingerprint, asked: Asked, protocol: int) -> str 
     suite = bundle.suites[case.suite]
     if case.method != suite.method:
         return f"{where}: method {case.method}, but the file's is {suite.method}"
-    if case.case >= len(suite.outputs):
-        return f"{where}: the file's suite has {len(suite.outputs)} cases"
+    if case.case >= len(suite.cases):
+        return f"{where}: the file's suite has {len(suite.cases)} cases"
     if protocol > 1 and not asked.selects(case.method, case.case):
         return f"{where} was not asked for"
+    facts_of_case = suite.cases[case.case]
+    if case.step is not None:
+        where += f", step {case.step}"
+    if facts_of_case.has_steps is (case.step is None) or (case.step or 0) >= len(
+        facts_of_case.records
+    ):
+        steps = len(facts_of_case.records) if facts_of_case.has_steps else "no"
+        return f"{where}: the file's case has {steps} steps"
     if case.verdict is Verdict.ERROR:
         return None
-    expected = suite.outputs[case.case]
+    expected = facts_of_case.records[case.step or 0]
     if len(case.outputs) != len(expected):
         return f"{where}: {len(case.outputs)} outputs, the file's has {len(expected)}"
     if protocol == 1:  # it does not say which tolerances were asked for

@@ -133,7 +133,7 @@ def judge_complete(transcript: Transcript, outcome: Outcome) -> Judgement:
         return Judgement(state, describe.named_error(error.error, error.message))
     for case in cases:
         if case.verdict is Verdict.ERROR:
-            message = f"{case.method}[{case.case}]: {describe.error(case)}"
+            message = f"{case.method}[{describe.place(case)}]: {describe.error(case)}"
             return Judgement(State.NOT_RUN, message)
     return Judgement(State.NOT_RUN, "nothing was judged")
 

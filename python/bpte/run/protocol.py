@@ -82,7 +82,7 @@ class Parser:
         self._crc = 0
         self._begin: Begin | None = None
         self._cases: list[Case] = []
-        self._seen: set[tuple[int, int]] = set()
+        self._seen: set[tuple[int, int, int | None]] = set()
         self._error: RunError | None = None
         self._end: End | None = None
         self._violation: str | None = None
@@ -214,9 +214,11 @@ class Parser:
             raise ProtocolError("a case after the error record")
         if len(self._cases) >= begin.cases:
             raise ProtocolError(f"more cases than the {begin.cases} announced")
-        if (case.suite, case.case) in self._seen:
-            raise ProtocolError(f"suite {case.suite}, case {case.case} twice")
-        self._seen.add((case.suite, case.case))
+        place = (case.suite, case.case, case.step)
+        if place in self._seen:
+            step = "" if case.step is None else f", step {case.step}"
+            raise ProtocolError(f"suite {case.suite}, case {case.case}{step} twice")
+        self._seen.add(place)
         self._cases.append(case)
 
     def _check_end(self, begin: Begin, end: End) -> None:

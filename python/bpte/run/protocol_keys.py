@@ -42,6 +42,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "bundle_cases": Key("integer", required=False),
         "method": Key("text", required=False),
         "case": Key("index", required=False),
+        "teach": Key("boolean", required=False),
         "rtol": Key("real", required=False),
         "atol": Key("real", required=False),
         "cases": Key("count"),
@@ -52,6 +53,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "suite": Key("integer"),
         "method": Key("text"),
         "case": Key("integer"),
+        "step": Key("index", required=False),
         "name": Key("text", required=False),
         "time": Key("integer", required=False),
         "outputs": Key("outputs", required=False),
@@ -105,6 +107,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "outcome": Key("outcome", of=(3, 4)),
         "suite": Key("integer", required=False),
         "case": Key("integer", required=False),
+        "step": Key("integer", required=False),
         "input": Key("integer", required=False),
         "output": Key("integer", required=False),
         "segment": Key("integer", required=False),
@@ -158,17 +161,19 @@ class Begin:
     program_address: int | None = None
     #: how many the bundle has
     suites: int | None = None
-    #: how many cases the bundle has, in all suites
+    #: how many cases the bundle has, in all suites; a case with steps counts as its steps
     bundle_cases: int | None = None
     #: the method asked for
     method: str | None = None
     #: the case asked for
     case: int | None = None
+    #: whether every step has the inputs that the bundle states, also those that are carried
+    teach: bool | None = None
     #: the relative tolerance asked for, in place of the bundle's
     rtol: float | None = None
     #: the absolute one
     atol: float | None = None
-    #: how many will be run
+    #: how many will be run, counted likewise
     cases: int
     #: of times: `ns` or `cycles`
     unit: str = ""
@@ -178,7 +183,7 @@ class Begin:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`case`: one for each case run."""
+    """`case`: one for each case run, or one for each of its steps, in their order."""
 
     #: its suite's index
     suite: int
@@ -186,7 +191,9 @@ class Case:
     method: str
     #: its index within the suite
     case: int
-    #: its name
+    #: the step's index within the case
+    step: int | None = None
+    #: its name, of a step the step's
     name: str | None = None
     #: of execute() alone, in `unit`
     time: int | None = None
@@ -291,7 +298,7 @@ class FirstMismatch:
 class End:
     """`end`: the last record."""
 
-    #: cases with this verdict
+    #: records `case` with this verdict
     passed: int
     #: likewise
     failed: int

@@ -71,14 +71,21 @@ def _badness(case: Case) -> tuple[float, ...]:
     failed = [output for output in case.outputs if output.verdict is Verdict.FAIL]
     shares = [(o.mismatches or 0) / o.numel if o.numel else math.inf for o in failed]
     errors = [math.inf if describe.nothing_finite(o) else o.max_abs or 0.0 for o in case.outputs]
-    return rank, -max(shares, default=0.0), -max(errors, default=0.0), case.suite, case.case
+    return (
+        rank,
+        -max(shares, default=0.0),
+        -max(errors, default=0.0),
+        case.suite,
+        case.case,
+        case.step or 0,
+    )
 
 
 def _rows(cases: Sequence[Case], unit: str, width: int, colour: bool) -> list[str]:
     rows = [
         (
             printable(case.method),
-            str(case.case),
+            describe.place(case),
             printable(case.name or ""),
             case.verdict.value,
             describe.time(case.time, unit),
@@ -99,7 +106,8 @@ def _rows(cases: Sequence[Case], unit: str, width: int, colour: bool) -> list[st
 
 def _label(case: Case) -> str:
     name = f' "{cut(printable(case.name), _LONGEST_NAME)}"' if case.name else ""
-    return f"{cut(printable(case.method), _LONGEST_NAME)}, case {case.case}{name}"
+    step = "" if case.step is None else f", step {case.step}"
+    return f"{cut(printable(case.method), _LONGEST_NAME)}, case {case.case}{step}{name}"
 
 
 def _failures(cases: Sequence[Case], width: int) -> list[str]:
@@ -267,7 +275,7 @@ def as_junit(run: Run) -> bytes:
     for result in results.arrived:
         case = result.case
         assert case is not None  # it arrived
-        name = f"{case.case} {case.name}" if case.name else str(case.case)
+        name = f"{describe.place(case)} {case.name}" if case.name else describe.place(case)
         element = ElementTree.SubElement(
             suite, "testcase", classname=printable(case.method), name=printable(name)
         )

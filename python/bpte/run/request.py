@@ -59,6 +59,8 @@ class Request:
     trust_target: bool = False
     #: Fetches the actual outputs, too (`Run.kept`).
     keep_outputs: bool = False
+    #: Gives every step the inputs that the bundle states, also those that are carried.
+    teach: bool = False
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
 
@@ -71,7 +73,9 @@ class Request:
     def asked(self, nonce: str | None) -> Asked:
         """What the target is asked for. A case must be an index (`with_index`)."""
         assert not isinstance(self.case, str)
-        return Asked(self.method, self.case, self.rtol, self.atol, nonce, self.trust_target)
+        return Asked(
+            self.method, self.case, self.rtol, self.atol, nonce, self.trust_target, self.teach
+        )
 
 
 def examine(request: Request) -> tuple[Board, Request]:

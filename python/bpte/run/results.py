@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bpte.run import describe
 from bpte.run.judge import Run
@@ -26,12 +26,18 @@ class CaseResult:
     seconds: float | None = None
 
 
+_WORST_FIRST = (Counted.FAILED, Counted.ERROR, Counted.PASSED, Counted.SKIPPED)
+
+
 class Results:
     """What the cases of a run count for."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._cases = {(case.suite, case.case): case for case in run.transcript.cases}
+        # A case without steps has one record, one with steps a record for each.
+        self._cases: dict[tuple[int, int], list[Case]] = {}
+        for case in run.transcript.cases:
+            self._cases.setdefault((case.suite, case.case), []).append(case)
         verdicts = {case.verdict for case in run.transcript.cases}
         self._judged = not verdicts.isdisjoint((Verdict.PASS, Verdict.FAIL))
 
@@ -42,12 +48,18 @@ class Results:
 
     @property
     def arrived(self) -> list[CaseResult]:
-        """Of the cases that arrived, in their order."""
-        return [self._of(case) for case in self._cases.values()]
+        """Of the cases and steps that arrived, in their order."""
+        return [self._of(case) for case in self.run.transcript.cases]
 
     def of(self, suite: int, case: int) -> CaseResult:
-        """Of one case, by its suite's index and its own, whether it arrived or not."""
-        return self._of(self._cases.get((suite, case)))
+        """Of one case, by its suite's index and its own, whether it arrived or not. A case with
+        steps counts for what the worst of them does, of several the first."""
+        records = self._cases.get((suite, case), [])
+        results = [self._of(record) for record in records] or [self._of(None)]
+        worst = min(results, key=lambda result: _WORST_FIRST.index(result.counted))
+        if worst.case is None or worst.case.step is None or not worst.message:
+            return worst
+        return replace(worst, message=f"step {worst.case.step}: {worst.message}")
 
     @property
     def ended_otherwise(self) -> bool:

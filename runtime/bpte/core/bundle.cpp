@@ -254,8 +254,8 @@ Result<NamedDataRole> Bundle::named_data_role(uint32_t index) const {
   return result_of<NamedDataRole>([&](NamedDataRole& role, Fault& fault) {
     Position at = 0;
     BPTE_TRY(entry(bp09() ? root_ : 0, schema::kProgramNamedData, index, at, fault));
-    role = static_cast<NamedDataRole>(
-        Reader(metadata_).scalar<uint8_t>(at, schema::kNamedDataRole));
+    role =
+        static_cast<NamedDataRole>(Reader(metadata_).scalar<uint8_t>(at, schema::kNamedDataRole));
     return Error::kOk;
   });
 }
@@ -302,7 +302,8 @@ uint32_t Bundle::budget_count() const {
 
 Result<Budget> Bundle::budget(uint32_t index) const {
   return result_of<Budget>([&](Budget& budget, Fault& fault) {
-    return read_entry(root_, schema::kProgramBudgets, index, internal::kBudgetFields, &budget, fault);
+    return read_entry(root_, schema::kProgramBudgets, index, internal::kBudgetFields, &budget,
+                      fault);
   });
 }
 #endif

@@ -70,7 +70,8 @@ class TestCase {
   SegmentInfo payload() const;
 
   /// Input or expected output. `payload_bytes` is what Bundle::case_payload() gave for this case;
-  /// the tensor's data points into it (BP08: into the metadata).
+  /// the tensor's data points into it (BP08: into the metadata). When it is too small
+  /// (buffer_too_small) the value has its kind, scalar type, sizes and dim_order all the same.
   Result<Value> input(uint32_t index, Span<const uint8_t> payload_bytes) const;
   Result<Value> expected_output(uint32_t index, Span<const uint8_t> payload_bytes) const;
 
@@ -172,9 +173,9 @@ class Bundle {
                                            bool verify) const;
 
 #if BPTE_CORE_TRACE
-  /// Entry `index` of a case's trace. Its payload is used in place, or read into `buffer` (aligned to
-  /// 16; buffer_too_small names the size) when the bundle came from a data source. One value at a
-  /// time: the segment's checksum, which is over all of them, is verify_segment()'s.
+  /// Entry `index` of a case's trace. Its payload is used in place, or read into `buffer` (aligned
+  /// to 16; buffer_too_small names the size) when the bundle came from a data source. One value at
+  /// a time: the segment's checksum, which is over all of them, is verify_segment()'s.
   Result<TraceValue> trace_value(const TestCase& test_case, uint32_t index,
                                  Span<uint8_t> buffer) const;
 #endif

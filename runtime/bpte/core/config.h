@@ -28,8 +28,8 @@
 #define BPTE_CORE_STEPS 1
 #endif
 
-/// Bundles whose suites have metrics, and the labels of their cases. Without it bundles with metrics
-/// are refused as unknown_feature, and labels are ignored.
+/// Bundles whose suites have metrics, and the labels of their cases. Without it bundles with
+/// metrics are refused as unknown_feature, and labels are ignored.
 #ifndef BPTE_CORE_METRICS
 #define BPTE_CORE_METRICS 1
 #endif
@@ -39,8 +39,8 @@
 #define BPTE_CORE_BUDGETS 1
 #endif
 
-/// The expected results of instructions. Without it they are ignored, and not checked: the cases run
-/// and are judged without them.
+/// The expected results of instructions. Without it they are ignored, and not checked: the cases
+/// run and are judged without them.
 #ifndef BPTE_CORE_TRACE
 #define BPTE_CORE_TRACE 1
 #endif

@@ -74,8 +74,8 @@ struct Budget {
 /// Who computed the expected results of the instructions.
 enum class TraceOrigin : uint8_t { kExecuTorch = 0, kEager = 1, kReference = 2, kTosa = 3 };
 
-/// One instruction of the program, or one operation inside of a delegate call. Texts are empty where
-/// nothing is known.
+/// One instruction of the program, or one operation inside of a delegate call. Texts are empty
+/// where nothing is known.
 struct Instruction {
   uint32_t chain = 0;
   uint32_t index = 0;  ///< in the chain

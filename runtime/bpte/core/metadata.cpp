@@ -40,7 +40,8 @@ bool read_fields(Reader& reader, Position table, const Fields& fields, void* int
       std::memcpy(member, &text, sizeof text);
       continue;
     }
-    const Position at = reader.field(table, field.number, flatbuffer::shape(field.size, field.size));
+    const Position at =
+        reader.field(table, field.number, flatbuffer::shape(field.size, field.size));
     if (at == 0) {
       continue;
     }

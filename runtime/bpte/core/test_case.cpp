@@ -45,7 +45,8 @@ Error tensor_view(Reader& reader, Position table, bool bp09,
 
 // Where a value's payload reference lies; 0 when it is no tensor. BP09's.
 Position payload_of(Reader& reader, Position value) {
-  if (reader.scalar<uint8_t>(value, schema::kValueType) != static_cast<uint8_t>(ValueKind::kTensor)) {
+  if (reader.scalar<uint8_t>(value, schema::kValueType) !=
+      static_cast<uint8_t>(ValueKind::kTensor)) {
     return 0;
   }
   return reader.field(reader.table(value, schema::kValueTable), schema::kTensorPayload,
@@ -247,8 +248,7 @@ Result<Instruction> TestSuite::instruction(uint32_t index) const {
     Position at = 0;
     BPTE_TRY(bundle_->entry(method, schema::kTracedMethodInstructions, index, at, fault));
     (void)internal::read_fields(reader, at, internal::kInstructionFields, &found);
-    found.is_operation =
-        reader.field(at, schema::kInstructionOperation, flatbuffer::kU32) != 0;
+    found.is_operation = reader.field(at, schema::kInstructionOperation, flatbuffer::kU32) != 0;
     return Error::kOk;
   });
 }

@@ -15,6 +15,9 @@ void write_request(RecordWriter& writer, const RunOptions& options) {
   writer.field(key::kTarget, options.target);
   if (options.method.size > 0) writer.field(key::kMethod, options.method);
   if (options.test_case != kNoIndex) writer.field(key::kCase, options.test_case);
+#if BPTE_CORE_STEPS
+  if (options.teach) writer.field(key::kTeach, true);
+#endif
   if (!std::isnan(options.rtol)) writer.field(key::kRtol, options.rtol);
   if (!std::isnan(options.atol)) writer.field(key::kAtol, options.atol);
 #if BPTE_RUNNER_WIRE
@@ -49,11 +52,9 @@ void write_error(RecordWriter& writer, const Stop& stop) {
   const struct {
     Key key;
     uint32_t index;
-  } places[] = {{key::kSuite, where.suite},
-                {key::kCase, where.test_case},
-                {key::kInput, where.input},
-                {key::kOutput, where.output},
-                {key::kSegment, where.segment}};
+  } places[] = {{key::kSuite, where.suite},   {key::kCase, where.test_case},
+                {key::kStep, where.step},     {key::kInput, where.input},
+                {key::kOutput, where.output}, {key::kSegment, where.segment}};
   for (const auto& place : places) {
     if (place.index != kNoIndex) writer.field(place.key, place.index);
   }

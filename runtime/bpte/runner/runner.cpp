@@ -11,6 +11,7 @@
 #include <bpte/runner/wire.h>
 
 #include <cmath>
+#include <cstring>
 
 namespace bpte {
 
@@ -68,9 +69,16 @@ class Run {
   bool check_supported();
   void run_suite(uint32_t index, const TestSuite& suite);
   void run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_index);
+  bool load_method();
+  bool execute(const TestCase& test_case);
   EngineError fit(const TestCase& test_case);
   EngineError set_inputs(const TestCase& test_case, Span<const uint8_t> payload);
-  void judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t time);
+  bool judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t time);
+#if BPTE_CORE_STEPS
+  void run_steps(const TestCase& test_case);
+  EngineError take_carried(const TestCase& step);
+  void replace_by_carried(Value& stated, size_t& used);
+#endif
   Verdict judge_output(const TestCase& test_case, uint32_t index, Span<const uint8_t> payload);
   void settle();
   Outcome finish();
@@ -79,8 +87,8 @@ class Run {
   void stop(const Fault& fault, uint32_t suite = kNoIndex, uint32_t test_case = kNoIndex);
   void stop(const char* error, const char* message, Outcome outcome, uint32_t suite = kNoIndex,
             uint32_t test_case = kNoIndex);
-  // Ends the case, or, when the program is at fault, the run.
-  void case_error(EngineError error, const char* message);
+  // Ends the case or step, or, when the program is at fault, the run. False.
+  bool case_error(EngineError error, const char* message);
   void begin_case();
   void end_case(const char* verdict);
 
@@ -94,14 +102,18 @@ class Run {
   bool stopped_ = false;
   Outcome reason_ = Outcome::kPassed;  // why the run was stopped
 
-  // The current case.
+  // The current case, and its step if it has any.
   uint32_t suite_index_ = 0;
   uint32_t case_index_ = 0;
+  uint32_t step_index_ = kNoIndex;
   Text method_;
   Text case_name_;
   Message message_;
 #if BPTE_RUNNER_WIRE
   uint32_t sent_ = 0;  // outputs that go with the next record
+#endif
+#if BPTE_CORE_STEPS
+  Span<uint8_t> carried_;  // the half of options_.carry_buffer that holds this step's
 #endif
 };
 
@@ -158,6 +170,7 @@ void Run::stop(const Fault& fault, uint32_t suite, uint32_t test_case) {
   Fault placed = fault;
   if (placed.suite == kNoIndex) placed.suite = suite;
   if (placed.test_case == kNoIndex) placed.test_case = test_case;
+  if (placed.step == kNoIndex) placed.step = step_index_;
   reason_ = write_fault(writer_, placed);
   stopped_ = true;
   settle();
@@ -171,6 +184,7 @@ void Run::stop(const char* error, const char* message, Outcome outcome, uint32_t
   stop.outcome = outcome;
   stop.where.suite = suite;
   stop.where.test_case = test_case;
+  stop.where.step = step_index_;
   write_error(writer_, stop);
   reason_ = outcome;
   stopped_ = true;
@@ -283,6 +297,7 @@ void Run::begin_case() {
   writer_.field(key::kSuite, suite_index_);
   writer_.field(key::kMethod, method_);
   writer_.field(key::kCase, case_index_);
+  if (step_index_ != kNoIndex) writer_.field(key::kStep, step_index_);
   if (case_name_.size > 0) writer_.field(key::kName, case_name_);
 }
 
@@ -292,16 +307,17 @@ void Run::end_case(const char* verdict) {
   settle();
 }
 
-void Run::case_error(EngineError error, const char* message) {
+bool Run::case_error(EngineError error, const char* message) {
   if (outcome_of(error) == Outcome::kMalformed) {
     stop(to_string(error), message, Outcome::kMalformed, suite_index_, case_index_);
-    return;
+    return false;
   }
   ++tally_.errors;
   begin_case();
   writer_.field(key::kError, to_string(error));
   writer_.field(key::kMessage, message);
   end_case("error");
+  return false;
 }
 
 // Whether the case has as many inputs and outputs as the method.
@@ -320,13 +336,121 @@ EngineError Run::fit(const TestCase& test_case) {
   return EngineError::kOk;
 }
 
+#if BPTE_CORE_STEPS
+namespace {
+
+// Whether a value can take the place of a stated one: all but the elements is the same.
+bool alike(const Value& stated, const Value& actual) {
+  const TensorView& a = stated.tensor;
+  const TensorView& b = actual.tensor;
+  if (stated.kind != actual.kind || a.scalar_type != b.scalar_type ||
+      a.sizes.size() != b.sizes.size() || b.dim_order.size() != b.sizes.size()) {
+    return false;
+  }
+  for (size_t i = 0; i < a.sizes.size(); ++i) {
+    if (a.sizes[i] != b.sizes[i] || a.dim_order[i] != b.dim_order[i]) return false;
+  }
+  return true;
+}
+
+// Where the elements of a value lie.
+Span<const uint8_t> bytes_of(const Value& value) {
+  const auto bytes = [](const auto& member) {
+    return Span<const uint8_t>(reinterpret_cast<const uint8_t*>(&member), sizeof member);
+  };
+  switch (value.kind) {
+    case ValueKind::kTensor:
+      return value.tensor.data;
+    case ValueKind::kInt:
+      return bytes(value.int_value);
+    case ValueKind::kDouble:
+      return bytes(value.double_value);
+    case ValueKind::kBool:
+      return bytes(value.bool_value);
+    case ValueKind::kNone:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+// Copies what the last step gave for the carried inputs of this one, before anything else is done:
+// an output may lie in the engine's memory, or where an input of the last step lay (in the payload,
+// or in the other half of this buffer).
+EngineError Run::take_carried(const TestCase& step) {
+  const size_t half = options_.carry_buffer.size() / 32 * 16;
+  carried_ = options_.carry_buffer.subspan(
+      carried_.data() == options_.carry_buffer.data() ? half : 0, half);
+  size_t used = 0;
+  for (const Carry& carry : step.carries()) {
+    const Value stated = *step.input(carry.input, {});  // without its elements
+    Value actual;
+    const EngineError error = engine_.output(carry.output, actual);
+    message_.clear();
+    if (error != EngineError::kOk) {
+      message_ << engine_.message();
+      return error;
+    }
+    const Span<const uint8_t> bytes = bytes_of(actual);
+    const uint64_t size = carry_size(stated);
+    if (!alike(stated, actual) || bytes.size() > size) {
+      message_ << "output " << carry.output << " of the step before has not the type, shape and "
+               << "dim_order of input " << carry.input << ", into which it is carried";
+      return EngineError::kInvalidInput;
+    }
+    if (size > carried_.size() - used) {
+      message_ << "the carried values do not fit into half of " << options_.carry_buffer.size()
+               << " bytes (RunOptions::carry_buffer)";
+      return EngineError::kOutOfMemory;
+    }
+    if (!bytes.empty()) std::memcpy(carried_.data() + used, bytes.data(), bytes.size());
+    used += static_cast<size_t>(size);
+  }
+  return EngineError::kOk;
+}
+
+// The value that was carried, in place of the stated one.
+void Run::replace_by_carried(Value& stated, size_t& used) {
+  const uint8_t* const carried = carried_.data() + used;
+  used += static_cast<size_t>(carry_size(stated));
+  switch (stated.kind) {
+    case ValueKind::kTensor:
+      stated.tensor.data = Span<const uint8_t>(carried, stated.tensor.data.size());
+      break;
+    case ValueKind::kInt:
+      std::memcpy(&stated.int_value, carried, sizeof stated.int_value);
+      break;
+    case ValueKind::kDouble:
+      std::memcpy(&stated.double_value, carried, sizeof stated.double_value);
+      break;
+    case ValueKind::kBool:
+      stated.bool_value = *carried != 0;
+      break;
+    case ValueKind::kNone:
+      break;
+  }
+}
+#endif
+
 EngineError Run::set_inputs(const TestCase& test_case, Span<const uint8_t> payload) {
+#if BPTE_CORE_STEPS
+  const Span<const Carry> carries = options_.teach ? Span<const Carry>() : test_case.carries();
+  const Carry* carry = carries.begin();  // ascending by input
+  size_t used = 0;
+#endif
   for (uint32_t i = 0; i < test_case.input_count(); ++i) {
-    const Result<Value> input = test_case.input(i, payload);
+    Result<Value> input = test_case.input(i, payload);
     if (!input.ok()) {
       stop(input.fault(), suite_index_, case_index_);
       return EngineError::kInvalidInput;
     }
+#if BPTE_CORE_STEPS
+    if (carry != carries.end() && carry->input == i) {
+      replace_by_carried(*input, used);
+      ++carry;
+    }
+#endif
     const EngineError error = engine_.set_input(i, *input);
     if (error != EngineError::kOk) {
       case_error(error, engine_.message());
@@ -339,34 +463,68 @@ EngineError Run::set_inputs(const TestCase& test_case, Span<const uint8_t> paylo
 void Run::run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_index) {
   suite_index_ = suite_index;
   case_index_ = case_index;
+  step_index_ = kNoIndex;
   method_ = suite.method_name();
   case_name_ = Text();
   const Result<TestCase> test_case = suite.test_case(case_index);
   if (!test_case.ok()) return stop(test_case.fault(), suite_index, case_index);
-  case_name_ = test_case->name();
 #if BPTE_CORE_STEPS
-  if (test_case->step_count() != 0) {
-    return case_error(EngineError::kUnsupported, "steps are not supported by this runner");
+  if (test_case->step_count() != 0) return run_steps(*test_case);
+#endif
+  case_name_ = test_case->name();
+  if (load_method()) (void)execute(*test_case);
+}
+
+// Done for every case, because what a method writes must not reach the next case.
+bool Run::load_method() {
+  const EngineError error = engine_.load_method(method_.data, method_.size);
+  return error == EngineError::kOk || case_error(error, engine_.message());
+}
+
+#if BPTE_CORE_STEPS
+// The method is loaded once, so that its state goes on from step to step. After a step that did not
+// run the others have nothing to go on from: each has its record all the same.
+void Run::run_steps(const TestCase& test_case) {
+  bool ran = false;
+  for (uint32_t i = 0; i < test_case.step_count() && !stopped_; ++i) {
+    step_index_ = i;
+    const Result<TestCase> step = test_case.step(i);
+    if (!step.ok()) return stop(step.fault(), suite_index_, case_index_);
+    case_name_ = step->name();
+    if (i != 0 && !ran) {
+      case_error(EngineError::kExecutionFailed, "a step before this one did not run");
+      continue;
+    }
+    ran = (i != 0 || load_method()) && execute(*step);
   }
+  step_index_ = kNoIndex;
+}
 #endif
 
-  // Done for every case, because what a method writes must not reach the next case.
-  EngineError error = engine_.load_method(method_.data, method_.size);
-  if (error != EngineError::kOk) return case_error(error, engine_.message());
-
-  error = fit(*test_case);
+// Executes the method once and judges it. Whether it was executed and its outputs could be read.
+bool Run::execute(const TestCase& test_case) {
+  EngineError error = fit(test_case);
   if (error != EngineError::kOk) return case_error(error, message_.c_str());
 
+#if BPTE_CORE_STEPS
+  if (!options_.teach) {
+    error = take_carried(test_case);
+    if (error != EngineError::kOk) return case_error(error, message_.c_str());
+  }
+#endif
   const Result<Span<const uint8_t>> payload =
-      bundle_.case_payload(*test_case, options_.case_buffer, options_.verify_checksums);
-  if (!payload.ok()) return stop(payload.fault(), suite_index, case_index);
-  if (set_inputs(*test_case, *payload) != EngineError::kOk) return;
+      bundle_.case_payload(test_case, options_.case_buffer, options_.verify_checksums);
+  if (!payload.ok()) {
+    stop(payload.fault(), suite_index_, case_index_);
+    return false;
+  }
+  if (set_inputs(test_case, *payload) != EngineError::kOk) return false;
 
   const uint64_t start = clock_.now();
   error = engine_.execute();
   const uint64_t time = clock_.now() - start;
   if (error != EngineError::kOk) return case_error(error, engine_.message());
-  judge(*test_case, *payload, time);
+  return judge(test_case, *payload, time);
 }
 
 // Compares one output and writes its evidence.
@@ -382,11 +540,14 @@ Verdict Run::judge_output(const TestCase& test_case, uint32_t index, Span<const 
   return result.verdict;
 }
 
-void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t time) {
+bool Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t time) {
   // First, before the record begins, checks that all outputs can be read.
   for (uint32_t i = 0; i < test_case.output_count(); ++i) {
     const Result<Value> expected = test_case.expected_output(i, payload);
-    if (!expected.ok()) return stop(expected.fault(), suite_index_, case_index_);
+    if (!expected.ok()) {
+      stop(expected.fault(), suite_index_, case_index_);
+      return false;
+    }
     Value actual;
     const EngineError error = engine_.output(i, actual);
     if (error != EngineError::kOk) return case_error(error, engine_.message());
@@ -425,6 +586,7 @@ void Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
     ++tally_.unjudged;
     end_case("unjudged");
   }
+  return true;
 }
 
 void Run::run_suite(uint32_t index, const TestSuite& suite) {

@@ -48,6 +48,13 @@ struct RunOptions {
   /// Replaces what the bundle states, unless NaN.
   double rtol = std::numeric_limits<double>::quiet_NaN();
   double atol = std::numeric_limits<double>::quiet_NaN();
+#if BPTE_CORE_STEPS
+  /// Gives every step the inputs that the bundle states, also those that are carried: each step is
+  /// judged alone.
+  bool teach = false;
+  /// For the values that go from one step to the next, see largest_carry(). Not used with `teach`.
+  Span<uint8_t> carry_buffer;
+#endif
   Text nonce;  ///< the launcher's word for this run, repeated in `begin`; empty: none
   bool verify_checksums =
       true;  ///< each case's segment before its use, and the program's before loading

@@ -11,15 +11,49 @@ bool selected(uint32_t case_index, const RunOptions& options) {
   return options.test_case == kNoIndex || options.test_case == case_index;
 }
 
+namespace {
+
+// How many times a case executes the method.
+uint64_t executions([[maybe_unused]] const TestCase& test_case) {
+#if BPTE_CORE_STEPS
+  if (test_case.step_count() != 0) return test_case.step_count();
+#endif
+  return 1;
+}
+
+// Calls visit() with each case without steps, and with each step.
+template <typename Visit>
+void for_each_execution(const Bundle& bundle, const Visit& visit) {
+  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
+    const Result<TestSuite> suite = bundle.suite(i);
+    for (uint32_t k = 0; suite.ok() && k < suite->case_count(); ++k) {
+      const Result<TestCase> test_case = suite->test_case(k);
+      if (!test_case.ok()) continue;
+      visit(*test_case);
+#if BPTE_CORE_STEPS
+      for (uint32_t j = 0; j < test_case->step_count(); ++j) {
+        const Result<TestCase> step = test_case->step(j);
+        if (step.ok()) visit(*step);
+      }
+#endif
+    }
+  }
+}
+
+size_t to_size(uint64_t bytes) {
+  return bytes < SIZE_MAX ? static_cast<size_t>(bytes) : SIZE_MAX;
+}
+
+}  // namespace
+
 uint64_t count_selected(const Bundle& bundle, const RunOptions& options) {
   uint64_t count = 0;
   for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
     const Result<TestSuite> suite = bundle.suite(i);
     if (!suite.ok() || !selected(*suite, options)) continue;
-    if (options.test_case == kNoIndex) {
-      count += suite->case_count();
-    } else if (options.test_case < suite->case_count()) {
-      ++count;
+    for (uint32_t k = 0; k < suite->case_count(); ++k) {
+      const Result<TestCase> test_case = suite->test_case(k);
+      if (selected(k, options) && test_case.ok()) count += executions(*test_case);
     }
   }
   return count;
@@ -38,16 +72,32 @@ bool anything_selected(const Bundle& bundle, const RunOptions& options, Message&
 
 size_t largest_payload(const Bundle& bundle) {
   uint64_t largest = 0;
-  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
-    const Result<TestSuite> suite = bundle.suite(i);
-    for (uint32_t k = 0; suite.ok() && k < suite->case_count(); ++k) {
-      const Result<TestCase> test_case = suite->test_case(k);
-      if (test_case.ok() && test_case->payload().size > largest) {
-        largest = test_case->payload().size;
-      }
-    }
-  }
-  return largest < SIZE_MAX ? static_cast<size_t>(largest) : SIZE_MAX;
+  for_each_execution(bundle, [&largest](const TestCase& test_case) {
+    const uint64_t size = test_case.payload().size;
+    if (size > largest) largest = size;
+  });
+  return to_size(largest);
 }
+
+#if BPTE_CORE_STEPS
+uint64_t carry_size(const Value& stated) {
+  constexpr uint64_t kAlignment = 16;
+  if (stated.kind != ValueKind::kTensor) return kAlignment;  // an integer, a double or a bool
+  uint64_t bytes = element_size(stated.tensor.scalar_type);
+  for (const int32_t size : stated.tensor.sizes) bytes *= static_cast<uint32_t>(size);
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+size_t largest_carry(const Bundle& bundle) {
+  uint64_t largest = 0;
+  for_each_execution(bundle, [&](const TestCase& step) {
+    uint64_t size = 0;
+    // Without the payload, which is not read here, a value still has its shape.
+    for (const Carry& carry : step.carries()) size += carry_size(*step.input(carry.input, {}));
+    if (size > largest) largest = size;
+  });
+  return to_size(2 * largest);
+}
+#endif
 
 }  // namespace bpte

@@ -34,8 +34,8 @@ void MetadataCheck::steps(const Vector& steps, const Vector& inherited) {
   at_.step = kNoIndex;
 }
 
-// A case or, when at_ names one, a step: up to its values. `tolerances` are the inherited ones; then
-// those that hold. Gives the steps of a case.
+// A case or, when at_ names one, a step: up to its values. `tolerances` are the inherited ones;
+// then those that hold. Gives the steps of a case.
 Vector MetadataCheck::test_case(Position test_case, Vector& tolerances) {
   case_segment_ = kNoIndex;
   const Vector inputs = tables(test_case, schema::kCaseInputs);
@@ -56,7 +56,8 @@ Vector MetadataCheck::test_case(Position test_case, Vector& tolerances) {
 #if BPTE_CORE_STEPS
     steps = tables(test_case, schema::kCaseSteps);
 #else
-    features_ |= reader_.tables(test_case, schema::kCaseSteps).count != 0 ? schema::kFeatureSteps : 0;
+    features_ |=
+        reader_.tables(test_case, schema::kCaseSteps).count != 0 ? schema::kFeatureSteps : 0;
 #endif
   }
   if (steps.count != 0) {
@@ -82,7 +83,7 @@ Vector MetadataCheck::test_case(Position test_case, Vector& tolerances) {
 
 // What follows a case's values and steps. `before` is the step before this one, or 0.
 void MetadataCheck::after_values(Position test_case, [[maybe_unused]] Position before,
-                                  [[maybe_unused]] bool has_steps) {
+                                 [[maybe_unused]] bool has_steps) {
   if (!bp09()) {
     return absent(test_case, schema::kCaseSteps, schema::kCaseTrace);
   }

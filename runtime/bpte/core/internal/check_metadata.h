@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// The walk over all tables of the metadata, at opening. schema/README.md ("Rules") states its order.
-// Each function checks one kind of part, and all that lies below it.
+// The walk over all tables of the metadata, at opening. schema/README.md ("Rules") states its
+// order. Each function checks one kind of part, and all that lies below it.
 
 #include <bpte/core/config.h>
 #include <bpte/core/internal/header.h>
@@ -112,7 +112,7 @@ class MetadataCheck {
   uint32_t features_ = 0;  // that the metadata uses
 
   // Of the current suite.
-  uint32_t instructions_ = 0;  // of its traced method
+  uint32_t instructions_ = 0;    // of its traced method
   uint32_t last_place_[4] = {};  // of the instruction before
   uint32_t fewest_outputs_ = 0;
   bool unlabelled_ = false;  // a case or step has no labels

@@ -50,8 +50,8 @@ extern const Fields kBudgetFields;
 extern const Fields kInstructionFields;
 extern const Fields kTraceValueFields;
 
-/// Reads the fields that the table states; the other members stay. False when a field of eight bytes,
-/// taken as a double, is NaN: no number is stated so.
+/// Reads the fields that the table states; the other members stay. False when a field of eight
+/// bytes, taken as a double, is NaN: no number is stated so.
 bool read_fields(Reader& reader, Position table, const Fields& fields, void* into);
 
 }  // namespace bpte::internal

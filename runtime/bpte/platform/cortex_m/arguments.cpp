@@ -90,6 +90,10 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
       return "a value that is not a number below 2^32";
     } else if (is("--linked")) {
       arguments.linked = n == 1;
+#if BPTE_CORE_STEPS
+    } else if (is("--teach")) {
+      arguments.run.teach = n == 1;
+#endif
     } else if (is("--at")) {
       arguments.has_address = true;
       arguments.address = static_cast<uint32_t>(n);

@@ -122,8 +122,12 @@ int run(const bpte::Result<bpte::Bundle>& bundle, const bpte::RunOptions& option
   spans.planned = between(__arena_start, __arena_end);
   spans.other = between(__ram_free_start, __ram_free_end);
   spans.program = program;
+  bpte::RunOptions run_options = options;
+#if BPTE_CORE_STEPS
+  if (!options.teach) run_options.carry_buffer = take(spans.other, bpte::largest_carry(*bundle));
+#endif
   const bpte::Outcome outcome =
-      run_bundle(*bundle, make_engine(spans), console(), board_clock, options);
+      run_bundle(*bundle, make_engine(spans), console(), board_clock, run_options);
   report_memory(buffers);
   return static_cast<int>(outcome);
 }

@@ -45,6 +45,7 @@ Runs every test case of a .bpte file and writes the result protocol (docs/result
 
   --method NAME      only the suite of this method
   --case N           only case N of each suite, counted from 0
+  --teach            give each step the inputs that the bundle states, also those that are carried
   --rtol R, --atol A judge with these tolerances instead of the bundle's
   --no-verify        do not check the checksums of segments
   --engine NAME      %s
@@ -172,6 +173,10 @@ Arguments parse(int argc, char** argv) {
       arguments.run.rtol = parse_tolerance(value());
     } else if (is("--atol")) {
       arguments.run.atol = parse_tolerance(value());
+#if BPTE_CORE_STEPS
+    } else if (is("--teach")) {
+      arguments.run.teach = true;
+#endif
     } else if (is("--no-verify")) {
       arguments.run.verify_checksums = false;
     } else if (is("--engine")) {
@@ -260,11 +265,15 @@ int finish(bpte::Outcome outcome) {
   return static_cast<int>(outcome);
 }
 
-int run(const bpte::Bundle& bundle, const Arguments& arguments, const bpte::RunOptions& options,
+int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions options,
         bpte::Output& output) {
   bpte::Message why;
   if (!bpte::anything_selected(bundle, options, why)) usage_error(why.c_str(), "");
   SteadyClock clock;
+#if BPTE_CORE_STEPS
+  const Buffer carried(options.teach ? 0 : bpte::largest_carry(bundle));
+  options.carry_buffer = carried.span();
+#endif
   report_crashes();
 #if BPTE_HAVE_EXECUTORCH
   if (std::strcmp(arguments.engine, "executorch") == 0) {
