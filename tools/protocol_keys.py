@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes what runner, reader and page have of schema/protocol.toml.
+"""Writes what runner, reader, page and the results' schema have of schema/protocol.toml.
 
 python tools/protocol_keys.py           writes
 python tools/protocol_keys.py --check   exit code 1 when something is not current
@@ -8,6 +8,7 @@ python tools/protocol_keys.py --check   exit code 1 when something is not curren
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import textwrap
 from pathlib import Path
@@ -23,6 +24,7 @@ TABLE = ROOT / "schema" / "protocol.toml"
 HEADER = ROOT / "runtime" / "bpte" / "runner" / "protocol_keys.h"
 MODULE = ROOT / "python" / "bpte" / "run" / "protocol_keys.py"
 PAGE = ROOT / "docs" / "result-protocol.md"
+SCHEMA = ROOT / "schema" / "results.schema.json"
 PAGE_START = "<!-- generated from schema/protocol.toml: start -->\n"
 PAGE_END = "<!-- generated from schema/protocol.toml: end -->\n"
 
@@ -198,13 +200,53 @@ def page(version: int, records: dict[str, Record]) -> str:
     return before + PAGE_START + "\n".join(lines) + "\n" + PAGE_END + after
 
 
+#: What the schema of results has of a key's type.
+JSON_TYPES: dict[str, dict[str, Any]] = {
+    "integer": {"type": "integer", "minimum": 0, "maximum": 2**64 - 1},
+    "index": {"type": "integer", "minimum": 0, "maximum": 2**32 - 2},
+    "count": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
+    "text": {"type": "string"},
+    "boolean": {"type": "boolean"},
+    "address": {"type": "string", "pattern": "^0x[0-9a-f]{1,16}$"},
+    "outputs": {"type": "array", "maxItems": 65536, "items": {"$ref": "#/$defs/output"}},
+    "values": {"type": "array", "maxItems": 65536, "items": {"$ref": "#/$defs/value"}},
+    "first": {"$ref": "#/$defs/first"},
+    **{name: {"$ref": f"#/$defs/{name}"} for name in ("crc32", "sizes", "real", "number")},
+}
+COMMENT = "generated from schema/protocol.toml by tools/protocol_keys.py"
+
+
+def schema(_: int, records: dict[str, Record]) -> str:
+    """The results' schema, its definitions of records and of the objects in them replaced."""
+    document = json.loads(SCHEMA.read_text())
+    for record_name, record in records.items():
+        members = {}
+        for name, key in keys(record).items():
+            allowed = {"enum": key["of"]} if "of" in key else JSON_TYPES[key["type"]]
+            members[name] = allowed | {"description": key["text"]}
+        required = [name for name, key in keys(record).items() if "absent" not in key]
+        document["$defs"][record_name] = {
+            "$comment": COMMENT,
+            "type": "object",
+            "required": required,
+            **({"additionalProperties": False} if record.get("object") else {}),
+            "properties": members,
+        }
+    return json.dumps(document, indent=2) + "\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
     version, records = read()
     stale = 0
-    for path, make in ((HEADER, header), (MODULE, module), (PAGE, page)):
+    for path, make in (
+        (HEADER, header),
+        (MODULE, module),
+        (PAGE, page),
+        (SCHEMA, schema),
+    ):
         text = make(version, records)
         if path.is_file() and path.read_text() == text:
             continue

@@ -17,8 +17,13 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing takes longer
 
 __version__ = "0.1.0"
 
+#: Names that load much more than the others.
+_EXAMINE = {"RecordError", "record"}
+
 if TYPE_CHECKING:
     from bpte._names import *  # noqa: F403
+    from bpte.examine.record import RecordError as RecordError
+    from bpte.examine.record import record as record
 
 
 def __getattr__(name: str) -> object:
@@ -26,11 +31,12 @@ def __getattr__(name: str) -> object:
         return __dir__()
     if name.startswith("_") or name not in __dir__():
         raise AttributeError(f"module 'bpte' has no attribute {name!r}")
-    value: object = getattr(import_module("bpte._names"), name)
+    home = "bpte.examine.record" if name in _EXAMINE else "bpte._names"
+    value: object = getattr(import_module(home), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     public = {name for name in vars(import_module("bpte._names")) if not name.startswith("_")}
-    return sorted(public | {"__version__"})
+    return sorted(public | _EXAMINE | {"__version__"})

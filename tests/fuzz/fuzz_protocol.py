@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 with atheris.instrument_imports(
     include=[
         "bpte.run.describe",
+        "bpte.run.document",
         "bpte.run.evidence",
         "bpte.run.launcher",
         "bpte.run.holes",
@@ -39,7 +40,7 @@ with atheris.instrument_imports(
         "bpte.run.wire",
     ]
 ):
-    from bpte.run import launcher, protocol, report, wire
+    from bpte.run import document, launcher, protocol, report, wire
     from bpte.run.pull import PullReceiver
     from bpte.run.rejudge import rejudge
 
@@ -74,7 +75,7 @@ def one_input(data: bytes) -> None:
     assert (run.outcome == 0) == (transcript.outcome == 0)
     assert run.outcome != 0 or transcript.complete
     assert "\x1b" not in report.table(run)
-    json.loads(report.as_json(run))
+    json.loads(document.as_json(run))
     ElementTree.fromstring(report.as_junit(run))
     again = launcher.judge_again(run, 1e-3, 1e-3)
     assert again.outcome != 0 or run.outcome in (0, 1)

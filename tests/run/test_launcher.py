@@ -24,7 +24,7 @@ import bpte
 import transcripts as t
 from bpte.cli import _output, main
 from bpte.cli import run as cli
-from bpte.run import board, launcher, report, table
+from bpte.run import board, document, launcher, report, table
 from bpte.run.launcher import Request
 from bpte.run.outcome import State
 from bpte.run.protocol import Record
@@ -346,11 +346,11 @@ def test_json_is_standard_json(bundle: Path) -> None:
     def refuse(name: str) -> float:
         raise AssertionError(name)
 
-    document = json.loads(report.as_json(result), parse_constant=refuse)
-    assert document["state"] == "mismatch"
-    assert document["exit_code"] == 1
-    assert document["cases"][0]["outputs"][0]["atol"] == "inf"
-    assert document["cases"][0]["outputs"][0]["first"]["expected"] == "nan"
+    printed = json.loads(document.as_json(result), parse_constant=refuse)
+    assert printed["state"] == "mismatch"
+    assert printed["exit_code"] == 1
+    assert printed["cases"][0]["outputs"][0]["atol"] == "inf"
+    assert printed["cases"][0]["outputs"][0]["first"]["expected"] == "nan"
 
 
 def test_junit_counts(bundle: Path) -> None:
@@ -420,9 +420,9 @@ def test_every_report_is_green_or_red_alike(bundle: Path, output: bytes, then: s
     green = result.outcome == 0
     suite = ElementTree.fromstring(report.as_junit(result))[0]
     assert (suite.get("failures") == suite.get("errors") == "0") == green
-    document = json.loads(report.as_json(result))
-    assert (document["exit_code"] == 0) == green
-    red = [case["result"] in ("failed", "error") for case in document["cases"]]
+    printed = json.loads(document.as_json(result))
+    assert (printed["exit_code"] == 0) == green
+    red = [case["result"] in ("failed", "error") for case in printed["cases"]]
     assert green <= (not any(red))
     # And each case that pytest would look at by itself: green only if the run gives it leave.
     if not green and result.state not in (State.MISMATCH, State.NOT_RUN):

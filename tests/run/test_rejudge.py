@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import real_records
 import transcripts as t
-from bpte.run import launcher, protocol, report
+from bpte.run import document, launcher, protocol, report
 from bpte.run.outcome import Outcome, State, Verdict
 from bpte.run.protocol import parse_record
 from bpte.run.rejudge import rejudge, rejudge_output
@@ -145,7 +145,7 @@ def test_any_record_is_judged_again_and_described(
     run = launcher.judge_log(Path("log"), [t.lines([*records, t.end(records)])])
     for one in (run, launcher.judge_again(run, *tolerance), launcher.judge_again(run, None, 0.0)):
         report.table(one)
-        report.as_json(one)
+        document.as_json(one)
         report.as_junit(one)
 
 

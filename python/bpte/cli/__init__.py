@@ -18,8 +18,11 @@ from bpte.run.outcome import Outcome
 
 VERBS = {
     "pack": "put a program and its test cases into a bundle",
+    "record": "make a bundle of a program and what it computes here",
     "inspect": "show what a bundle (or a .pte) holds",
     "run": "run every test case of a bundle and judge its outputs",
+    "judge": "judge the results of a run again, with another tolerance",
+    "diff": "compare the results of two runs, case by case",
     "check": "verify every rule of the format, checksums included",
     "extract": "take the program out of a bundle, byte for byte",
     "convert": "turn a BP08 bundle into BP09, or back",

@@ -106,6 +106,12 @@ def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
     if isinstance(error, MemoryError):
         what = f": {error}" if str(error) else ""
         return Outcome.INFRASTRUCTURE, {"message": f"not enough memory{what}"}
+    record = sys.modules.get("bpte.examine.record")
+    if record is not None and isinstance(error, record.RecordError):
+        return error.state.outcome, {"message": str(error)}
+    results = sys.modules.get("bpte.run.results_error")
+    if results is not None and isinstance(error, results.ResultsError):
+        return Outcome.MALFORMED, {"message": str(error)}
     values = sys.modules.get("bpte.pack.tensors")
     if values is not None and isinstance(error, values.PackError):
         facts: dict[str, object] = {"message": str(error)}

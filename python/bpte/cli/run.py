@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -14,8 +14,9 @@ from typing import BinaryIO
 from bpte.cli import _arguments, _output
 from bpte.files import access
 from bpte.files.atomic import ReportFile
-from bpte.run import launcher, report
+from bpte.run import document, launcher, report
 from bpte.run.outcome import Outcome, State
+from bpte.run.results_folder import ResultsFolder
 from bpte.text import printable
 
 EPILOG = """\
@@ -26,6 +27,7 @@ examples:
   bpte run model.bpte --board corstone-300 --simulator qemu --timeout 60
   bpte run model.bpte --board corstone-300 --elf firmware.elf --junit results.xml
   bpte run model.bpte --board corstone-300 --elf firmware.elf --linked
+  bpte run model.bpte -o results --keep-outputs   (a folder, for bpte judge and bpte diff)
   bpte run model.bpte --log uart.txt         (judges a recorded output of that bundle)
   bpte run --log uart.txt --rtol 1e-3        (judges a recorded output again)
 
@@ -49,12 +51,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="judge this recorded output (-: standard input); nothing is run. With FILE: only if "
         "it is about that bundle",
     )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="write the results: JSON, a JUnit report, what the target said",
+    )
     parser.add_argument("--junit", type=Path, metavar="XML", help="write a JUnit report, too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument(
         "--keep-outputs",
         action="store_true",
-        help="fetch the actual outputs, too, and hold them against the records",
+        help="fetch the outputs' values, too: into the results, and held against the records",
     )
     parser.add_argument(
         "--verbose", action="store_true", help="show on stderr what the target says, as it comes"
@@ -90,22 +99,27 @@ def _request(arguments: argparse.Namespace) -> launcher.Request:
     return replace(request, keep_outputs=arguments.keep_outputs)
 
 
-def _judge_log(arguments: argparse.Namespace) -> launcher.Run:
+def _judge_log(
+    arguments: argparse.Namespace, on_text: Callable[[bytes], None] | None
+) -> launcher.Run:
     """Raises OSError."""
     request = _request(arguments) if arguments.file is not None else None
     if str(arguments.log) == "-":
-        result = launcher.judge_log(Path("standard input"), _pieces(sys.stdin.buffer), request)
+        pieces = _pieces(sys.stdin.buffer, on_text)
+        result = launcher.judge_log(Path("standard input"), pieces, request)
     else:
         with access.open_stream(arguments.log) as file:
-            result = launcher.judge_log(arguments.log, _pieces(file), request)
+            result = launcher.judge_log(arguments.log, _pieces(file, on_text), request)
     if arguments.rtol is not None or arguments.atol is not None:
         result = launcher.judge_again(result, arguments.rtol, arguments.atol)
     return result
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
+def _pieces(file: BinaryIO, on_text: Callable[[bytes], None] | None) -> Iterator[bytes]:
     """A log may be larger than memory."""
     while piece := file.read(1 << 16):
+        if on_text is not None:
+            on_text(piece)
         yield piece
 
 
@@ -117,30 +131,38 @@ def run(arguments: argparse.Namespace) -> int:
         junit = _announce_files(arguments)
     except OSError as error:
         return _usage(f"{error.filename}: {error.strerror}")
-    if arguments.log is not None:
-        try:
-            result = _judge_log(arguments)
-        except OSError as error:
-            return _usage(f"{arguments.log}: {error.strerror}")
-    else:
-        result = launcher.run(
-            _request(arguments),
-            on_text=_show_text if arguments.verbose else None,
-            on_note=_show_note,
-        )
-    if junit is not None:
-        try:
+    try:
+        if arguments.output is None:
+            result = _result(arguments, None)
+        else:
+            with ResultsFolder(arguments.output) as folder:
+                result = _result(arguments, folder.say)
+                folder.write(result)
+        if junit is not None:
             junit.write(report.as_junit(result))
-        except OSError as error:
-            return _usage(f"{error.filename}: {error.strerror}")
+    except OSError as error:
+        return _usage(f"{error.filename}: {error.strerror}")
     if arguments.json:
-        print(report.as_json(result))
+        print(document.as_json(result))
     elif result.state is State.USAGE:
         return _usage(result.message)
     else:
         width = shutil.get_terminal_size((report.WIDTH, 24)).columns
         print(report.table(result, _output.use_colour(), width))
     return result.outcome
+
+
+def _result(arguments: argparse.Namespace, on_text: Callable[[bytes], None] | None) -> launcher.Run:
+    """Raises OSError."""
+    if arguments.log is not None:
+        return _judge_log(arguments, on_text)
+    shown = [show for show in (on_text, _show_text if arguments.verbose else None) if show]
+
+    def on_output(data: bytes) -> None:
+        for show in shown:
+            show(data)
+
+    return launcher.run(_request(arguments), on_text=on_output, on_note=_show_note)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -74,12 +74,17 @@ def parse_case(words: Sequence[str]) -> MethodTestCase:
     parts = dict(key_value("--case", word) for word in words)
     known(parts, {"in", "out", "name"}, "--case")
     inputs, outputs = (
-        [_value(Path(), _scalar(text), "--case") for text in parts[side].split(",") if text]
+        [parse_value(text, "--case") for text in parts[side].split(",") if text]
         if side in parts
         else None
         for side in ("in", "out")
     )
     return MethodTestCase(inputs or [], outputs, name=parts.get("name", ""))
+
+
+def parse_value(text: str, where: str) -> object:
+    """An array of ``a.npy`` or ``arrays.npz:x``, or a scalar. Raises ``PackError``, ``OSError``."""
+    return _value(Path(), _scalar(text), where)
 
 
 def key_value(option: str, text: str) -> tuple[str, str]:

@@ -52,16 +52,31 @@ class Suite:
     cases: tuple[CaseOutputs, ...]
 
 
-@dataclass(frozen=True)
-class Fingerprint:
-    """What `begin` must say of a bundle."""
+@dataclass(frozen=True, kw_only=True)
+class BundleFacts:
+    """Which bundle it is: what no other one has in common with it but by chance."""
 
     format: str
     file_size: int
     metadata_crc32: int
     program_crc32: int
-    program_offset: int
     program_size: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "file_size": self.file_size,
+            "metadata_crc32": f"{self.metadata_crc32:08x}",
+            "program_crc32": f"{self.program_crc32:08x}",
+            "program_size": self.program_size,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint(BundleFacts):
+    """What `begin` must say of a bundle."""
+
+    program_offset: int
     suites: tuple[Suite, ...]
     #: What must be judged beside the cases, and for which method; no record speaks of it yet.
     unjudged: tuple[tuple[str | None, str], ...] = ()
@@ -90,8 +105,24 @@ def fingerprint(path: Path) -> Fingerprint | Unreadable:
         return Unreadable(f"{path}: {error.strerror or error}")
 
 
-def _fingerprint(bundle: Bundle) -> Fingerprint:
-    program = bundle.program_extent
+def reported(begin: Begin | None) -> BundleFacts | None:
+    """Which bundle a target says that it ran; None when it does not say, or did not check it."""
+    if begin is None or not begin.verified:
+        return None
+    size, crc = begin.file_size, begin.metadata_crc32
+    if size is None or crc is None or begin.program_crc32 is None or begin.program_size is None:
+        return None
+    return BundleFacts(
+        format=begin.format,
+        file_size=size,
+        metadata_crc32=crc,
+        program_crc32=begin.program_crc32,
+        program_size=begin.program_size,
+    )
+
+
+def facts_of(bundle: Bundle) -> BundleFacts:
+    """Which bundle an opened one is. Of a BP08 file, which states no checksums, all is read."""
     if bundle.program_segment is not None:
         size = bundle.header.file_size
         metadata_crc32 = bundle.header.metadata_crc32
@@ -104,13 +135,19 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
         finally:
             os.close(descriptor)
         program_crc32 = crc32(bundle.program)
-    return Fingerprint(
+    return BundleFacts(
         format=bundle.format.upper(),
         file_size=size,
         metadata_crc32=metadata_crc32,
         program_crc32=program_crc32,
-        program_offset=program.offset,
-        program_size=program.size,
+        program_size=bundle.program_extent.size,
+    )
+
+
+def _fingerprint(bundle: Bundle) -> Fingerprint:
+    return Fingerprint(
+        **vars(facts_of(bundle)),
+        program_offset=bundle.program_extent.offset,
         suites=tuple(
             Suite(
                 suite.method_name,

@@ -7,9 +7,10 @@ A run passes only when a complete protocol says so and nothing contradicts it.
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bpte.run import describe, identity
 from bpte.run.kept import KeptOutput
@@ -47,13 +48,25 @@ class Run:
     #: What could not be verified and was accepted; part of the message.
     notes: tuple[str, ...] = ()
     #: The actual outputs of each case, by its suite's index and its own, if they were asked for.
-    kept: dict[tuple[int, int], tuple[KeptOutput, ...]] = field(default_factory=dict)
+    kept: Mapping[tuple[int, int], Sequence[KeptOutput]] = field(default_factory=dict)
     #: What the line did to them.
     line: LineCounts = field(default_factory=LineCounts)
+    #: When it began (UTC, ISO 8601), and by which version of bpte; empty where that is not known.
+    started: str = ""
+    bpte: str = ""
+    #: What was asked for beside the bundle: options that have a value of their own.
+    options: Mapping[str, Any] = field(default_factory=dict)
+    #: The file that the target's records were held against.
+    about: identity.BundleFacts | None = None
 
     @property
     def outcome(self) -> Outcome:
         return self.state.outcome
+
+    @property
+    def ran(self) -> identity.BundleFacts | None:
+        """Which bundle was run; None when nothing says so."""
+        return self.about or identity.reported(self.transcript.begin)
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,14 @@ class KeptOutput:
         scalar_type = from_name(self.dtype) if self.dtype is not None else None
         return 0 if scalar_type is None else math.prod(self.sizes) * ELEMENT_SIZE[scalar_type]
 
+    def blocks(self) -> Iterator[bytes]:
+        """A tensor's bytes as they lay on the target, in pieces."""
+        if self._spool is not None:
+            yield from self._spool.blocks(self._offset, self.nbytes)
+
     def payload(self) -> bytes:
-        """A tensor's bytes as they lay on the target."""
-        if self._spool is None:
-            return b""
-        return b"".join(self._spool.blocks(self._offset, self.nbytes))
+        """The same at once."""
+        return b"".join(self.blocks())
 
     def array(self) -> np.ndarray[Any, Any]:
         """The value with its logical shape; a scalar's has none. A tensor's elements are read from

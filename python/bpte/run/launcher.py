@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 from bpte.run import build, identity, kept_check, process
@@ -46,6 +47,18 @@ def run(
     `on_text` with all that the target writes to its standard output, `on_note` with a line for
     people when something takes its time before the start.
     """
+    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    result = _run(request, on_record, on_start, on_text, on_note)
+    return replace(result, started=started, options=request.stated())
+
+
+def _run(
+    request: Request,
+    on_record: Callable[[Record], None] | None,
+    on_start: Callable[[int], None] | None,
+    on_text: Callable[[bytes], None] | None,
+    on_note: Callable[[str], None] | None,
+) -> Run:
     simulator_name = request.simulator or ""
     try:
         board, request = examine(request)
@@ -93,6 +106,7 @@ def run(
         judgement.notes,
         receiver.kept,
         receiver.counts,
+        about=bundle if isinstance(bundle, identity.Fingerprint) else None,
     )
 
 

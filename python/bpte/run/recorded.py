@@ -12,22 +12,25 @@ from bpte.run.judge import Ended, Judgement, Run, hold_against, judge, judge_com
 from bpte.run.outcome import State, run_outcome
 from bpte.run.protocol import Transcript
 from bpte.run.receiver import OnceReceiver
-from bpte.run.rejudge import rejudge
+from bpte.run.rejudge import Again, rejudge
 from bpte.run.request import Refused, Request, with_index
 
 #: How a run ends when its records alone decide it.
 _DECIDED_BY_RECORDS = (State.PASSED, State.MISMATCH, State.NOT_RUN, State.MALFORMED)
 
 
-def judge_again(result: Run, rtol: float | None, atol: float | None) -> Run:
-    """A complete run under another tolerance, from its evidence alone (`bpte.run.rejudge`).
+def judge_again(
+    result: Run, rtol: float | None, atol: float | None, again: Again | None = None
+) -> Run:
+    """A complete run under another tolerance, from its evidence alone (`bpte.run.rejudge`), or by
+    `again`.
 
     Where the evidence does not decide, no case passes, and the message says so.
     """
     transcript = result.transcript
     if not transcript.complete or result.state not in _DECIDED_BY_RECORDS:
         return result
-    judged = rejudge(transcript.cases, rtol, atol)
+    judged = rejudge(transcript.cases, rtol, atol, again)
     transcript = replace(transcript, cases=judged.cases)
     stopped = transcript.error.outcome if transcript.error is not None else None
     outcome = run_outcome((case.verdict for case in judged.cases), stopped)
@@ -53,9 +56,10 @@ def judge_log(path: Path, pieces: Iterable[bytes], request: Request | None = Non
     target = transcript.begin.target if transcript.begin is not None else ""
     ended = Ended(path.name, transcript, lost=receiver.lost)
     judgement = judge(ended, exit_status_means=False, timeout=0.0)
+    bundle = identity.fingerprint(request.bundle) if request is not None else None
     if transcript.complete:
         try:
-            judgement = _held_against_request(judgement, transcript, request)
+            judgement = _held_against_request(judgement, transcript, request, bundle)
         except Refused as refused:
             return Run(refused.state, str(refused), subject, target, "log")
         if request is not None and receiver.kept:
@@ -73,16 +77,21 @@ def judge_log(path: Path, pieces: Iterable[bytes], request: Request | None = Non
         notes=judgement.notes,
         kept=receiver.kept,
         line=receiver.counts,
+        options=request.stated() if request is not None else {},
+        about=bundle if isinstance(bundle, identity.Fingerprint) else None,
     )
 
 
 def _held_against_request(
-    judgement: Judgement, transcript: Transcript, request: Request | None
+    judgement: Judgement,
+    transcript: Transcript,
+    request: Request | None,
+    bundle: identity.Fingerprint | identity.Unreadable | None,
 ) -> Judgement:
     """Raises Refused."""
     begin = transcript.begin
     assert begin is not None  # the transcript is complete
-    if request is None:
+    if request is None or bundle is None:
         if begin.protocol > 1:
             return judgement
         return judgement._replace(notes=("protocol 1: it does not say which bundle was run",))
@@ -94,4 +103,4 @@ def _held_against_request(
         rtol=begin.rtol if request.rtol is not None else None,
         atol=begin.atol if request.atol is not None else None,
     )
-    return hold_against(judgement, transcript, identity.fingerprint(request.bundle), asked)
+    return hold_against(judgement, transcript, bundle, asked)

@@ -282,6 +282,11 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
+def read_record(event: str, members: dict[str, Any]) -> Record:
+    """A record from its members; they are those of JSON. Raises ProtocolError."""
+    return _EVENTS[event](members)
+
+
 def parse_record(text: str) -> Record:
     """One record from its JSON text. Raises ProtocolError, and nothing else, when it is not one."""
     if not text.isascii():

@@ -10,8 +10,9 @@ The symbols N, M and F are those of `bpte.run.evidence`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from bpte.run.evidence import (
     SLACK,
@@ -206,6 +207,10 @@ def _first_still(
     return output.first if same or is_wider(output, rtol, atol) else None
 
 
+#: Gives an output of a case another verdict; None: that cannot be decided.
+Again: TypeAlias = Callable[[Case, int], Output | None]
+
+
 @dataclass(frozen=True)
 class Rejudged:
     """Cases judged again, and which of them (suite, case) the evidence does not decide.
@@ -219,13 +224,20 @@ class Rejudged:
 
 
 def rejudge(
-    cases: Iterable[Case], rtol: float | None = None, atol: float | None = None
+    cases: Iterable[Case],
+    rtol: float | None = None,
+    atol: float | None = None,
+    again: Again | None = None,
 ) -> Rejudged:
-    """Judges recorded cases with another tolerance, without running them again."""
+    """Judges recorded cases with another tolerance, without running them again. `again` judges an
+    output, by its number in its case, where more is known of it than its record."""
     judged: list[Case] = []
     undecided: list[tuple[int, int]] = []
     for case in cases:
-        outputs = [rejudge_output(output, rtol, atol) for output in case.outputs]
+        outputs = [
+            again(case, number) if again is not None else rejudge_output(output, rtol, atol)
+            for number, output in enumerate(case.outputs)
+        ]
         known = tuple(output for output in outputs if output is not None)
         if case.verdict in (Verdict.ERROR, Verdict.UNJUDGED):
             judged.append(case)

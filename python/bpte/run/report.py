@@ -1,25 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Shows a run: as a table for people, as JSON and JUnit XML for machines."""
+"""Shows a run: as a table for people, as JUnit XML for machines (as JSON: `bpte.run.document`)."""
 
 from __future__ import annotations
 
-import json
 import math
 import textwrap
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
-from typing import Any
 
 from bpte.run import describe
-from bpte.run.describe import describe_output
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict
-from bpte.run.protocol_keys import Case, FirstMismatch, Output
+from bpte.run.protocol_keys import Case, Output
 from bpte.run.results import Results
 from bpte.run.table import GAP, Column, cut, fit, paragraph
 from bpte.text import printable, printable_lines
-
-__all__ = ["as_dict", "as_json", "as_junit", "describe_output", "table"]
 
 _COLOURS = {"pass": "32", "fail": "31", "error": "31", "unjudged": "33"}
 #: When there are more cases than this, only the worst are shown.
@@ -198,67 +193,6 @@ def table(run: Run, colour: bool = False, width: int = WIDTH) -> str:
         state = f"\033[1;{'32' if run.state is State.PASSED else '31'}m{state}\033[0m"
     lines.append(f"{state}: {printable_lines(run.message)}")
     return "\n".join(lines)
-
-
-# --- JSON -----------------------------------------------------------------------------------------
-
-
-def _plain(value: Any) -> Any:
-    """JSON's own values only; NaN and infinities as the protocol writes them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _members(record: object) -> dict[str, Any]:
-    result = {}
-    for key, value in vars(record).items():
-        if value is None:
-            continue
-        if isinstance(value, Verdict):
-            value = value.value
-        elif isinstance(value, FirstMismatch):
-            value = _members(value)
-        elif key == "outputs":
-            value = [_members(output) for output in value]
-        result[key] = _plain(value)
-    return result
-
-
-def as_dict(run: Run) -> dict[str, Any]:
-    """Everything known about a run; the shape of `bpte run --json`. A case's `verdict` is the
-    target's, its `result` what it counts for."""
-    transcript = run.transcript
-    result: dict[str, Any] = {
-        "state": run.state.value,
-        "exit_code": int(run.outcome),
-        "message": run.message,
-        "bundle": str(run.bundle),
-        "board": run.board,
-        "simulator": run.simulator,
-        "command": list(run.command),
-        "exit_status": run.exit_status,
-        "seconds": round(run.seconds, 3),
-    }
-    if transcript.begin is not None:
-        result["begin"] = _members(transcript.begin)
-    result["cases"] = [
-        _members(found.case) | {"result": found.counted.value} for found in Results(run).arrived
-    ]
-    if transcript.error is not None:
-        error = _members(transcript.error)
-        error["outcome"] = int(transcript.error.outcome)
-        result["error"] = error
-    result["log"] = list(transcript.other_lines)
-    return result
-
-
-def as_json(run: Run) -> str:
-    return json.dumps(as_dict(run), indent=2)
 
 
 # --- JUnit ----------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from bpte.bundle import open_bundle
 from bpte.format.rules import BundleError
@@ -63,6 +64,17 @@ class Request:
     teach: bool = False
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
+
+    def stated(self) -> dict[str, Any]:
+        """What was asked for, beside bundle and board, that is not the default; for JSON."""
+        values = {f.name: (getattr(self, f.name), f.default) for f in fields(self)[2:]}
+        given = {name: value for name, (value, default) in values.items() if value != default}
+        for name, value in given.items():
+            if isinstance(value, Path):
+                given[name] = str(value)
+            elif isinstance(value, tuple):
+                given[name] = list(map(str, value))
+        return given
 
     def wire(self, simulator: Simulator) -> str | None:
         """How the target is to send its outputs, as `begin` states it; None: not at all."""

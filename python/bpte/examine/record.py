@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Records a bundle: makes inputs for a program, runs it here, and takes what it gives as expected.
+
+So another target can be held against this machine when the model's source is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bpte import __version__
+from bpte.bundle import Bundle
+from bpte.examine import inputs as made
+from bpte.examine.cases import Maker, Recipe
+from bpte.files import access
+from bpte.format.tensor_data import TensorData
+from bpte.format.tolerance import NanPolicy, Tolerance
+from bpte.pack.convert import unbundle
+from bpte.pack.fit import require_program
+from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
+from bpte.pack.tensors import PackError, normalise
+from bpte.run import describe, launcher
+from bpte.run.compare import Value, elements
+from bpte.run.judge import Run
+from bpte.run.outcome import State, Verdict
+from bpte.run.outputs_file import value_of
+from bpte.run.request import Request
+
+CASES = 3
+#: How the metadata's keys begin that say how a bundle was recorded.
+_MANIFEST = "recorded."
+
+
+class RecordError(Exception):
+    """A program could not be recorded; `state` says how its run ended."""
+
+    def __init__(self, state: State, message: str) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+def record(
+    program: str | os.PathLike[str] | None,
+    path: str | os.PathLike[str],
+    *,
+    inputs: str = "normal",
+    given: Mapping[int, object] | None = None,
+    seed: int = 0,
+    cases: int = CASES,
+    method: str | None = None,
+    source: str | os.PathLike[str] | None = None,
+    tolerance: Tolerance | None = None,
+    engine: str | None = None,
+    runner: Path | None = None,
+    timeout: float | None = None,
+    command: str = "",
+    on_note: Callable[[str], None] | None = None,
+) -> Saved:
+    """Writes a bundle whose expected outputs are what this machine computes.
+
+    ``program`` is a ``.pte``. For each of its methods, or for ``method`` alone, ``cases`` cases are
+    made from ``seed``: ``inputs`` says how elements are drawn (``"uniform(-1,1)"``, see
+    ``bpte record --help``), ``given`` how those of single inputs are, by their numbers, or what
+    they are: arrays, tensors or scalars.
+
+    Or ``source`` is a bundle: its inputs, names, tolerances and other metadata are kept, and its
+    program too if ``program`` is None; nothing is drawn.
+
+    ``tolerance``: of all suites, in place of the source's, or of none. ``engine`` as in
+    ``bpte run`` on the host. ``command`` is kept in the metadata. Everything is run twice, and what
+    does not give the same bits is refused. ``path`` appears whole or not at all.
+
+    Raises ``RecordError``, ``PackError``, ``BundleError``, ``OSError``.
+    """
+    drawn = {
+        number: made.parse(value) if isinstance(value, str) else normalise(value)
+        for number, value in (given or {}).items()
+    }
+    recipe = Recipe(made.parse(inputs), drawn, seed, cases, method)
+    with access.command(), contextlib.ExitStack() as stack:
+        if program is not None:
+            require_program(program)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bpte-record-")))
+        host = _Host(folder, engine, runner, timeout, on_note)
+        if source is not None:
+            content = _taken(stack.enter_context(Bundle(source, verify=True)), program)
+        elif program is not None:
+            content = _made(program, recipe, host)
+        else:
+            raise PackError("give a program, or a bundle to take inputs from")
+        _record(content, host)
+        if tolerance is not None:
+            for suite in content.method_test_suites:
+                suite.tolerances = tolerance
+                for case in suite.test_cases:
+                    case.tolerances = None
+        _allow_nans(content)
+        content.metadata |= _manifest(host, recipe, source, command)
+        return content.save(path, fit="relayout")
+
+
+def _taken(bundle: Bundle, program: str | os.PathLike[str] | None) -> BundledProgram:
+    """What a bundle holds, its expected outputs left out; with another program, if there is one."""
+    content = unbundle(bundle)
+    for suite in content.method_test_suites:
+        for case in suite.test_cases:
+            case.expected_outputs = []
+    if program is not None:
+        content.program = program
+    content.metadata = {
+        key: text
+        for key, text in content.metadata.items()
+        if key != "producer" and not key.startswith(_MANIFEST)
+    }
+    return content
+
+
+def _made(program: str | os.PathLike[str], recipe: Recipe, host: _Host) -> BundledProgram:
+    def runs(suite: MethodTestSuite) -> Sequence[bool]:
+        return _which_run(program, suite, host)
+
+    return BundledProgram(program, Maker(recipe, runs).suites(program))
+
+
+def _manifest(
+    host: _Host, recipe: Recipe, source: str | os.PathLike[str] | None, command: str
+) -> dict[str, str]:
+    """How the bundle came to be."""
+    facts = {"bpte": __version__, "engine": host.engine, "target": host.target}
+    facts |= {"from": Path(source).name} if source is not None else recipe.as_strings()
+    facts |= {"command": command} if command else {}
+    return {_MANIFEST + key: text for key, text in facts.items()}
+
+
+# --- Running --------------------------------------------------------------------------------------
+
+
+class _Host:
+    """Runs bundles on this machine, and gives what they compute."""
+
+    def __init__(
+        self,
+        folder: Path,
+        engine: str | None,
+        runner: Path | None,
+        timeout: float | None,
+        on_note: Callable[[str], None] | None,
+    ) -> None:
+        # Each in a file of its own: what a command has read, it does not replace.
+        self._files = (folder / f"inputs{number}.bpte" for number in itertools.count())
+        self._request = Request(
+            folder, engine=engine, program=runner, timeout=timeout, keep_outputs=True
+        )
+        self._on_note = on_note
+        #: What executed, and on what; known after a run.
+        self.engine = self.target = ""
+
+    def load(self, program: object, suites: Sequence[MethodTestSuite]) -> None:
+        """Sets what `run` runs: the cases' inputs. Raises ``PackError``, ``OSError``."""
+        bare = [
+            MethodTestSuite(
+                suite.method_name, [MethodTestCase(case.inputs) for case in suite.test_cases]
+            )
+            for suite in suites
+        ]
+        bundle = next(self._files)
+        BundledProgram(program, bare).save(bundle, fit="relayout", durable=False)
+        self._request = replace(self._request, bundle=bundle)
+
+    def note(self, text: str) -> None:
+        if self._on_note is not None:
+            self._on_note(text)
+
+    def run(self) -> Run:
+        """A run that reached its end; single cases of it may have failed to run. Raises
+        ``RecordError``."""
+        run = launcher.run(self._request, on_note=self._on_note)
+        begin, error = run.transcript.begin, run.transcript.error
+        if run.state not in (State.PASSED, State.NOT_RUN) or begin is None or error is not None:
+            raise RecordError(run.state, f"{run.state.words}: {run.message}")
+        self.engine = f"{begin.engine} {begin.engine_version}".strip()
+        self.target = begin.target
+        return run
+
+
+def _record(content: BundledProgram, host: _Host) -> None:
+    """Gives each case its expected outputs."""
+    cases = [
+        (suite.method_name, number, case)
+        for suite in sorted(content.method_test_suites, key=lambda suite: suite.method_name)
+        for number, case in enumerate(suite.test_cases)
+    ]
+    if not cases:
+        raise PackError("there are no cases to record")
+    host.load(content.program, content.method_test_suites)
+    first, second = (_outputs(host.run(), cases) for _ in range(2))
+    for (method, number, case), values, again in zip(cases, first, second, strict=True):
+        if len(values) != len(again):
+            raise RecordError(State.NOT_RUN, f"{method}[{number}]: two runs gave other counts")
+        for index, (one, other) in enumerate(zip(values, again, strict=True)):
+            if not _same_bits(one, other):
+                raise RecordError(
+                    State.NOT_RUN,
+                    f"{method}[{number}], output {index}: two runs gave different values, so it is "
+                    "not deterministic and cannot be recorded",
+                )
+        case.expected_outputs = list(values)
+
+
+def _which_run(program: object, suite: MethodTestSuite, host: _Host) -> Sequence[bool]:
+    """Of each case of the suite, whether it runs."""
+    verdicts: dict[int, Verdict] = {}
+    host.load(program, [suite])
+    try:
+        verdicts = {case.case: case.verdict for case in host.run().transcript.cases}
+    except RecordError as error:
+        host.note(f"sizes below the bounds could not be tried: {error}")
+    numbers = range(len(suite.test_cases))
+    return [verdicts.get(number) not in (None, Verdict.ERROR) for number in numbers]
+
+
+def _outputs(run: Run, cases: Sequence[tuple[str, int, MethodTestCase]]) -> list[Sequence[Value]]:
+    """What each case gave. Raises ``RecordError`` for the first that did not run."""
+    records = {(case.method, case.case): case for case in run.transcript.cases}
+    found: list[Sequence[Value]] = []
+    for method, number, _ in cases:
+        case = records.get((method, number))
+        if case is None or case.verdict is Verdict.ERROR:
+            reason = describe.error(case) if case is not None else "it did not arrive"
+            raise RecordError(State.NOT_RUN, f"{method}[{number}] did not run: {reason}")
+        values = run.kept.get((case.suite, case.case))
+        if not values:
+            raise RecordError(State.NOT_RUN, f"{method}[{number}] gave no outputs")
+        found.append(list(map(value_of, values)))
+    return found
+
+
+def _same_bits(one: Value, other: Value) -> bool:
+    if isinstance(one, TensorData) and isinstance(other, TensorData):
+        facts = (one.scalar_type, one.sizes, one.dim_order)
+        same = facts == (other.scalar_type, other.sizes, other.dim_order)
+        return same and one.same_bytes(other)
+    return repr(one) == repr(other)
+
+
+def _allow_nans(content: BundledProgram) -> None:
+    """Where a NaN is expected, a NaN is right: else no run could pass."""
+    for suite in content.method_test_suites:
+        for case in suite.test_cases:
+            if not any(map(_has_nan, case.expected_outputs)):
+                continue
+            stated = case.tolerances or suite.tolerances or Tolerance()
+            one = isinstance(stated, Tolerance)
+            allowed = [stated] if isinstance(stated, Tolerance) else list(stated)
+            allowed = [
+                replace(tolerance, nan_policy=NanPolicy.EQUAL)
+                if tolerance.nan_policy is NanPolicy.UNEQUAL
+                else tolerance
+                for tolerance in allowed
+            ]
+            case.tolerances = allowed[0] if one else allowed
+
+
+def _has_nan(value: object) -> bool:
+    import numpy as np
+
+    if isinstance(value, float):
+        return value != value
+    if not isinstance(value, TensorData):
+        return False
+    flat = elements(value)
+    return flat.dtype.kind == "f" and bool(np.isnan(flat).any())

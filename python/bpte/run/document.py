@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A run as JSON, and back: what `bpte run --json` prints and a results folder holds.
+
+schema/results.schema.json describes it. `begin`, the cases with their outputs, `error` and `end`
+are the records of the result protocol, as the target sent them and as `bpte.run.records` reads
+them; what is said beside them is the desk's.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bpte import __version__
+from bpte.run import records
+from bpte.run.board import source_root
+from bpte.run.identity import BundleFacts
+from bpte.run.judge import Run
+from bpte.run.outcome import State, run_outcome
+from bpte.run.outputs_file import OUTPUTS, KeptFile, Stored, parse
+from bpte.run.protocol import Transcript
+from bpte.run.protocol_keys import KEYS, Begin, Case, End, Key
+from bpte.run.results import Results
+from bpte.run.results_error import ResultsError
+from bpte.text import printable
+
+FORMAT = "bpte-results"
+VERSION = 1
+#: How a document begins.
+MARK = f'{{\n  "format": "{FORMAT}",'.encode()
+
+#: What the objects of a key are, by its type.
+_OBJECTS = {"outputs": "output", "values": "value", "first": "first"}
+
+_Stored = Mapping[tuple[int, int], list[Stored]]
+
+
+# --- Writing --------------------------------------------------------------------------------------
+
+
+def _plain(value: Any, key: Key) -> Any:
+    """A member as the protocol writes it."""
+    if key.type == "crc32":
+        return f"{value:08x}"
+    if key.type == "address":
+        return f"{value:#x}"
+    if key.type in _OBJECTS:
+        of = _OBJECTS[key.type]
+        each = [members(item, of) for item in (value if isinstance(value, tuple) else (value,))]
+        return each if isinstance(value, tuple) else each[0]
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return value.value if key.of else value
+
+
+def members(record: object, of: str) -> dict[str, Any]:
+    """What a record or an object in it states, as the protocol writes it."""
+    values = vars(record) | vars(record).get("where", {})
+    return {
+        name: _plain(values[name], key)
+        for name, key in KEYS[of].items()
+        if values.get(name) is not None
+    }
+
+
+def as_dict(run: Run, stored: _Stored | None = None) -> dict[str, Any]:
+    """Everything known about a run. `stored`: which kept values lie beside it, and where.
+
+    A case's `verdict` is the target's, its `result` what it counts for, `why` says why it is not
+    green.
+    """
+    transcript = run.transcript
+    result: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "bpte": run.bpte or __version__,
+        "started": run.started,
+        "state": run.state.value,
+        "exit_code": int(run.outcome),
+        "message": _relative(run.message),
+        "notes": [_relative(note) for note in run.notes],
+        "bundle": str(run.bundle),
+        "identity": run.about.as_dict() if run.about is not None else None,
+        "board": run.board,
+        "simulator": run.simulator,
+        "options": dict(run.options),
+        "command": _command(run),
+        "exit_status": run.exit_status,
+        "seconds": round(run.seconds, 3),
+        "violation": transcript.violation,
+        "contradictory": transcript.contradictory,
+        "earlier_runs": transcript.earlier_runs,
+    }
+    for name, record in (
+        ("begin", transcript.begin),
+        ("error", transcript.error),
+        ("end", transcript.end),
+    ):
+        if record is not None:
+            result[name] = members(record, name)
+    cases = []
+    for found in Results(run).arrived:
+        case = found.case
+        assert case is not None  # it arrived
+        facts = members(case, "case") | {"result": found.counted.value, "why": found.message}
+        if stored is not None and (entries := stored.get((case.suite, case.case))) is not None:
+            facts["kept"] = [entry.as_dict() for entry in entries]
+        cases.append(facts)
+    stderr = [printable(_relative(line)) for line in run.stderr.splitlines()]
+    return result | {"cases": cases, "log": list(transcript.other_lines), "stderr": stderr}
+
+
+def as_json(run: Run, stored: _Stored | None = None) -> str:
+    return json.dumps(as_dict(run, stored), indent=2)
+
+
+def _command(run: Run) -> list[str]:
+    """Without the place where this machine keeps the program that was started."""
+    program, *arguments = run.command or ("",)
+    if Path(program).is_absolute():
+        program = Path(program).name
+    return [program, *arguments] if program else []
+
+
+def _relative(text: str) -> str:
+    """A message, without the places where this machine keeps bpte and what it builds."""
+    places = {str(source_root() or ""): "<bpte>", sys.prefix: "<python>", str(Path.home()): "~"}
+    for place, name in places.items():
+        if len(place) > 1:
+            text = text.replace(place + os.sep, name + os.sep)
+    return text
+
+
+# --- Reading --------------------------------------------------------------------------------------
+
+
+def from_json(text: bytes, folder: Path) -> Run:
+    """The run of a document that lies in this folder. Raises ``ResultsError`` for one that is not
+    what the schema describes, or that contradicts itself."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"not JSON: {error}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ResultsError(f'not results of bpte: "format" is not "{FORMAT}"')
+    version = document.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise ResultsError(f"results of version {version!r:.20}, this reader has {VERSION}")
+    try:
+        run = _run(document, folder)
+    except records.ProtocolError as error:
+        raise ResultsError(str(error)) from None
+    _check(run, document)
+    return run
+
+
+def _of(document: dict[str, Any], name: str, kind: Any, *, nullable: bool = False) -> Any:
+    value = document.get(name)
+    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if not fits and not (nullable and value is None):
+        raise ResultsError(f"{name!r} is missing, or not what it must be: {value!r:.60}")
+    return value
+
+
+def _texts(document: dict[str, Any], name: str) -> tuple[str, ...]:
+    values = _of(document, name, list)
+    if not all(isinstance(value, str) for value in values):
+        raise ResultsError(f"{name!r} holds something other than texts")
+    return tuple(values)
+
+
+def _run(document: dict[str, Any], folder: Path) -> Run:
+    state = _of(document, "state", str)
+    if state not in {s.value for s in State}:
+        raise ResultsError(f"there is no state {state!r:.40}")
+    identity = _of(document, "identity", dict, nullable=True)
+    cases, stored = _cases(_of(document, "cases", list))
+    return Run(
+        State(state),
+        _of(document, "message", str),
+        Path(_of(document, "bundle", str)),
+        _of(document, "board", str),
+        _of(document, "simulator", str),
+        _texts(document, "command"),
+        _of(document, "exit_status", int, nullable=True),
+        _of(document, "seconds", (int, float)),
+        Transcript(
+            _record(document, "begin", Begin),
+            cases,
+            _record(document, "error", records.RunError),
+            _record(document, "end", End),
+            _of(document, "violation", str, nullable=True),
+            _texts(document, "log"),
+            _of(document, "contradictory", bool),
+            _of(document, "earlier_runs", int),
+        ),
+        stderr="\n".join(_texts(document, "stderr")),
+        notes=_texts(document, "notes"),
+        bpte=_of(document, "bpte", str),
+        started=_of(document, "started", str),
+        options=_of(document, "options", dict),
+        about=_identity(identity) if identity is not None else None,
+        kept=KeptFile(folder / OUTPUTS, stored),
+    )
+
+
+def _record(document: dict[str, Any], name: str, kind: type) -> Any:
+    members = _of(document, name, dict, nullable=True)
+    if members is None:
+        return None
+    record = records.read_record(name, members)
+    assert isinstance(record, kind)
+    return record
+
+
+def _identity(members: dict[str, Any]) -> BundleFacts:
+    crcs = {}
+    for name in ("metadata_crc32", "program_crc32"):
+        try:
+            crcs[name] = int(_of(members, name, str), 16)
+        except ValueError:
+            raise ResultsError(f"identity: {name!r} is no checksum") from None
+    counts = {name: _of(members, name, int) for name in ("file_size", "program_size")}
+    return BundleFacts(format=_of(members, "format", str), **crcs, **counts)
+
+
+def _cases(
+    documents: list[Any],
+) -> tuple[tuple[Case, ...], dict[tuple[int, int], list[Stored]]]:
+    cases: dict[tuple[int, int], Case] = {}
+    stored: dict[tuple[int, int], list[Stored]] = {}
+    for members in documents:
+        if not isinstance(members, dict):
+            raise ResultsError("a case is not an object")
+        case = records.read_record("case", members)
+        assert isinstance(case, Case)
+        place = case.suite, case.case
+        if place in cases:
+            raise ResultsError(f"suite {case.suite}, case {case.case} is there twice")
+        cases[place] = case
+        if (entries := _of(members, "kept", list, nullable=True)) is not None:
+            stored[place] = [parse(entry) for entry in entries]
+    return tuple(cases.values()), stored
+
+
+def _check(run: Run, document: dict[str, Any]) -> None:
+    """That the parts of the document agree: no edit makes red green without a trace."""
+    if document.get("exit_code") != run.outcome:
+        raise ResultsError(
+            f"exit_code is {document.get('exit_code')!r:.20}, "
+            f"but the state {run.state.value} has {int(run.outcome)}"
+        )
+    transcript = run.transcript
+    if run.state in (State.PASSED, State.MISMATCH):
+        stopped = transcript.error.outcome if transcript.error is not None else None
+        implied = run_outcome((case.verdict for case in transcript.cases), stopped)
+        whole = transcript.complete and transcript.begin is not None
+        if not whole or implied is not run.outcome:
+            raise ResultsError(f"the state is {run.state.value}, but the cases do not show it")
+        if transcript.error is None and transcript.begin.cases != len(transcript.cases):  # type: ignore[union-attr]
+            raise ResultsError(
+                f"{transcript.begin.cases} cases were announced, "  # type: ignore[union-attr]
+                f"but {len(transcript.cases)} are there"
+            )
+    for found, members in zip(Results(run).arrived, document["cases"], strict=True):
+        if members.get("result") != found.counted.value:
+            raise ResultsError(
+                f"a case's result is {members.get('result')!r:.20}, "
+                f"but it counts for {found.counted.value}"
+            )
