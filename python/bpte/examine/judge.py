@@ -25,7 +25,8 @@ from bpte.run.rejudge import rejudge_output
 from bpte.run.results_error import ResultsError
 
 if TYPE_CHECKING:
-    from bpte.bundle import Bundle, TestCase
+    from bpte.bundle import Bundle
+    from bpte.suites import TestCase
 
 FROM_VALUES, FROM_STATISTICS = "values", "statistics"
 

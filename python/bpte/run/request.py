@@ -86,7 +86,13 @@ class Request:
         """What the target is asked for. A case must be an index (`with_index`)."""
         assert not isinstance(self.case, str)
         return Asked(
-            self.method, self.case, self.rtol, self.atol, nonce, self.trust_target, self.teach
+            self.method,
+            self.case,
+            self.rtol,
+            self.atol,
+            nonce,
+            self.trust_target,
+            teach=self.teach,
         )
 
 
