@@ -87,6 +87,9 @@ def _run(
                 State.NOT_STARTED, message, request.bundle, board.name, simulator.name, command
             )
     judgement = judge(ended, simulator.exit_status, timeout)
+    if request.keep_outputs and judgement.state is State.USAGE:
+        hint = f"{judgement.message} (does this program have the wire, BPTE_RUNNER_WIRE?)"
+        judgement = judgement._replace(message=hint)
     if ended.transcript.complete:
         asked = replace(request.asked(nonce), wire=request.wire(simulator))
         judgement = hold_against(judgement, ended.transcript, bundle, asked)
