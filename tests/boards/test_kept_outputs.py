@@ -109,7 +109,7 @@ def test_once(firmware: Path, demo: Path, tmp_path: Path) -> None:
 
 
 def test_a_firmware_without_the_wire(corstone_300: Path, firmware: Path, demo: Path) -> None:
-    """It has nothing of it, and says that it does not know the option."""
+    """It has nothing of it, and refuses the option."""
     without = corstone_300 / "bpte-firmware.elf"
     for elf, has in ((without, False), (firmware, True)):
         command = ["arm-none-eabi-nm", "-C", elf]
@@ -119,4 +119,4 @@ def test_a_firmware_without_the_wire(corstone_300: Path, firmware: Path, demo: P
             assert (name in symbols) == has, name
     result = run(demo, "corstone-300", corstone_300 / "bpte-firmware.elf")
     assert result.state is State.USAGE, result.message
-    assert "an unknown option" in result.message
+    assert "BPTE_RUNNER_WIRE" in result.message

@@ -155,7 +155,8 @@ def run(
     target = _Target(command, by)
     with selectors.DefaultSelector() as selector:
         selector.register(target.reading, selectors.EVENT_READ)
-        selector.register(0, selectors.EVENT_READ)
+        with contextlib.suppress(PermissionError):  # /dev/null: nothing will be said
+            selector.register(0, selectors.EVENT_READ)
         ended = False
         while not ended:
             events = selector.select(0.05)

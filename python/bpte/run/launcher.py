@@ -16,7 +16,7 @@ from pathlib import Path
 from bpte.run import build, identity, kept_check, process
 from bpte.run.board import Board, Simulator
 from bpte.run.command import BUNDLE, PROGRAM, command_line, pick_simulator
-from bpte.run.judge import SETTLE_SECONDS, Ended, Run, hold_against, judge
+from bpte.run.judge import SETTLE_SECONDS, Ended, Judgement, Run, hold_against, judge
 from bpte.run.outcome import State
 from bpte.run.pull import PullReceiver
 from bpte.run.receiver import OnceReceiver, Receiver
@@ -87,11 +87,11 @@ def _run(
                 State.NOT_STARTED, message, request.bundle, board.name, simulator.name, command
             )
     judgement = judge(ended, simulator.exit_status, timeout)
-    if ended.transcript.complete:
+    if ended.transcript.complete and ended.lost is None:
         asked = replace(request.asked(nonce), wire=request.wire(simulator))
         judgement = hold_against(judgement, ended.transcript, bundle, asked)
     if request.keep_outputs:
-        judgement = kept_check.hold_against(judgement, ended.transcript, receiver.kept, request)
+        judgement = _with_outputs(judgement, ended, receiver, request)
     return Run(
         judgement.state,
         judgement.text,
@@ -108,6 +108,16 @@ def _run(
         receiver.counts,
         about=bundle if isinstance(bundle, identity.Fingerprint) else None,
     )
+
+
+def _with_outputs(
+    judgement: Judgement, ended: Ended, receiver: Receiver, request: Request
+) -> Judgement:
+    """The judgement of a run whose outputs were asked for."""
+    if judgement.state is State.USAGE:
+        hint = f"{judgement.message} (does this program have the wire, BPTE_RUNNER_WIRE?)"
+        return judgement._replace(message=hint)
+    return kept_check.hold_against(judgement, ended.transcript, receiver.kept, request)
 
 
 def _receiver(request: Request, simulator: Simulator, nonce: str) -> Receiver:
