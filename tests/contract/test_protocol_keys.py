@@ -90,6 +90,16 @@ def _every_kind(folder: Path) -> Path:
     return path
 
 
+def _steps(folder: Path) -> Path:
+    """A bundle for the echoing engine: a case with a step."""
+    values: list[Any] = [np.ones(1, np.float32)] * 6
+    case = bpte.MethodTestCase(steps=[bpte.MethodTestCase(values, values)])
+    path = folder / "steps.bpte"
+    suites = [bpte.MethodTestSuite("echo", [case])]
+    bpte.BundledProgram(b"no program", suites).save(path, fit="skip", durable=False)
+    return path
+
+
 def test_the_runner_writes_every_key_and_no_other(
     cpp_tool: Callable[[str], Path], bpte_runner: Path, tmp_path: Path, demo_bundle: Path
 ) -> None:
@@ -103,6 +113,8 @@ def test_the_runner_writes_every_key_and_no_other(
     _collect(seen, _run(bpte_runner, demo_bundle, "--outputs", "pull"))
     _collect(seen, _run(tool, echo, "once"))
     _collect(seen, _run(tool, echo, "execute", "out_of_memory"))
+    _collect(seen, _run(bpte_runner, demo_bundle, "--teach"))
+    _collect(seen, _run(tool, _steps(tmp_path), "none"))
     path = tmp_path / "broken.bpte"
     for breaker in BREAKERS:
         if seen["error"] == set(KEYS["error"]):

@@ -74,6 +74,7 @@ FALSE = {
     "protocol 1": ({"protocol": 1, "nonce": None}, "protocol 1, which does not say which bundle"),
     "method": ({"method": "forward"}, "asked for --method none, the target reports forward"),
     "case": ({"case": 1}, "asked for --case none, the target reports 1"),
+    "teach": ({"teach": True}, "asked for --teach none, the target reports True"),
     "rtol": ({"rtol": 1e9}, "asked for --rtol none, the target reports 1000000000.0"),
     "wire": ({"wire": "pull"}, "asked for --outputs none, the target reports pull"),
     "atol": ({"atol": "inf"}, "asked for --atol none, the target reports inf"),

@@ -254,7 +254,6 @@ void MetadataCheck::named_data(Position entry, uint32_t index) {
   file_name(reader_.string(entry, schema::kNamedDataFileName), ptd, entry);
   const uint32_t alignment = load_segment(reader_, segments_, segment).alignment;
   if (ptd && alignment < schema::kPayloadAlignment) {
-    at_.segment = segment;
     return fail(Error::kPtdAlignment, entry, alignment, schema::kPayloadAlignment);
   }
 }

@@ -56,8 +56,9 @@ Vector MetadataCheck::test_case(Position test_case, Vector& tolerances) {
 #if BPTE_CORE_STEPS
     steps = tables(test_case, schema::kCaseSteps);
 #else
-    features_ |=
-        reader_.tables(test_case, schema::kCaseSteps).count != 0 ? schema::kFeatureSteps : 0;
+    if (reader_.tables(test_case, schema::kCaseSteps).count != 0) {
+      features_ |= schema::kFeatureSteps;
+    }
 #endif
   }
   if (steps.count != 0) {
