@@ -17,8 +17,8 @@ import bpte
 from boards_support import ROOT, require
 from bpte.bundle import open_bundle
 from bpte.cli import main
+from bpte.examine.again import FROM_VALUES, judge
 from bpte.examine.diff import diff
-from bpte.examine.judge import FROM_VALUES, judge
 from bpte.run import results_folder
 from bpte.run.judge import Run
 from bpte.run.outcome import Outcome, State
