@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bpte.examine import inputs
-from bpte.examine.cases import Maker, Recipe
+from bpte.examine.maker import Maker, Recipe
 from bpte.format.scalar_type import ScalarType, dtype_name
 from bpte.format.tensor_data import TensorData
 from bpte.pack.cases import MethodTestSuite

@@ -21,7 +21,7 @@ import echoed
 import real_records
 import transcripts as t
 from bpte.cli import main
-from bpte.examine.judge import judge
+from bpte.examine.again import judge
 from bpte.pack.tensors import normalise
 from bpte.run import launcher
 from bpte.run.outcome import Outcome, State, Verdict

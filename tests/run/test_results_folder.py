@@ -370,7 +370,7 @@ _ANYTHING = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_document_stops_the_reader_or_acts_on_a_terminal(tmp_path: Path, data: Any) -> None:
     records = [t.begin(2), t.case(0, name="a"), t.case(1, "fail")]
@@ -397,7 +397,7 @@ def test_no_document_stops_the_reader_or_acts_on_a_terminal(tmp_path: Path, data
     document.as_json(read)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_file_of_outputs_stops_the_reader(tmp_path: Path, data: Any) -> None:
     """A value comes back as it was, or not at all."""

@@ -13,7 +13,7 @@ from bpte.cli import _arguments, _output
 from bpte.text import printable, printable_lines
 
 if TYPE_CHECKING:
-    from bpte.examine.judge import Judged, JudgedOutput
+    from bpte.examine.again import Judged, JudgedOutput
 
 EPILOG = """\
 RESULTS is a folder that bpte run -o wrote. An output is judged from its kept value (--keep-outputs)
@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpte.bundle import open_bundle
-    from bpte.examine.judge import judge
+    from bpte.examine.again import judge
     from bpte.files import access
     from bpte.files.atomic import ReportFile
     from bpte.run import report, results_folder

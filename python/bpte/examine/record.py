@@ -17,7 +17,7 @@ from pathlib import Path
 from bpte import __version__
 from bpte.bundle import Bundle
 from bpte.examine import inputs as made
-from bpte.examine.cases import Maker, Recipe
+from bpte.examine.maker import Maker, Recipe
 from bpte.files import access
 from bpte.format.tensor_data import TensorData
 from bpte.format.tolerance import NanPolicy, Tolerance

@@ -13,6 +13,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from bpte.run.outcome import State, run_outcome
 from bpte.run.outputs_file import OUTPUTS, KeptFile, Stored, parse
 from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import KEYS, Begin, Case, End, Key
+from bpte.run.receiver import LineCounts
 from bpte.run.results import Results
 from bpte.run.results_error import ResultsError
 from bpte.text import printable
@@ -94,6 +96,7 @@ def as_dict(run: Run, stored: _Stored | None = None) -> dict[str, Any]:
         "command": _command(run),
         "exit_status": run.exit_status,
         "seconds": round(run.seconds, 3),
+        "line": asdict(run.line),
         "violation": transcript.violation,
         "contradictory": transcript.contradictory,
         "earlier_runs": transcript.earlier_runs,
@@ -181,6 +184,7 @@ def _run(document: dict[str, Any], folder: Path) -> Run:
     if state not in {s.value for s in State}:
         raise ResultsError(f"there is no state {state!r:.40}")
     identity = _of(document, "identity", dict, nullable=True)
+    line = _of(document, "line", dict)
     cases, stored = _cases(_of(document, "cases", list))
     return Run(
         State(state),
@@ -207,6 +211,7 @@ def _run(document: dict[str, Any], folder: Path) -> Run:
         started=_of(document, "started", str),
         options=_of(document, "options", dict),
         about=_identity(identity) if identity is not None else None,
+        line=LineCounts(**{f.name: _of(line, f.name, int) for f in fields(LineCounts)}),
         kept=KeptFile(folder / OUTPUTS, stored),
     )
 
