@@ -47,7 +47,7 @@ def test_what_contributing_names_is_there() -> None:
         if re.fullmatch(r"[\w.-]+(/[\w.-]+)+", span) and not made:
             assert (ROOT / span).exists(), span
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in re.findall(r"`make (\w+)", CONTRIBUTING):
+    for target in re.findall(r"`make ([\w-]+)", CONTRIBUTING):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     presets = (ROOT / "CMakePresets.json").read_text("utf-8")
     for preset in re.findall(r"preset[s]? (?:`)?([\w-]+)`?", CONTRIBUTING):

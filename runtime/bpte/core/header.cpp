@@ -42,9 +42,9 @@ enum : unsigned {
 static_assert(kMetadataCrcAt == kHeaderAt + 48, "");
 
 // What this build reads.
-constexpr uint32_t kKnownFeatures = (BPTE_CORE_STEPS ? schema::kFeatureSteps : 0u) |
-                                    (BPTE_CORE_METRICS ? schema::kFeatureMetrics : 0u) |
-                                    (BPTE_CORE_BUDGETS ? schema::kFeatureBudgets : 0u);
+constexpr uint32_t kKnownFeatures = (BPTE_CORE_STEPS ? uint32_t{schema::kFeatureSteps} : 0u) |
+                                    (BPTE_CORE_METRICS ? uint32_t{schema::kFeatureMetrics} : 0u) |
+                                    (BPTE_CORE_BUDGETS ? uint32_t{schema::kFeatureBudgets} : 0u);
 
 void read(const uint8_t* file, Header& header) {
   header.header_length = load<uint32_t>(file + kAtHeaderLength);
