@@ -65,7 +65,7 @@ Vector MetadataCheck::tables(Position table, unsigned field) {
 
 void MetadataCheck::each(const Vector& entries, Entry check) {
   for (uint32_t i = 0; i < entries.count; ++i) {
-    (this->*check)(reader_.element(entries, i), i);
+    check(*this, reader_.element(entries, i), i);
     sound();
   }
 }
@@ -120,12 +120,12 @@ void MetadataCheck::root() {
   if (!bp09() && suites_.count > kMaxSuitesBP08) {
     return fail(Error::kTooManySuites, suites_.at, suites_.count, kMaxSuitesBP08);
   }
-  each(suites_, &MetadataCheck::suite);
+  each(suites_, entry<&MetadataCheck::suite>);
   at_.suite = kNoIndex;
   if (bp09()) {
-    each(tables(root_, schema::kProgramNamedData), &MetadataCheck::named_data);
+    each(tables(root_, schema::kProgramNamedData), entry<&MetadataCheck::named_data>);
   }
-  each(tables(root_, schema::kProgramMetadata), &MetadataCheck::key_value);
+  each(tables(root_, schema::kProgramMetadata), entry<&MetadataCheck::key_value>);
   if (!bp09()) {
     return absent(root_, schema::kProgramBudgets, schema::kProgramBudgets);
   }
@@ -142,7 +142,7 @@ void MetadataCheck::segments() {
   }
   uint64_t end = 0;
   for (uint32_t i = 0; i < segments_.count; ++i) {
-    const SegmentInfo segment = load_segment(reader_, segments_, i);
+    const SegmentInfo& segment = load_segment(reader_, segments_, i);
     const Position at = segments_.at + i * schema::kSegmentSize;
     const uint64_t offset = segment.file_offset;
     const uint32_t alignment = segment.alignment;
@@ -185,7 +185,7 @@ void MetadataCheck::program() {
   if (index >= segments_.count) {
     return fail(Error::kProgramMissing, root_, index, segments_.count);
   }
-  const SegmentInfo segment = load_segment(reader_, segments_, index);
+  const SegmentInfo& segment = load_segment(reader_, segments_, index);
   at_.segment = index;
   if (segment.size == 0) {
     return fail(Error::kProgramMissing, root_, 0, 1);
