@@ -47,9 +47,11 @@ class MetadataCheck {
   void reach(uint64_t bytes, Position at);
   // A vector of tables, empty when absent.
   Vector tables(Position table, unsigned field);
+  // The same where absence breaks a rule.
+  Vector needed(Position table, unsigned field, Error missing);
   void each(const Vector& entries, Entry check);
   void text(const Vector& text);
-  // Checks key `index` of its list against the one before it.
+  // Checks the text of key `index` of its list, and its order after the one before it.
   void key(const Vector& key, uint32_t index);
   // A list whose entries need a feature. Without a check: a build without the feature, for which
   // the bit in the header was refused, so that a list with entries breaks feature_bits.
