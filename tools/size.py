@@ -51,7 +51,7 @@ class Budget:
     most: int
 
 
-BUDGETS = (Budget("+ compare", 9 * 1024, 9_760), Budget("+ trace", 10 * 1024, 12_352))
+BUDGETS = (Budget("+ compare", 9 * 1024, 9_520), Budget("+ trace", 10 * 1024, 11_984))
 
 
 @dataclass

@@ -27,9 +27,9 @@ struct Header {
   uint64_t segment_base_offset = 0;
   uint64_t segment_data_size = 0;
   uint32_t base_alignment = 0;  ///< of the first byte's address; BP08: 16
-  uint32_t header_length = 0;
   uint32_t required_features = 0;
   uint32_t metadata_crc32 = 0;
+  uint32_t header_length = 0;
 
   /// Reads and checks the header of a BP09 file from its first bytes. Needs kHeaderProbeSize of
   /// them, or the whole file when it is shorter. Checks every rule that the header alone can break,

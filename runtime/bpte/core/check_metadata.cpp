@@ -63,9 +63,17 @@ Vector MetadataCheck::tables(Position table, unsigned field) {
   return found;
 }
 
+Vector MetadataCheck::needed(Position table, unsigned field, Error missing) {
+  const Vector found = tables(table, field);
+  if (!found) {
+    fail(missing, table);
+  }
+  return found;
+}
+
 void MetadataCheck::each(const Vector& entries, Entry check) {
   for (uint32_t i = 0; i < entries.count; ++i) {
-    (this->*check)(reader_.element(entries, i), i);
+    check(*this, reader_.element(entries, i), i);
     sound();
   }
 }
@@ -78,6 +86,7 @@ void MetadataCheck::text(const Vector& text) {
 }
 
 void MetadataCheck::key(const Vector& key, uint32_t index) {
+  text(key);
   if (index != 0 && compare(text_at(last_key_), text_at(key)) >= 0) {
     return fail(Error::kKeyOrder, key.at, index, 0);
   }
@@ -113,19 +122,16 @@ void MetadataCheck::root() {
     segments();
   }
   program();
-  suites_ = tables(root_, schema::kProgramSuites);
-  if (!suites_) {
-    return fail(Error::kSuitesMissing, root_);
-  }
+  suites_ = needed(root_, schema::kProgramSuites, Error::kSuitesMissing);
   if (!bp09() && suites_.count > kMaxSuitesBP08) {
     return fail(Error::kTooManySuites, suites_.at, suites_.count, kMaxSuitesBP08);
   }
-  each(suites_, &MetadataCheck::suite);
+  each(suites_, entry<&MetadataCheck::suite>);
   at_.suite = kNoIndex;
   if (bp09()) {
-    each(tables(root_, schema::kProgramNamedData), &MetadataCheck::named_data);
+    each(tables(root_, schema::kProgramNamedData), entry<&MetadataCheck::named_data>);
   }
-  each(tables(root_, schema::kProgramMetadata), &MetadataCheck::key_value);
+  each(tables(root_, schema::kProgramMetadata), entry<&MetadataCheck::key_value>);
   if (!bp09()) {
     return absent(root_, schema::kProgramBudgets, schema::kProgramBudgets);
   }
@@ -142,7 +148,7 @@ void MetadataCheck::segments() {
   }
   uint64_t end = 0;
   for (uint32_t i = 0; i < segments_.count; ++i) {
-    const SegmentInfo segment = load_segment(reader_, segments_, i);
+    const SegmentInfo& segment = load_segment(reader_, segments_, i);
     const Position at = segments_.at + i * schema::kSegmentSize;
     const uint64_t offset = segment.file_offset;
     const uint32_t alignment = segment.alignment;
@@ -185,7 +191,7 @@ void MetadataCheck::program() {
   if (index >= segments_.count) {
     return fail(Error::kProgramMissing, root_, index, segments_.count);
   }
-  const SegmentInfo segment = load_segment(reader_, segments_, index);
+  const SegmentInfo& segment = load_segment(reader_, segments_, index);
   at_.segment = index;
   if (segment.size == 0) {
     return fail(Error::kProgramMissing, root_, 0, 1);
@@ -203,12 +209,8 @@ void MetadataCheck::suite(Position suite, uint32_t index) {
   if (name.count == 0) {
     return fail(Error::kMethodNameMissing, suite);
   }
-  text(name);
   bp09() ? key(name, index) : once(name, index);
-  const Vector cases = tables(suite, schema::kSuiteTestCases);
-  if (!cases) {
-    return fail(Error::kCasesMissing, suite);
-  }
+  const Vector cases = needed(suite, schema::kSuiteTestCases, Error::kCasesMissing);
   const Vector inherited = tolerances(suite, schema::kSuiteTolerances);
 #if BPTE_CORE_TRACE
   if (bp09()) {
@@ -224,8 +226,9 @@ void MetadataCheck::suite(Position suite, uint32_t index) {
   return feature(suite, schema::kSuiteMetrics, schema::kFeatureMetrics, kMetric);
 }
 
-// BP08's suites are in no order: compares a name with all before it.
+// BP08's suites are in no order: checks the text of a name, and compares it with all before it.
 void MetadataCheck::once(const Vector& name, uint32_t index) {
+  text(name);
   for (uint32_t i = 0; i < index; ++i) {
     const Vector other = reader_.string(reader_.element(suites_, i), schema::kSuiteMethodName);
     if (text_at(other) == text_at(name)) {
@@ -239,7 +242,6 @@ void MetadataCheck::named_data(Position entry, uint32_t index) {
   if (name.count == 0) {
     return fail(Error::kNamedData, entry);
   }
-  text(name);
   key(name, index);
   const uint32_t segment = reader_.scalar<uint32_t>(entry, schema::kNamedDataSegment);
   if (segment >= segments_.count) {
@@ -278,7 +280,6 @@ void MetadataCheck::key_value(Position entry, uint32_t index) {
   if (!name) {
     return fail(Error::kKeyValue, entry);
   }
-  text(name);
   key(name, index);
   const Vector value = reader_.string(entry, schema::kKeyValueValue);
   if (!value) {

@@ -55,7 +55,7 @@ constexpr double kTooSmall = 0x1p-800;
 
 // Whether a sum of squares left the range of a double, at either end. If so, `scale` is what to
 // multiply values by in a second pass.
-bool choose(double sum_of_squares, double& scale) {
+[[gnu::noinline]] bool choose(double sum_of_squares, double& scale) {
   const bool small = sum_of_squares < kTooSmall;
   if (!small && is_finite(sum_of_squares)) {
     return false;
@@ -168,7 +168,7 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
 }
 
 // A value as a tensor. A scalar becomes one of rank 0, whose view is made in `scalar`.
-const TensorView& as_tensor(const Value& value, TensorView& scalar) {
+[[gnu::noinline]] const TensorView& as_tensor(const Value& value, TensorView& scalar) {
   if (value.kind == ValueKind::kTensor) {
     return value.tensor;
   }

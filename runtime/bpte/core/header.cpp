@@ -6,6 +6,7 @@
 #include <bpte/core/internal/header.h>
 #include <bpte/core/internal/schema.h>
 
+#include <cstddef>
 #include <cstring>
 
 namespace bpte {
@@ -46,15 +47,20 @@ constexpr uint32_t kKnownFeatures = (BPTE_CORE_STEPS ? uint32_t{schema::kFeature
                                     (BPTE_CORE_METRICS ? uint32_t{schema::kFeatureMetrics} : 0u) |
                                     (BPTE_CORE_BUDGETS ? uint32_t{schema::kFeatureBudgets} : 0u);
 
+// From file_size up to metadata_crc32 the struct's members lie as the file's fields do, so that one
+// copy reads them all.
+constexpr size_t kMembers = kAtFileSize - offsetof(Header, file_size);
+static_assert(kMembers + offsetof(Header, metadata_size) == kAtMetadataSize, "");
+static_assert(kMembers + offsetof(Header, segment_base_offset) == kAtSegmentBase, "");
+static_assert(kMembers + offsetof(Header, segment_data_size) == kAtSegmentData, "");
+static_assert(kMembers + offsetof(Header, base_alignment) == kAtBaseAlignment, "");
+static_assert(kMembers + offsetof(Header, required_features) == kAtFeatures, "");
+static_assert(kMembers + offsetof(Header, metadata_crc32) == kMetadataCrcAt, "");
+
 void read(const uint8_t* file, Header& header) {
   header.header_length = load<uint32_t>(file + kAtHeaderLength);
-  header.file_size = load<uint64_t>(file + kAtFileSize);
-  header.metadata_size = load<uint64_t>(file + kAtMetadataSize);
-  header.segment_base_offset = load<uint64_t>(file + kAtSegmentBase);
-  header.segment_data_size = load<uint64_t>(file + kAtSegmentData);
-  header.base_alignment = load<uint32_t>(file + kAtBaseAlignment);
-  header.required_features = load<uint32_t>(file + kAtFeatures);
-  header.metadata_crc32 = load<uint32_t>(file + kMetadataCrcAt);
+  char* const members = reinterpret_cast<char*>(&header) + offsetof(Header, file_size);
+  std::memcpy(members, file + kAtFileSize, kMetadataCrcAt + 4 - kAtFileSize);
 }
 
 // The rules of the extended header, in the order of the table.

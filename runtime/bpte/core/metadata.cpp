@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/core/internal/aligned.h>
 #include <bpte/core/internal/metadata.h>
 
 #include <cstddef>
@@ -7,14 +8,12 @@
 
 namespace bpte::internal {
 
-SegmentInfo load_segment(const Reader& reader, const Vector& segments, uint32_t index) {
-  const Position at = segments.at + index * schema::kSegmentSize;
-  SegmentInfo segment;
-  segment.file_offset = reader.load<uint64_t>(at);
-  segment.size = reader.load<uint64_t>(at + schema::kSegmentAtSize);
-  segment.alignment = reader.load<uint32_t>(at + schema::kSegmentAtAlignment);
-  segment.crc32 = reader.load<uint32_t>(at + schema::kSegmentAtCrc32);
-  return segment;
+const SegmentInfo& load_segment(const Reader& reader, const Vector& segments, uint32_t index) {
+  static_assert(sizeof(SegmentInfo) == schema::kSegmentSize, "");
+  static_assert(offsetof(SegmentInfo, size) == schema::kSegmentAtSize, "");
+  static_assert(offsetof(SegmentInfo, alignment) == schema::kSegmentAtAlignment, "");
+  static_assert(offsetof(SegmentInfo, crc32) == schema::kSegmentAtCrc32, "");
+  return *as_aligned<SegmentInfo>(reader.pointer(segments.at + index * schema::kSegmentSize));
 }
 
 TensorFields read_tensor(Reader& reader, Position table) {

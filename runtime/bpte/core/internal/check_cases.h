@@ -38,14 +38,8 @@ void MetadataCheck::steps(const Vector& steps, const Vector& inherited) {
 // then those that hold. Gives the steps of a case.
 Vector MetadataCheck::test_case(Position test_case, Vector& tolerances) {
   case_segment_ = kNoIndex;
-  const Vector inputs = tables(test_case, schema::kCaseInputs);
-  if (!inputs) {
-    fail(Error::kInputsMissing, test_case);
-  }
-  const Vector outputs = tables(test_case, schema::kCaseExpectedOutputs);
-  if (!outputs) {
-    fail(Error::kOutputsMissing, test_case);
-  }
+  const Vector inputs = needed(test_case, schema::kCaseInputs, Error::kInputsMissing);
+  const Vector outputs = needed(test_case, schema::kCaseExpectedOutputs, Error::kOutputsMissing);
   text(reader_.string(test_case, schema::kCaseName));
   const Vector own = this->tolerances(test_case, schema::kCaseTolerances);
   if (own.count != 0) {

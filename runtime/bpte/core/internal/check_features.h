@@ -26,7 +26,7 @@ void MetadataCheck::traced_method(Position suite) {
   }
   const Vector instructions = tables(method, schema::kTracedMethodInstructions);
   instructions_ = instructions.count;
-  return each(instructions, &MetadataCheck::instruction);
+  return each(instructions, entry<&MetadataCheck::instruction>);
 }
 
 void MetadataCheck::instruction(Position at, uint32_t index) {
@@ -59,7 +59,7 @@ void MetadataCheck::trace(Position test_case, bool has_steps) {
   }
   other_segment_ = case_segment_;
   case_segment_ = kNoIndex;
-  each(entries, &MetadataCheck::trace_value);
+  each(entries, entry<&MetadataCheck::trace_value>);
   other_segment_ = kNoIndex;
 }
 

@@ -24,8 +24,13 @@ class MetadataCheck {
   }
 
  private:
-  // Checks one entry of a vector of tables.
-  using Entry = void (MetadataCheck::*)(Position entry, uint32_t index);
+  // Checks one entry of a vector of tables. Not a pointer to a member function: that takes two
+  // words at each use, and a test at each call.
+  using Entry = void (*)(MetadataCheck& check, Position entry, uint32_t index);
+  template <void (MetadataCheck::*kFunction)(Position, uint32_t)>
+  static void entry(MetadataCheck& check, Position at, uint32_t index) {
+    (check.*kFunction)(at, index);
+  }
 
   bool bp09() const { return !BPTE_CORE_BP08 || header_.format == Format::kBP09; }
 
@@ -42,9 +47,11 @@ class MetadataCheck {
   void reach(uint64_t bytes, Position at);
   // A vector of tables, empty when absent.
   Vector tables(Position table, unsigned field);
+  // The same where absence breaks a rule.
+  Vector needed(Position table, unsigned field, Error missing);
   void each(const Vector& entries, Entry check);
   void text(const Vector& text);
-  // Checks key `index` of its list against the one before it.
+  // Checks the text of key `index` of its list, and its order after the one before it.
   void key(const Vector& key, uint32_t index);
   // A list whose entries need a feature. Without a check: a build without the feature, for which
   // the bit in the header was refused, so that a list with entries breaks feature_bits.
@@ -84,13 +91,13 @@ class MetadataCheck {
   void instruction(Position instruction, uint32_t index);
 #if BPTE_CORE_METRICS
   void metric(Position metric, uint32_t index);
-  static constexpr Entry kMetric = &MetadataCheck::metric;
+  static constexpr Entry kMetric = &MetadataCheck::entry<&MetadataCheck::metric>;
 #else
   static constexpr Entry kMetric = nullptr;
 #endif
 #if BPTE_CORE_BUDGETS
   void budget(Position budget, uint32_t index);
-  static constexpr Entry kBudget = &MetadataCheck::budget;
+  static constexpr Entry kBudget = &MetadataCheck::entry<&MetadataCheck::budget>;
 #else
   static constexpr Entry kBudget = nullptr;
 #endif

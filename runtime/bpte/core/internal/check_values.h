@@ -118,7 +118,7 @@ void MetadataCheck::payload(const TensorFields& fields, Position table, uint64_t
   if (index == other_segment_) {
     return fail(Error::kTraceSegment, at, index, 0);
   }
-  const SegmentInfo segment = load_segment(reader_, segments_, index);
+  const SegmentInfo& segment = load_segment(reader_, segments_, index);
   // A segment with a smaller alignment would misalign its payloads.
   if (offset % schema::kPayloadAlignment != 0 || segment.alignment < schema::kPayloadAlignment) {
     return fail(Error::kPayloadAlignment, at,

@@ -13,8 +13,9 @@ using flatbuffer::Position;
 using flatbuffer::Reader;
 using flatbuffer::Vector;
 
-/// A Segment struct; file_offset is still relative to segment_base_offset.
-SegmentInfo load_segment(const Reader& reader, const Vector& segments, uint32_t index);
+/// A Segment struct, where it lies; file_offset is relative to segment_base_offset. The metadata
+/// must be aligned to the struct.
+const SegmentInfo& load_segment(const Reader& reader, const Vector& segments, uint32_t index);
 
 /// A tensor's fields as the table holds them; absent ones are empty.
 struct TensorFields {
