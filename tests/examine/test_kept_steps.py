@@ -168,12 +168,12 @@ def test_results_of_steps_want_a_bundle_with_them(
     run = keep(recurrent)
     with bpte.open(recurrent) as bundle:
         case = bundle.suites[0].test_cases[0]
-        assert case.run(None) is case
-        assert [float(case.run(step).inputs[1][0]) for step in range(3)] == [0, 9, 2]
+        assert case.at(None) is case
+        assert [float(case.at(step).inputs[1][0]) for step in range(3)] == [0, 9, 2]
         with pytest.raises(IndexError):
-            case.run(3)
+            case.at(3)
         with pytest.raises(IndexError):
-            case.run(0).run(0)
+            case.at(0).at(0)
     twice = replace(run.transcript, cases=run.transcript.cases[:1] * 2)
     folder = echoed.write(tmp_path / "results", replace(run, transcript=twice, kept={}))
     with pytest.raises(results_folder.ResultsError, match="suite 0, case 0, step 0 is there twice"):

@@ -140,7 +140,7 @@ def _case_of(bundle: Bundle, case: Case) -> TestCase:
     try:
         suite = bundle.suites[case.suite]
         if suite.method_name == case.method:
-            return suite.test_cases[case.case].run(case.step)
+            return suite.test_cases[case.case].at(case.step)
     except IndexError:
         pass
     raise ResultsError(f"the bundle has no {describe.label(case)} in suite {case.suite}")

@@ -57,7 +57,7 @@ def _differences(
     if case.outputs and len(outputs) != len(case.outputs):
         yield f"{len(outputs)} values of {len(case.outputs)} outputs"
         return
-    expected = bundle.suites[case.suite].test_cases[case.case].run(case.step).expected_outputs
+    expected = bundle.suites[case.suite].test_cases[case.case].at(case.step).expected_outputs
     for index, output in enumerate(case.outputs):
         for difference in _of_output(output, outputs[index], expected[index]):
             yield f"output {index}: {difference}"
