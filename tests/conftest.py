@@ -12,7 +12,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -99,15 +99,27 @@ def example_models() -> Path:
     """
     pytest.importorskip("torch", reason="exporting the example models needs torch")
     pytest.importorskip("executorch.exir", reason="exporting the example models needs executorch")
-    script = ROOT / "examples" / "export_models.py"
-    folder = ROOT / "build" / "examples"
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = folder / "made-from.sha256"
     # The bundles among them are only as new as what writes them.
     writers = [
         p for room in ("format", "pack") for p in sorted(PACKAGE.joinpath(room).glob("*.py"))
     ]
-    digest = hashlib.sha256(b"".join(p.read_bytes() for p in [script, *writers])).hexdigest()
+    return _made_by(ROOT / "examples" / "export_models.py", ROOT / "build" / "examples", writers)
+
+
+@pytest.fixture(scope="session")
+def awkward_models() -> Path:
+    """The folder with what tests/runner/runner_models.py makes, kept as the example models are."""
+    pytest.importorskip("torch", reason="exporting models needs torch")
+    pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
+    script = ROOT / "tests" / "runner" / "runner_models.py"
+    return _made_by(script, ROOT / "build" / "runner-models")
+
+
+def _made_by(script: Path, folder: Path, also: Sequence[Path] = ()) -> Path:
+    """What a script writes into a folder, anew when it or one of the other files has changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = folder / "made-from.sha256"
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in [script, *also])).hexdigest()
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # test workers share the folder
         if not stamp.exists() or stamp.read_text() != digest:

@@ -70,6 +70,11 @@ class TestCase:
         inherited = self.info.tolerances or self._inherited
         return [TestCase(self._read, self._suite, step, inherited) for step in self.info.steps]
 
+    def at(self, step: int | None) -> TestCase:
+        """What a record is about: the case itself (None), or its step of this index. Raises
+        ``IndexError``."""
+        return self if step is None else self.steps[step]
+
     @property
     def carries(self) -> Sequence[metadata.Carry]:
         """Of a step: which outputs of the step before become which inputs of this one."""

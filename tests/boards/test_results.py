@@ -89,7 +89,7 @@ def test_a_board_is_held_against_this_machine(
         stricter = judge(there, rtol=0.0, atol=0.0, bundle=opened)
         for number, suite in enumerate(opened.suites):
             for index, case in enumerate(suite.test_cases):
-                values = [output.array() for output in there.kept[number, index]]
+                values = [output.array() for output in there.kept[number, index, None]]
                 for value, expected in zip(values, case.expected_outputs, strict=True):
                     np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
     assert judged.run.state is State.PASSED

@@ -15,6 +15,7 @@ from bpte.pack.tensors import normalise
 from bpte.run import launcher
 from bpte.run.judge import Run
 from bpte.run.outputs_file import kept_of
+from bpte.run.records import CaseKey
 from bpte.run.request import Request
 from bpte.run.results_folder import ResultsFolder
 from real_records import PER_CASE
@@ -42,7 +43,7 @@ def run(tool: Path, bundle: Path, keep: bool = True) -> Run:
         return result
     with bpte.open(bundle) as opened:
         kept = {
-            (number, index): [kept_of(normalise(_owned(value))) for value in item.inputs]
+            CaseKey(number, index): [kept_of(normalise(_owned(value))) for value in item.inputs]
             for number, suite in enumerate(opened.suites)
             for index, item in enumerate(suite.test_cases)
         }

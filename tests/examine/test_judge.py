@@ -26,6 +26,7 @@ from bpte.pack.tensors import normalise
 from bpte.run import launcher
 from bpte.run.outcome import Outcome, State, Verdict
 from bpte.run.outputs_file import kept_of
+from bpte.run.records import CaseKey
 
 ONES = np.ones((2, 3), np.float32)
 NEAR = ONES + np.array([[0, 0.25, 0], [0, 0, 0.0625]], np.float32)
@@ -133,7 +134,8 @@ def test_a_record_that_the_kept_value_contradicts_is_no_verdict(
 ) -> None:
     bundle = echoed.pack(tmp_path / "m.bpte", [echoed.case(ONES, ONES)])
     run = replace(
-        echoed.run(tool, bundle), kept={(0, 0): list(map(kept_of, [normalise(NEAR), *[1] * 5]))}
+        echoed.run(tool, bundle),
+        kept={CaseKey(0, 0): list(map(kept_of, [normalise(NEAR), *[1] * 5]))},
     )
     results = echoed.write(tmp_path / "results", run)
     code, found = _judge(capsys, results, "--bundle", bundle, "--atol", 9)

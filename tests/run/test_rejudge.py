@@ -19,6 +19,7 @@ import transcripts as t
 from bpte.run import document, launcher, protocol, report
 from bpte.run.outcome import Outcome, State, Verdict
 from bpte.run.protocol import parse_record
+from bpte.run.records import CaseKey
 from bpte.run.rejudge import rejudge, rejudge_output
 
 
@@ -76,7 +77,7 @@ def test_judges_again_where_the_evidence_suffices(
         assert judged.undecided == ()
         assert judged.cases[0].verdict is Verdict(verdict)
         return
-    assert judged.undecided == ((0, 0),)
+    assert judged.undecided == (CaseKey.of(case),)
     # What failed stays red, and what passed is not known to pass any more.
     expected = Verdict.FAIL if case.verdict is Verdict.FAIL else Verdict.ERROR
     assert judged.cases[0].verdict is expected

@@ -26,6 +26,7 @@ from bpte.run import document, launcher, outputs_file, report, results_folder
 from bpte.run.kept import KeptOutput
 from bpte.run.outcome import State
 from bpte.run.outputs_file import kept_of, value_of
+from bpte.run.records import CaseKey
 from bpte.run.request import Request
 from bpte.run.results_error import ResultsError
 
@@ -292,7 +293,9 @@ def _kept(*values: Any) -> list[KeptOutput]:
 
 def test_kept_outputs_come_back_bit_for_bit(tmp_path: Path) -> None:
     values = _values()
-    stored = outputs_file.write(tmp_path / "outputs.npz", {(0, 3): _kept(*values), (1, 0): []})
+    stored = outputs_file.write(
+        tmp_path / "outputs.npz", {CaseKey(0, 3): _kept(*values), CaseKey(1, 0): []}
+    )
     entries = {
         place: [outputs_file.parse(e.as_dict()) for e in some] for place, some in stored.items()
     }
@@ -302,8 +305,8 @@ def test_kept_outputs_come_back_bit_for_bit(tmp_path: Path) -> None:
                 {**SCHEMA["$defs"]["kept"], "$defs": SCHEMA["$defs"]}
             ).validate(entry.as_dict())
     file = outputs_file.KeptFile(tmp_path / "outputs.npz", entries)
-    assert file[1, 0] == []
-    for value, again in zip(values, map(value_of, file[0, 3]), strict=True):
+    assert file[CaseKey(1, 0)] == []
+    for value, again in zip(values, map(value_of, file[CaseKey(0, 3)]), strict=True):
         if isinstance(value, TensorData):
             assert isinstance(again, TensorData)
             facts = (value.scalar_type, value.sizes, value.dim_order)
@@ -316,7 +319,7 @@ def test_kept_outputs_come_back_bit_for_bit(tmp_path: Path) -> None:
 def test_numpy_reads_kept_outputs(tmp_path: Path) -> None:
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     half = array.astype(ml_dtypes.bfloat16)
-    values = {(0, 1): _kept(from_numpy(array, (1, 0)), from_numpy(half), 5)}
+    values = {CaseKey(0, 1): _kept(from_numpy(array, (1, 0)), from_numpy(half), 5)}
     outputs_file.write(tmp_path / "outputs.npz", values)
     with np.load(tmp_path / "outputs.npz") as arrays:
         assert np.array_equal(arrays["suite0_case1_output0"], array)
@@ -328,11 +331,11 @@ def test_numpy_reads_kept_outputs(tmp_path: Path) -> None:
 def test_a_changed_file_of_outputs_is_refused(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "outputs.npz"
     array = np.arange(6, dtype=np.float32)
-    stored = outputs_file.write(path, {(0, 0): _kept(from_numpy(array))})
+    stored = outputs_file.write(path, {CaseKey(0, 0): _kept(from_numpy(array))})
     if damage == "other":
-        outputs_file.write(path, {(0, 0): _kept(from_numpy(array + 1))})
+        outputs_file.write(path, {CaseKey(0, 0): _kept(from_numpy(array + 1))})
     elif damage == "array":
-        outputs_file.write(path, {(0, 0): _kept(from_numpy(array.astype(np.int32)))})
+        outputs_file.write(path, {CaseKey(0, 0): _kept(from_numpy(array.astype(np.int32)))})
     elif damage == "gone":
         outputs_file.write(path, {})
     else:
@@ -340,12 +343,12 @@ def test_a_changed_file_of_outputs_is_refused(tmp_path: Path, damage: str) -> No
         data[170] ^= 1
         path.write_bytes(data[: 60 if damage == "cut" else None])
     with pytest.raises(ResultsError, match=r"outputs\.npz: suite0_case0_output0"):
-        outputs_file.KeptFile(path, stored)[0, 0]
+        outputs_file.KeptFile(path, stored)[CaseKey(0, 0)]
 
 
 def test_the_same_values_make_the_same_file(tmp_path: Path) -> None:
     for name in ("a.npz", "b.npz"):
-        outputs_file.write(tmp_path / name, {(0, 0): _kept(*_values())})
+        outputs_file.write(tmp_path / name, {CaseKey(0, 0): _kept(*_values())})
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
@@ -403,14 +406,14 @@ def test_no_file_of_outputs_stops_the_reader(tmp_path: Path, data: Any) -> None:
     """A value comes back as it was, or not at all."""
     path = tmp_path / "outputs.npz"
     array = from_numpy(np.arange(7, dtype=np.int16))
-    stored = outputs_file.write(path, {(0, 0): _kept(array)})
+    stored = outputs_file.write(path, {CaseKey(0, 0): _kept(array)})
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content) - 1))
         content[at] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
-        (value,) = outputs_file.KeptFile(path, stored)[0, 0]
+        (value,) = outputs_file.KeptFile(path, stored)[CaseKey(0, 0)]
     except ResultsError:
         return
     again = value_of(value)

@@ -3,13 +3,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
 import platform
 import random
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,25 +70,6 @@ def one_case(path: Path, program: object, inputs: object, outputs: object = None
 
 def zeros(*shape: int) -> np.ndarray[Any, Any]:
     return np.zeros(shape, np.float32)
-
-
-@pytest.fixture(scope="session")
-def awkward_models() -> Path:
-    """The folder with what runner_models.py makes, kept as the example models are."""
-    pytest.importorskip("torch", reason="exporting models needs torch")
-    pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
-    script = Path(__file__).with_name("runner_models.py")
-    folder = ROOT / "build" / "runner-models"
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = folder / "made-from.sha256"
-    digest = hashlib.sha256(script.read_bytes()).hexdigest()
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers share the folder
-        if not stamp.exists() or stamp.read_text() != digest:
-            environment = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
-            subprocess.run([sys.executable, script, folder], check=True, env=environment)
-            stamp.write_text(digest)
-    return folder
 
 
 # --- What is asked for ----------------------------------------------------------------------------
@@ -391,7 +368,6 @@ def test_awkward_models(
     assert done.code == 0, done.transcript
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="the division traps on x86 only")
 @pytest.mark.parametrize("way", [(), ("--source",), ("--engine", "reference")])
 def test_a_run_that_is_taught_judges_each_step_alone(
     way: tuple[str, ...], awkward_models: Path, bpte_runner: Path
@@ -403,6 +379,7 @@ def test_a_run_that_is_taught_judges_each_step_alone(
     assert steps == [(i, k, bad if k == 1 else good) for i in range(2) for k in range(3)]
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the division traps on x86 only")
 def test_a_crash_is_reported(awkward_models: Path, bpte_runner: Path) -> None:
     """The report is whole, and says so, when a kernel brings the process down."""
     done = run(bpte_runner, awkward_models / "crash.bpte")

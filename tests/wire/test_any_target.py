@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import transcripts as t
 from bpte.run import wire
 from bpte.run.pull import PullReceiver
+from bpte.run.records import CaseKey
 from bpte.run.wire import Kind
 from faulty_line import Faults
 
@@ -131,7 +132,7 @@ def test_every_loss_is_made_good(
     # The last record may be what is on its way when the target ends.
     assert transcript.complete
     for index, payload in enumerate(payloads):
-        (output,) = receiver.kept[0, index]
+        (output,) = receiver.kept[0, index, None]
         assert output.payload() == payload
         assert np.array_equal(output.array(), np.frombuffer(payload, np.uint8))
 
@@ -168,7 +169,7 @@ def test_bytes_that_do_not_give_their_checksum(wrong: int) -> None:
     receiver = PullReceiver(NONCE)
     talk(receiver, Target(steps), Faults(0), Faults(0))
     assert receiver.lost is not None and "checksum" in receiver.lost
-    assert (0, wrong) not in receiver.kept
+    assert (0, wrong, None) not in receiver.kept
 
 
 _frames = st.builds(
@@ -199,6 +200,6 @@ def test_anything_at_all(pieces: list[bytes], step: int) -> None:
     transcript = receiver.finish()
     for case in transcript.cases:
         for value, output in zip(
-            case.values, receiver.kept.get((case.suite, case.case), ()), strict=False
+            case.values, receiver.kept.get(CaseKey.of(case), ()), strict=False
         ):
             assert zlib.crc32(output.payload()) == value.crc32

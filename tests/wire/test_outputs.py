@@ -18,13 +18,14 @@ import bpte
 from bpte.run import launcher, wire
 from bpte.run.outcome import State, Verdict
 from bpte.run.process import Limit
+from bpte.run.records import CaseKey
 from wire_support import MLP, RELU_BYTES, behind, relu_bundle, whole
 
 
 @pytest.fixture(scope="module")
 def relu(
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Path, dict[tuple[int, int], np.ndarray]]:
+) -> tuple[Path, dict[CaseKey, np.ndarray]]:
     """One case, 256 KiB."""
     path = tmp_path_factory.mktemp("relu") / "relu.bpte"
     return path, relu_bundle(path, 1)
@@ -44,10 +45,10 @@ def request(bundle: Path, runner: Path, **more: object) -> launcher.Request:
 def test_a_pipe(demo_bundle: Path, bpte_runner: Path, engine: str) -> None:
     result = launcher.run(request(demo_bundle, bpte_runner, engine=engine))
     assert result.state is State.PASSED, result.message
-    assert sorted(result.kept) == [(0, 0), (0, 1), (0, 2)]
+    assert sorted(result.kept) == [(0, index, None) for index in range(3)]
     arrays = np.load(MLP.with_suffix(".npz"))
     for index in range(3):
-        (output,) = result.kept[0, index]
+        (output,) = result.kept[0, index, None]
         assert (output.kind, output.dtype, output.sizes) == ("tensor", "float32", (2, 4))
         assert output.dim_order == (0, 1)
         assert output.nbytes == len(output.payload()) == 32
@@ -66,7 +67,7 @@ def test_without_expected_outputs(bpte_runner: Path, tmp_path: Path) -> None:
     result = launcher.run(request(path, bpte_runner))
     assert (result.state, result.outcome) == (State.NOT_RUN, 4), result.message
     assert result.transcript.cases[0].verdict is Verdict.UNJUDGED
-    assert result.kept[0, 0][0].array().shape == (2, 4)
+    assert result.kept[0, 0, None][0].array().shape == (2, 4)
 
 
 def test_a_failed_case_has_its_output(bpte_runner: Path, demo_bundle: Path) -> None:
@@ -75,9 +76,7 @@ def test_a_failed_case_has_its_output(bpte_runner: Path, demo_bundle: Path) -> N
     assert len(result.kept) == 3
 
 
-def test_a_large_output(
-    bpte_runner: Path, relu: tuple[Path, dict[tuple[int, int], np.ndarray]]
-) -> None:
+def test_a_large_output(bpte_runner: Path, relu: tuple[Path, dict[CaseKey, np.ndarray]]) -> None:
     result = launcher.run(request(relu[0], bpte_runner))
     assert result.state is State.PASSED, result.message
     assert whole(result, relu[1])
@@ -135,7 +134,7 @@ def test_faults(
     name: str,
     seed: int,
     bpte_runner: Path,
-    relu: tuple[Path, dict[tuple[int, int], np.ndarray]],
+    relu: tuple[Path, dict[CaseKey, np.ndarray]],
     tmp_path: Path,
 ) -> None:
     """Each is made good and counted, or the run ends with exit code 4; never is it green without
@@ -174,7 +173,7 @@ def test_a_megabyte_over_a_line_that_loses_one_byte_of_a_hundred(
 
 
 @pytest.fixture(scope="module")
-def recorded(bpte_runner: Path, relu: tuple[Path, dict[tuple[int, int], np.ndarray]]) -> bytes:
+def recorded(bpte_runner: Path, relu: tuple[Path, dict[CaseKey, np.ndarray]]) -> bytes:
     """The log of a run that sends its outputs once."""
     command = [bpte_runner, relu[0], "--outputs", "once", "--nonce", "n", "--engine", "reference"]
     return subprocess.run(command, capture_output=True, check=True).stdout
@@ -184,14 +183,14 @@ def judged(log: bytes, bundle: Path) -> launcher.Run:
     return launcher.judge_log(Path("log"), [log], launcher.Request(bundle))
 
 
-def test_a_log(recorded: bytes, relu: tuple[Path, dict[tuple[int, int], np.ndarray]]) -> None:
+def test_a_log(recorded: bytes, relu: tuple[Path, dict[CaseKey, np.ndarray]]) -> None:
     result = judged(recorded, relu[0])
     assert result.state is State.PASSED, result.message
     assert whole(result, relu[1])
 
 
 def test_a_log_in_which_something_is_missing(
-    recorded: bytes, relu: tuple[Path, dict[tuple[int, int], np.ndarray]]
+    recorded: bytes, relu: tuple[Path, dict[CaseKey, np.ndarray]]
 ) -> None:
     lines = recorded.splitlines(keepends=True)
     at = [i for i, line in enumerate(lines) if line.startswith(wire.MARK)]
@@ -209,7 +208,7 @@ def test_a_log_in_which_something_is_missing(
 
 
 def test_a_log_with_bytes_of_another_run(
-    recorded: bytes, relu: tuple[Path, dict[tuple[int, int], np.ndarray]]
+    recorded: bytes, relu: tuple[Path, dict[CaseKey, np.ndarray]]
 ) -> None:
     """Frames under another nonce count for nothing."""
     result = judged(recorded.replace(b'"nonce":"n"', b'"nonce":"m"'), relu[0])
@@ -217,11 +216,11 @@ def test_a_log_with_bytes_of_another_run(
 
 
 def test_a_record_that_does_not_fit_its_value(
-    recorded: bytes, relu: tuple[Path, dict[tuple[int, int], np.ndarray]]
+    recorded: bytes, relu: tuple[Path, dict[CaseKey, np.ndarray]]
 ) -> None:
     """The checksums are right, but one element of the value is not what was judged."""
     lines = recorded.splitlines()
-    payload = np.maximum(relu[1][0, 0], 0).copy()
+    payload = np.maximum(relu[1][0, 0, None], 0).copy()
     payload[77] += 1
     data = payload.tobytes()
     frames = [
@@ -234,7 +233,7 @@ def test_a_record_that_does_not_fit_its_value(
         for offset in range(0, len(data), 768)
     ]
     begin, case = lines[0], lines[1]
-    old = zlib.crc32(relu[1][0, 0].tobytes())
+    old = zlib.crc32(relu[1][0, 0, None].tobytes())
     changed = case.replace(b"%08x" % old, b"%08x" % zlib.crc32(data))
     assert changed != case
     crc = zlib.crc32(b"".join(line[6:] + b"\n" for line in (begin, changed)))

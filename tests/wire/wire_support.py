@@ -11,6 +11,7 @@ import numpy as np
 
 import bpte
 from bpte.run import launcher
+from bpte.run.records import CaseKey
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTY_LINE = Path(__file__).with_name("faulty_line.py")
@@ -44,7 +45,7 @@ def behind(board: str, folder: Path, *faults: str, by: str = "stdio") -> Path:
     return place
 
 
-def relu_bundle(path: Path, cases: int) -> dict[tuple[int, int], np.ndarray]:
+def relu_bundle(path: Path, cases: int) -> dict[CaseKey, np.ndarray]:
     """Makes a bundle; gives what its cases' outputs must be, bit for bit."""
     random = np.random.default_rng(1)
     inputs = [random.standard_normal(65536).astype(np.float32) for _ in range(cases)]
@@ -53,10 +54,10 @@ def relu_bundle(path: Path, cases: int) -> dict[tuple[int, int], np.ndarray]:
         "forward", [bpte.MethodTestCase([x], [y]) for x, y in zip(inputs, wanted, strict=True)]
     )
     bpte.BundledProgram(RELU, [suite]).save(path, fit="relayout", durable=False)
-    return {(0, index): y for index, y in enumerate(wanted)}
+    return {CaseKey(0, index): y for index, y in enumerate(wanted)}
 
 
-def whole(result: launcher.Run, wanted: dict[tuple[int, int], np.ndarray]) -> bool:
+def whole(result: launcher.Run, wanted: dict[CaseKey, np.ndarray]) -> bool:
     """Whether all outputs arrived, and each is right to the bit."""
     return result.kept.keys() == wanted.keys() and all(
         np.array_equal(result.kept[where][0].array(), value) for where, value in wanted.items()

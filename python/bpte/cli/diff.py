@@ -73,7 +73,9 @@ def _as_dict(a: Path, b: Path, difference: Difference) -> dict[str, Any]:
 
 
 def _place(case: Case) -> dict[str, Any]:
-    return {"suite": case.suite, "method": case.method, "case": case.case, "name": case.name or ""}
+    step = {} if case.step is None else {"step": case.step}
+    place = {"suite": case.suite, "method": case.method, "case": case.case}
+    return place | step | {"name": case.name or ""}
 
 
 def _case_dict(pair: CasePair) -> dict[str, Any]:
@@ -140,15 +142,17 @@ def _show(a: Path, b: Path, difference: Difference) -> None:
 
 
 def _label(case: Case) -> str:
+    from bpte.run import describe
+
     name = f' "{case.name}"' if case.name else ""
-    return printable(f"{case.method}[{case.case}]{name}")
+    return printable(f"{describe.label(case)}{name}")
 
 
 def _rows(pair: CasePair) -> Iterator[tuple[object, ...]]:
     from bpte.run import describe
 
     case = pair.case
-    head = ("*" if pair.changed else "", case.method, case.case, case.name or "")
+    head = ("*" if pair.changed else "", case.method, describe.place(case), case.name or "")
     if not pair.outputs:
         yield (*head, "", pair.a.counted.value, pair.b.counted.value, *[""] * 5)
     for output in pair.outputs:

@@ -90,6 +90,7 @@ def _as_dict(judged: Judged) -> dict[str, Any]:
                 "suite": output.case.suite,
                 "method": output.case.method,
                 "case": output.case.case,
+                **({} if output.case.step is None else {"step": output.case.step}),
                 "output": output.number,
                 "verdict": _word(output),
                 "judged_from": output.source,
@@ -105,7 +106,7 @@ def _show(judged: Judged, hint: bool) -> None:
     rows = [
         (
             output.case.method,
-            output.case.case,
+            describe.place(output.case),
             output.case.name or "",
             output.number,
             _word(output),
@@ -130,6 +131,6 @@ def _show(judged: Judged, hint: bool) -> None:
         print("The statistics do not decide all: run it again, with --keep-outputs.\n")
     for output in judged.outputs[:SHOWN]:
         if output.verdict == "fail":
-            place = f"{output.case.method}[{output.case.case}], output {output.number}"
+            place = f"{describe.label(output.case)}, output {output.number}"
             print(f"{printable(place)}: {describe.describe_output(output.output)}")
     print(f"{judged.run.state.words}: {printable_lines(judged.run.message)}")

@@ -27,7 +27,7 @@ examples:
   bpte record model.pte -o model.bpte
   bpte record model.pte -o model.bpte --inputs "uniform(-1,1)" --seed 7 --cases 5 --rtol 1e-3
   bpte record model.pte -o model.bpte --input in0=x.npy --input "in1=integers(0,9)"
-  bpte record --from model.bpte -o again.bpte         (its inputs, names and tolerances)
+  bpte record --from model.bpte -o again.bpte         (its inputs, steps and tolerances)
   bpte record new.pte --from model.bpte -o new.bpte   (those, for another program)
 
 exit codes:

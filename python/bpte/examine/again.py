@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bpte.format.metadata import Tensor
 from bpte.format.tolerance import Tolerance
+from bpte.run import describe
 from bpte.run.compare import Value, compare, difference
 from bpte.run.identity import facts_of
 from bpte.run.judge import Run
@@ -21,6 +22,7 @@ from bpte.run.outcome import State, Verdict
 from bpte.run.outputs_file import value_of
 from bpte.run.protocol_keys import Case, Output
 from bpte.run.recorded import judge_again
+from bpte.run.records import CaseKey
 from bpte.run.rejudge import rejudge_output
 from bpte.run.results_error import ResultsError
 
@@ -99,7 +101,7 @@ class _Judge:
     def output(self, case: Case, number: int) -> Output | None:
         recorded = case.outputs[number]
         judged: Output | None
-        if self._bundle is not None and (case.suite, case.case) in self._run.kept:
+        if self._bundle is not None and CaseKey.of(case) in self._run.kept:
             source = FROM_VALUES
             judged = self._from_values(self._bundle, case, number)
         else:
@@ -115,9 +117,9 @@ class _Judge:
         return judged
 
     def _from_values(self, bundle: Bundle, case: Case, number: int) -> Output:
-        where = f"{case.method}[{case.case}], output {number}"
+        where = f"{describe.label(case)}, output {number}"
         if self._values is None or self._values[0] is not case:
-            self._values = case, list(map(value_of, self._run.kept[case.suite, case.case]))
+            self._values = case, list(map(value_of, self._run.kept[CaseKey.of(case)]))
         packed = _case_of(bundle, case)
         values = self._values[1]
         if number >= len(values) or len(packed.info.expected_outputs) != len(case.outputs):
@@ -138,10 +140,10 @@ def _case_of(bundle: Bundle, case: Case) -> TestCase:
     try:
         suite = bundle.suites[case.suite]
         if suite.method_name == case.method:
-            return suite.test_cases[case.case]
+            return suite.test_cases[case.case].at(case.step)
     except IndexError:
         pass
-    raise ResultsError(f"the bundle has no case {case.case} of {case.method} in suite {case.suite}")
+    raise ResultsError(f"the bundle has no {describe.label(case)} in suite {case.suite}")
 
 
 def _with(tolerance: Tolerance, rtol: float | None, atol: float | None) -> Tolerance:

@@ -17,6 +17,7 @@ from bpte.run.judge import Run
 from bpte.run.outcome import Counted, Outcome, State, Verdict
 from bpte.run.outputs_file import value_of
 from bpte.run.protocol_keys import Case, FirstMismatch, Output
+from bpte.run.records import CaseKey
 from bpte.run.results import CaseResult, Results
 
 #: Runs whose cases count. In any other, only a failure does.
@@ -128,7 +129,7 @@ def _described(run: Run) -> dict[str, str]:
 def _matched(
     a: Sequence[CaseResult], b: Sequence[CaseResult]
 ) -> tuple[list[tuple[CaseResult, CaseResult]], tuple[Case, ...], tuple[Case, ...]]:
-    """Pairs cases of one method by their names, where these are unique, else by their numbers.
+    """Pairs cases, or steps, of one method by their names where these are unique, else by numbers.
     Another bundle of a model may have more cases, and in another order."""
     keys = [_keys(side) for side in (a, b)]
     theirs = dict(zip(keys[1], b, strict=True))
@@ -148,13 +149,13 @@ def _case(result: CaseResult) -> Case:
     return result.case
 
 
-def _keys(side: Sequence[CaseResult]) -> list[tuple[str, str | int]]:
+def _keys(side: Sequence[CaseResult]) -> list[tuple[object, ...]]:
     cases = list(map(_case, side))
     names = Counter((case.method, case.name) for case in cases if case.name)
     return [
         (case.method, case.name)
         if case.name and names[case.method, case.name] == 1
-        else (case.method, case.case)
+        else (case.method, case.case, case.step)
         for case in cases
     ]
 
@@ -183,8 +184,7 @@ def _pair(run_a: Run, run_b: Run, a: CaseResult, b: CaseResult) -> CasePair:
 
 
 def _kept(run: Run, case: Case) -> Sequence[compare.Value]:
-    place = case.suite, case.case
-    return list(map(value_of, run.kept.get(place, ())))
+    return list(map(value_of, run.kept.get(CaseKey.of(case), ())))
 
 
 def _elements(a: compare.Value, b: compare.Value) -> Elements:

@@ -10,9 +10,10 @@ import contextlib
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from bpte import __version__
 from bpte.bundle import Bundle
@@ -21,8 +22,10 @@ from bpte.examine.maker import Maker, Recipe
 from bpte.files import access
 from bpte.format.tensor_data import TensorData
 from bpte.format.tolerance import NanPolicy, Tolerance
+from bpte.pack.cases import Tolerances
 from bpte.pack.convert import unbundle
 from bpte.pack.fit import require_program
+from bpte.pack.normalise import checked_carries
 from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
 from bpte.pack.tensors import PackError, normalise
 from bpte.run import describe, launcher
@@ -30,6 +33,7 @@ from bpte.run.compare import Value, elements
 from bpte.run.judge import Run
 from bpte.run.outcome import State, Verdict
 from bpte.run.outputs_file import value_of
+from bpte.run.records import CaseKey
 from bpte.run.request import Request
 
 CASES = 3
@@ -69,8 +73,9 @@ def record(
     ``bpte record --help``), ``given`` how those of single inputs are, by their numbers, or what
     they are: arrays, tensors or scalars.
 
-    Or ``source`` is a bundle: its inputs, names, tolerances and other metadata are kept, and its
-    program too if ``program`` is None; nothing is drawn.
+    Or ``source`` is a bundle: its inputs, steps, names, tolerances and other metadata are kept, and
+    its program too if ``program`` is None; nothing is drawn. A carried input is not kept: the
+    program is given, and the new bundle states, what the step before computed.
 
     ``tolerance``: of all suites, in place of the source's, or of none. ``engine`` as in
     ``bpte run`` on the host. ``command`` is kept in the metadata. Everything is run twice, and what
@@ -99,18 +104,16 @@ def record(
             for suite in content.method_test_suites:
                 suite.tolerances = tolerance
                 for case in suite.test_cases:
-                    case.tolerances = None
+                    for run in (case, *case.steps):
+                        run.tolerances = None
         _allow_nans(content)
         content.metadata |= _manifest(host, recipe, source, command)
         return content.save(path, fit="relayout")
 
 
 def _taken(bundle: Bundle, program: str | os.PathLike[str] | None) -> BundledProgram:
-    """What a bundle holds, its expected outputs left out; with another program, if there is one."""
+    """What a bundle holds; with another program, if there is one."""
     content = unbundle(bundle)
-    for suite in content.method_test_suites:
-        for case in suite.test_cases:
-            case.expected_outputs = []
     if program is not None:
         content.program = program
     content.metadata = {
@@ -162,11 +165,10 @@ class _Host:
         self.engine = self.target = ""
 
     def load(self, program: object, suites: Sequence[MethodTestSuite]) -> None:
-        """Sets what `run` runs: the cases' inputs. Raises ``PackError``, ``OSError``."""
+        """Sets what `run` runs: the cases' inputs, and how values are carried. Raises
+        ``PackError``, ``OSError``."""
         bare = [
-            MethodTestSuite(
-                suite.method_name, [MethodTestCase(case.inputs) for case in suite.test_cases]
-            )
+            MethodTestSuite(suite.method_name, [_bare(case) for case in suite.test_cases])
             for suite in suites
         ]
         bundle = next(self._files)
@@ -189,28 +191,54 @@ class _Host:
         return run
 
 
-def _record(content: BundledProgram, host: _Host) -> None:
-    """Gives each case its expected outputs."""
-    cases = [
-        (suite.method_name, number, case)
-        for suite in sorted(content.method_test_suites, key=lambda suite: suite.method_name)
-        for number, case in enumerate(suite.test_cases)
+#: What is recorded: an execution, the method that it is of, and its key in a run.
+_Recorded: TypeAlias = tuple[str, CaseKey, MethodTestCase]
+
+
+def _bare(case: MethodTestCase) -> MethodTestCase:
+    """A case whose outputs are not compared with anything. A step keeps its expected ones all the
+    same: they are what the format holds the carries of the next step against."""
+    if not case.steps:
+        return MethodTestCase(case.inputs)
+    ignored = Tolerance(not_compared=True)
+    steps = [
+        MethodTestCase(step.inputs, step.expected_outputs, carry=step.carry) for step in case.steps
     ]
-    if not cases:
+    return MethodTestCase(steps=steps, tolerances=ignored)
+
+
+def _executions(suites: Sequence[MethodTestSuite]) -> Iterator[_Recorded]:
+    """Each case without steps and each step. A bundle has its suites by their methods' names."""
+    ordered = sorted(suites, key=lambda suite: suite.method_name)
+    for number, suite in enumerate(ordered):
+        for index, case in enumerate(suite.test_cases):
+            if not case.steps:
+                yield suite.method_name, CaseKey(number, index), case
+            for at, step in enumerate(case.steps):
+                yield suite.method_name, CaseKey(number, index, at), step
+
+
+def _record(content: BundledProgram, host: _Host) -> None:
+    """Gives each case and step its expected outputs, and with them the inputs that are carried."""
+    recorded = list(_executions(content.method_test_suites))
+    if not recorded:
         raise PackError("there are no cases to record")
     host.load(content.program, content.method_test_suites)
-    first, second = (_outputs(host.run(), cases) for _ in range(2))
-    for (method, number, case), values, again in zip(cases, first, second, strict=True):
+    first, second = (_outputs(host.run(), recorded) for _ in range(2))
+    for (method, key, case), values, again in zip(recorded, first, second, strict=True):
+        where = f"{method}[{describe.place(key)}]"
         if len(values) != len(again):
-            raise RecordError(State.NOT_RUN, f"{method}[{number}]: two runs gave other counts")
+            raise RecordError(State.NOT_RUN, f"{where}: two runs gave other counts")
         for index, (one, other) in enumerate(zip(values, again, strict=True)):
             if not _same_bits(one, other):
                 raise RecordError(
                     State.NOT_RUN,
-                    f"{method}[{number}], output {index}: two runs gave different values, so it is "
+                    f"{where}, output {index}: two runs gave different values, so it is "
                     "not deterministic and cannot be recorded",
                 )
         case.expected_outputs = list(values)
+        for _, into in checked_carries(case.carry):
+            case.inputs[into] = None  # what the step before was just given as expected
 
 
 def _which_run(program: object, suite: MethodTestSuite, host: _Host) -> Sequence[bool]:
@@ -225,18 +253,19 @@ def _which_run(program: object, suite: MethodTestSuite, host: _Host) -> Sequence
     return [verdicts.get(number) not in (None, Verdict.ERROR) for number in numbers]
 
 
-def _outputs(run: Run, cases: Sequence[tuple[str, int, MethodTestCase]]) -> list[Sequence[Value]]:
-    """What each case gave. Raises ``RecordError`` for the first that did not run."""
-    records = {(case.method, case.case): case for case in run.transcript.cases}
+def _outputs(run: Run, recorded: Sequence[_Recorded]) -> list[Sequence[Value]]:
+    """What each case or step gave. Raises ``RecordError`` for the first that did not run."""
+    records = {CaseKey.of(case): case for case in run.transcript.cases}
     found: list[Sequence[Value]] = []
-    for method, number, _ in cases:
-        case = records.get((method, number))
+    for method, key, _ in recorded:
+        where = f"{method}[{describe.place(key)}]"
+        case = records.get(key)
         if case is None or case.verdict is Verdict.ERROR:
             reason = describe.error(case) if case is not None else "it did not arrive"
-            raise RecordError(State.NOT_RUN, f"{method}[{number}] did not run: {reason}")
-        values = run.kept.get((case.suite, case.case))
+            raise RecordError(State.NOT_RUN, f"{where} did not run: {reason}")
+        values = run.kept.get(key)
         if not values:
-            raise RecordError(State.NOT_RUN, f"{method}[{number}] gave no outputs")
+            raise RecordError(State.NOT_RUN, f"{where} gave no outputs")
         found.append(list(map(value_of, values)))
     return found
 
@@ -253,18 +282,20 @@ def _allow_nans(content: BundledProgram) -> None:
     """Where a NaN is expected, a NaN is right: else no run could pass."""
     for suite in content.method_test_suites:
         for case in suite.test_cases:
-            if not any(map(_has_nan, case.expected_outputs)):
-                continue
-            stated = case.tolerances or suite.tolerances or Tolerance()
-            one = isinstance(stated, Tolerance)
-            allowed = [stated] if isinstance(stated, Tolerance) else list(stated)
-            allowed = [
-                replace(tolerance, nan_policy=NanPolicy.EQUAL)
-                if tolerance.nan_policy is NanPolicy.UNEQUAL
-                else tolerance
-                for tolerance in allowed
-            ]
-            case.tolerances = allowed[0] if one else allowed
+            inherited = case.tolerances or suite.tolerances or Tolerance()
+            for run in case.steps or [case]:
+                if any(map(_has_nan, run.expected_outputs)):
+                    run.tolerances = _with_nans(run.tolerances or inherited)
+
+
+def _with_nans(stated: Tolerances) -> list[Tolerance]:
+    each = [stated] if isinstance(stated, Tolerance) else stated or ()
+    return [
+        replace(tolerance, nan_policy=NanPolicy.EQUAL)
+        if tolerance.nan_policy is NanPolicy.UNEQUAL
+        else tolerance
+        for tolerance in each
+    ]
 
 
 def _has_nan(value: object) -> bool:

@@ -192,7 +192,7 @@ class _Suite:
                 if step.steps:
                     raise PackError("a step cannot have steps")
                 carry = step.carry if step.carry is not None or number == 0 else case.carry
-                carries = _carries(carry)
+                carries = checked_carries(carry)
                 inputs = _with_carried(step.inputs, carries, steps)
             except PackError as error:
                 raise error.at(self.method, at) from None
@@ -236,7 +236,8 @@ def _labels(given: object) -> list[int]:
 # ---- Steps
 
 
-def _carries(given: Carries | None) -> list[Carry]:
+def checked_carries(given: Carries | None) -> list[Carry]:
+    """What a step states, by its inputs. Raises ``PackError``."""
     pairs = given.items() if isinstance(given, Mapping) else given or ()
     carries = []
     for pair in pairs:

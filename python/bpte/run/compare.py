@@ -113,6 +113,7 @@ def difference(stated: Output, found: Output) -> str | None:
     for name in _EXACT:
         said, is_so = getattr(stated, name), getattr(found, name)
         if said is not None and said != is_so and not (said != said and is_so != is_so):
+            said, is_so = (v.value if isinstance(v, Verdict) else v for v in (said, is_so))
             return f"its record says {name} {said}, the kept value has {is_so}"
     if stated.first is None or found.first is None or stated.first.index == found.first.index:
         return None

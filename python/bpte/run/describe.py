@@ -9,6 +9,7 @@ from bpte.format.scalar_type import default_bounds
 from bpte.run.evidence import element_type
 from bpte.run.outcome import Verdict
 from bpte.run.protocol_keys import Case, FirstMismatch, Number, Output
+from bpte.run.records import CaseKey
 from bpte.text import printable
 
 
@@ -131,9 +132,14 @@ def failed_outputs(case: Case) -> list[str]:
     ]
 
 
-def place(case: Case) -> str:
+def place(case: Case | CaseKey) -> str:
     """The case's index, and the step's behind a point."""
     return str(case.case) if case.step is None else f"{case.case}.{case.step}"
+
+
+def label(case: Case) -> str:
+    """The case or step, by its method and its place. Not yet fit for a terminal."""
+    return f"{case.method}[{place(case)}]"
 
 
 def named_error(name: str, message: str) -> str:

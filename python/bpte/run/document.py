@@ -27,6 +27,7 @@ from bpte.run.outputs_file import OUTPUTS, KeptFile, Stored, parse
 from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import KEYS, Begin, Case, End, Key
 from bpte.run.receiver import LineCounts
+from bpte.run.records import CaseKey
 from bpte.run.results import Results
 from bpte.run.results_error import ResultsError
 from bpte.text import printable
@@ -39,7 +40,7 @@ MARK = f'{{\n  "format": "{FORMAT}",'.encode()
 #: What the objects of a key are, by its type.
 _OBJECTS = {"outputs": "output", "values": "value", "first": "first"}
 
-_Stored = Mapping[tuple[int, int], list[Stored]]
+_Stored = Mapping[CaseKey, list[Stored]]
 
 
 # --- Writing --------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ def as_dict(run: Run, stored: _Stored | None = None) -> dict[str, Any]:
         case = found.case
         assert case is not None  # it arrived
         facts = members(case, "case") | {"result": found.counted.value, "why": found.message}
-        if stored is not None and (entries := stored.get((case.suite, case.case))) is not None:
+        if stored is not None and (entries := stored.get(CaseKey.of(case))) is not None:
             facts["kept"] = [entry.as_dict() for entry in entries]
         cases.append(facts)
     stderr = [printable(_relative(line)) for line in run.stderr.splitlines()]
@@ -236,22 +237,20 @@ def _identity(members: dict[str, Any]) -> BundleFacts:
     return BundleFacts(format=_of(members, "format", str), **crcs, **counts)
 
 
-def _cases(
-    documents: list[Any],
-) -> tuple[tuple[Case, ...], dict[tuple[int, int], list[Stored]]]:
-    cases: dict[tuple[int, int], Case] = {}
-    stored: dict[tuple[int, int], list[Stored]] = {}
+def _cases(documents: list[Any]) -> tuple[tuple[Case, ...], dict[CaseKey, list[Stored]]]:
+    cases: dict[CaseKey, Case] = {}
+    stored: dict[CaseKey, list[Stored]] = {}
     for members in documents:
         if not isinstance(members, dict):
             raise ResultsError("a case is not an object")
         case = records.read_record("case", members)
         assert isinstance(case, Case)
-        place = case.suite, case.case
-        if place in cases:
-            raise ResultsError(f"suite {case.suite}, case {case.case} is there twice")
-        cases[place] = case
+        key = CaseKey.of(case)
+        if key in cases:
+            raise ResultsError(f"{key} is there twice")
+        cases[key] = case
         if (entries := _of(members, "kept", list, nullable=True)) is not None:
-            stored[place] = [parse(entry) for entry in entries]
+            stored[key] = [parse(entry) for entry in entries]
     return tuple(cases.values()), stored
 
 

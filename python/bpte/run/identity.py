@@ -23,6 +23,7 @@ from bpte.run.expected_output import ExpectedOutput, differences, expected_outpu
 from bpte.run.outcome import Verdict
 from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import Begin, Case
+from bpte.run.records import CaseKey
 from bpte.run.selection import Selection
 from bpte.suites import TestCase
 
@@ -325,7 +326,7 @@ def _of_the_cases(
 
 def _stray(case: Case, bundle: Fingerprint, asked: Asked, protocol: int) -> str | None:
     """What is wrong with a case that is not one of those asked for."""
-    where = f"suite {case.suite}, case {case.case}"
+    where = CaseKey.of(case)
     if case.suite >= len(bundle.suites):
         return f"{where}: the file has {len(bundle.suites)} suites"
     suite = bundle.suites[case.suite]
@@ -336,8 +337,6 @@ def _stray(case: Case, bundle: Fingerprint, asked: Asked, protocol: int) -> str 
     if protocol > 1 and not asked.selects(case.method, case.case):
         return f"{where} was not asked for"
     facts_of_case = suite.cases[case.case]
-    if case.step is not None:
-        where += f", step {case.step}"
     if facts_of_case.has_steps is (case.step is None) or (case.step or 0) >= len(
         facts_of_case.records
     ):

@@ -17,6 +17,7 @@ from bpte.run.kept import KeptOutput
 from bpte.run.outcome import Outcome, State, Verdict
 from bpte.run.protocol import Transcript
 from bpte.run.receiver import LineCounts
+from bpte.run.records import CaseKey
 from bpte.text import printable
 
 #: What the firmware's fault handler prints (platform/cortex_m/fault.cpp).
@@ -48,7 +49,7 @@ class Run:
     #: What could not be verified and was accepted; part of the message.
     notes: tuple[str, ...] = ()
     #: The actual outputs of each case, by its suite's index and its own, if they were asked for.
-    kept: Mapping[tuple[int, int], Sequence[KeptOutput]] = field(default_factory=dict)
+    kept: Mapping[CaseKey, Sequence[KeptOutput]] = field(default_factory=dict)
     #: What the line did to them.
     line: LineCounts = field(default_factory=LineCounts)
     #: When it began (UTC, ISO 8601), and by which version of bpte; empty where that is not known.
@@ -146,7 +147,7 @@ def judge_complete(transcript: Transcript, outcome: Outcome) -> Judgement:
         return Judgement(state, describe.named_error(error.error, error.message))
     for case in cases:
         if case.verdict is Verdict.ERROR:
-            message = f"{case.method}[{describe.place(case)}]: {describe.error(case)}"
+            message = f"{describe.label(case)}: {describe.error(case)}"
             return Judgement(State.NOT_RUN, message)
     return Judgement(State.NOT_RUN, "nothing was judged")
 

@@ -9,11 +9,13 @@ from typing import Any
 
 from bpte.bundle import Bundle, open_bundle
 from bpte.format.rules import BundleError
+from bpte.run import describe
 from bpte.run.judge import Judgement
 from bpte.run.kept import KeptOutput
 from bpte.run.outcome import State, Verdict
 from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import Case, Output
+from bpte.run.records import CaseKey
 from bpte.run.request import Request
 
 #: The record's numbers are float64's, computed in another order.
@@ -26,7 +28,7 @@ _STATES = (State.PASSED, State.MISMATCH, State.NOT_RUN)
 def hold_against(
     judgement: Judgement,
     transcript: Transcript,
-    kept: Mapping[tuple[int, int], tuple[KeptOutput, ...]],
+    kept: Mapping[CaseKey, tuple[KeptOutput, ...]],
     request: Request,
 ) -> Judgement:
     """The judgement of a run whose outputs were asked for; it is about this very bundle."""
@@ -35,9 +37,9 @@ def hold_against(
     try:
         with open_bundle(request.bundle) as bundle:
             for case in transcript.cases:
-                outputs = kept.get((case.suite, case.case))
+                outputs = kept.get(CaseKey.of(case))
                 for difference in _differences(bundle, case, outputs):
-                    where = f"{case.method}[{case.case}]"
+                    where = describe.label(case)
                     return Judgement(State.CONTRADICTORY, f"{where}: {difference}")
     except (BundleError, OSError) as error:
         return Judgement(State.ANOTHER_BUNDLE, str(error))
@@ -55,7 +57,7 @@ def _differences(
     if case.outputs and len(outputs) != len(case.outputs):
         yield f"{len(outputs)} values of {len(case.outputs)} outputs"
         return
-    expected = bundle.suites[case.suite].test_cases[case.case].expected_outputs
+    expected = bundle.suites[case.suite].test_cases[case.case].at(case.step).expected_outputs
     for index, output in enumerate(case.outputs):
         for difference in _of_output(output, outputs[index], expected[index]):
             yield f"output {index}: {difference}"

@@ -25,10 +25,11 @@ from bpte.format.scalar_type import ScalarType, dtype_name, from_name, numpy_dty
 from bpte.format.tensor_data import TensorData
 from bpte.run.compare import Value, kind_of, scalar_type_of, sizes_of
 from bpte.run.kept import KeptOutput, Spool
+from bpte.run.records import CaseKey
 from bpte.run.results_error import ResultsError
 
-#: The values of each case that gave some, by its suite's index and its own.
-Kept: TypeAlias = Mapping[tuple[int, int], Sequence[KeptOutput]]
+#: The values of each case or step that gave some.
+Kept: TypeAlias = Mapping[CaseKey, Sequence[KeptOutput]]
 
 #: The file's name in a results folder.
 OUTPUTS = "outputs.npz"
@@ -92,16 +93,22 @@ def _stored_dtype(scalar_type: int) -> str:
     return "uint16" if scalar_type == ScalarType.BFLOAT16 else dtype_name(scalar_type)
 
 
-def write(file: Path, kept: Kept) -> dict[tuple[int, int], list[Stored]]:
+def write(file: Path, kept: Kept) -> dict[CaseKey, list[Stored]]:
     """Writes the values, one at a time. Raises ``OSError``."""
-    stored: dict[tuple[int, int], list[Stored]] = {}
+    stored: dict[CaseKey, list[Stored]] = {}
     with zipfile.ZipFile(file, "w") as archive:
-        for (suite, case), outputs in kept.items():
-            stored[suite, case] = [
-                _write(archive, f"suite{suite}_case{case}_output{number}", value_of(output))
+        for key, outputs in kept.items():
+            stored[key] = [
+                _write(archive, f"{_prefix(key)}_output{number}", value_of(output))
                 for number, output in enumerate(outputs)
             ]
     return stored
+
+
+def _prefix(key: CaseKey) -> str:
+    """What the names of its arrays begin with."""
+    step = "" if key.step is None else f"_step{key.step}"
+    return f"suite{key.suite}_case{key.case}{step}"
 
 
 def _write(archive: zipfile.ZipFile, name: str, value: Value) -> Stored:
@@ -155,25 +162,25 @@ def parse(members: object) -> Stored:
     return Stored(name, kind, dtype, tuple(sizes), tuple(order), int(crc, 16))
 
 
-class KeptFile(Mapping[tuple[int, int], Sequence[KeptOutput]]):
+class KeptFile(Mapping[CaseKey, Sequence[KeptOutput]]):
     """The kept values of a results folder. Each is read when it is asked for; raises
     ``ResultsError`` when it is not what the JSON says, ``OSError``."""
 
-    def __init__(self, file: Path, stored: Mapping[tuple[int, int], Sequence[Stored]]) -> None:
+    def __init__(self, file: Path, stored: Mapping[CaseKey, Sequence[Stored]]) -> None:
         self._file = file
         self._stored = stored
 
-    def __getitem__(self, case: tuple[int, int]) -> Sequence[KeptOutput]:
-        return [kept_of(self._load(entry)) for entry in self._stored[case]]
+    def __getitem__(self, key: CaseKey) -> Sequence[KeptOutput]:
+        return [kept_of(self._load(entry)) for entry in self._stored[key]]
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[CaseKey]:
         return iter(self._stored)
 
     def __len__(self) -> int:
         return len(self._stored)
 
-    def __contains__(self, case: object) -> bool:
-        return case in self._stored  # the default would read the values
+    def __contains__(self, key: object) -> bool:
+        return key in self._stored  # the default would read the values
 
     def _load(self, entry: Stored) -> Value:
         import numpy as np

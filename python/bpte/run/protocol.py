@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 from bpte.run.outcome import Outcome, Verdict, run_outcome
 from bpte.run.protocol_keys import Begin, Case, End
-from bpte.run.records import ContradictionError, ProtocolError, Record, RunError, parse_record
+from bpte.run.records import (
+    CaseKey,
+    ContradictionError,
+    ProtocolError,
+    Record,
+    RunError,
+    parse_record,
+)
 
 PREFIX = b"#bpte "
 #: Where a record begins on a line that has other text before it. It cannot occur within a record,
@@ -82,7 +89,7 @@ class Parser:
         self._crc = 0
         self._begin: Begin | None = None
         self._cases: list[Case] = []
-        self._seen: set[tuple[int, int, int | None]] = set()
+        self._seen: set[CaseKey] = set()
         self._error: RunError | None = None
         self._end: End | None = None
         self._violation: str | None = None
@@ -214,11 +221,10 @@ class Parser:
             raise ProtocolError("a case after the error record")
         if len(self._cases) >= begin.cases:
             raise ProtocolError(f"more cases than the {begin.cases} announced")
-        place = (case.suite, case.case, case.step)
-        if place in self._seen:
-            step = "" if case.step is None else f", step {case.step}"
-            raise ProtocolError(f"suite {case.suite}, case {case.case}{step} twice")
-        self._seen.add(place)
+        key = CaseKey.of(case)
+        if key in self._seen:
+            raise ProtocolError(f"{key} twice")
+        self._seen.add(key)
         self._cases.append(case)
 
     def _check_end(self, begin: Begin, end: End) -> None:

@@ -20,7 +20,7 @@ from bpte.run.protocol import MARK as RECORD_MARK
 from bpte.run.protocol import MAX_LINE, Transcript
 from bpte.run.protocol_keys import Begin, Case, End
 from bpte.run.receiver import Receiver, is_record
-from bpte.run.records import ProtocolError, Record, parse_record
+from bpte.run.records import CaseKey, ProtocolError, Record, parse_record
 from bpte.run.wire import Frame, Kind
 
 #: Sizes of a chunk, in bytes of payload; `read` has 16 bits for it.
@@ -359,7 +359,7 @@ class PullReceiver(Receiver):
                 self._fetch = _Fetch(index + 1, size, value.crc32, offset, self._sequence + 1)
                 return
         if self._case is not None:
-            self.kept[self._case.suite, self._case.case] = tuple(self._outputs)
+            self.kept[CaseKey.of(self._case)] = tuple(self._outputs)
         self._finish_step()
 
     def _finish_step(self) -> None:

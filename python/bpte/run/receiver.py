@@ -16,7 +16,7 @@ from bpte.run.holes import Holes
 from bpte.run.kept import KeptOutput, Spool, kept_output
 from bpte.run.protocol import MARK, Parser, Transcript
 from bpte.run.protocol_keys import ActualValue, Begin, Case
-from bpte.run.records import Record
+from bpte.run.records import CaseKey, Record
 
 #: Where a target sends without being asked, its outputs are numbered from here.
 UNASKED = 1 << 31
@@ -35,12 +35,12 @@ class Receiver:
     """For a target that sends records, and nothing else of interest.
 
     `lost` says in words what was lost for good; the run can then not pass. `kept` has the outputs
-    of each case, by its suite's index and its own.
+    of each case or step.
     """
 
     def __init__(self, *, recorded: bool = False) -> None:
         self.parser = Parser(recorded=recorded)
-        self.kept: dict[tuple[int, int], tuple[KeptOutput, ...]] = {}
+        self.kept: dict[CaseKey, tuple[KeptOutput, ...]] = {}
         self.counts = LineCounts()
         self.lost: str | None = None
 
@@ -97,7 +97,7 @@ class OnceReceiver(Receiver):
         for arriving in self._values:
             if fault := arriving.fault(self._spool):
                 self.lost = self.lost or fault
-                self.kept.pop(arriving.case, None)
+                self.kept.pop(arriving.key, None)
         self.counts.damaged = self._scanner.damaged
         return self.parser.finish()
 
@@ -107,19 +107,19 @@ class OnceReceiver(Receiver):
             self._sends = record.wire == "once"
             self._scanner.start = wire.seed(record.nonce)
         elif isinstance(record, Case) and self._sends:
+            key = CaseKey.of(record)
             outputs = []
             for index, value in enumerate(record.values):
-                where = f"suite {record.suite}, case {record.case}, output {index}"
+                where = f"{key}, output {index}"
                 try:
                     offset = self._spool.reserve(value.size or 0)
                 except OSError as error:
                     self.lost = f"{where} could not be kept: {error.strerror}"
                     offset = 0
                 holes = Holes(value.size or 0)
-                key = record.suite, record.case
                 self._values.append(_Arriving(key, where, value, offset, holes))
                 outputs.append(kept_output(value, self._spool, offset))
-            self.kept[record.suite, record.case] = tuple(outputs)
+            self.kept[key] = tuple(outputs)
 
     def _take_frame(self, frame: wire.Frame) -> None:
         self.counts.frames += 1
@@ -140,7 +140,7 @@ class OnceReceiver(Receiver):
 class _Arriving:
     """An output that a record announced; `offset` is where it goes in the spool."""
 
-    case: tuple[int, int]
+    key: CaseKey
     where: str
     value: ActualValue
     offset: int

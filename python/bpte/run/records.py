@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from bpte.format.metadata import MAX_RANK
 from bpte.format.scalar_type import ELEMENT_SIZE, from_name
@@ -59,6 +59,23 @@ class RunError:
 
 
 Record: TypeAlias = Begin | Case | RunError | End
+
+
+class CaseKey(NamedTuple):
+    """Which case a record is about, or which of its steps: no two records of a run have the same.
+    Whatever is known of a case beside its record stands under this key."""
+
+    suite: int
+    case: int
+    step: int | None = None
+
+    @classmethod
+    def of(cls, record: Case) -> CaseKey:
+        return cls(record.suite, record.case, record.step)
+
+    def __str__(self) -> str:
+        step = "" if self.step is None else f", step {self.step}"
+        return f"suite {self.suite}, case {self.case}{step}"
 
 
 # --- Members by type ------------------------------------------------------------------------------

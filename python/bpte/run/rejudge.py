@@ -27,6 +27,7 @@ from bpte.run.evidence import (
 )
 from bpte.run.outcome import Verdict, case_verdict
 from bpte.run.protocol_keys import Case, FirstMismatch, Output
+from bpte.run.records import CaseKey
 
 #: In place of a case that had passed and may not under the new tolerance.
 NOT_DECIDED = "not_decided"
@@ -213,14 +214,14 @@ Again: TypeAlias = Callable[[Case, int], Output | None]
 
 @dataclass(frozen=True)
 class Rejudged:
-    """Cases judged again, and which of them (suite, case) the evidence does not decide.
+    """Cases judged again, and which of them the evidence does not decide.
 
     Of these, one that had failed keeps its verdict; one that had passed is an error, as it is not
     known to pass any more.
     """
 
     cases: tuple[Case, ...]
-    undecided: tuple[tuple[int, int], ...]
+    undecided: tuple[CaseKey, ...]
 
 
 def rejudge(
@@ -232,7 +233,7 @@ def rejudge(
     """Judges recorded cases with another tolerance, without running them again. `again` judges an
     output, by its number in its case, where more is known of it than its record."""
     judged: list[Case] = []
-    undecided: list[tuple[int, int]] = []
+    undecided: list[CaseKey] = []
     for case in cases:
         outputs = [
             again(case, number) if again is not None else rejudge_output(output, rtol, atol)
@@ -249,7 +250,7 @@ def rejudge(
             merged = tuple(new if new is not None else old for new, old in kept)
             judged.append(replace(case, verdict=Verdict.FAIL, outputs=merged))
         else:
-            undecided.append((case.suite, case.case))
+            undecided.append(CaseKey.of(case))
             judged.append(_undecided(case, rtol, atol))
     return Rejudged(tuple(judged), tuple(undecided))
 
