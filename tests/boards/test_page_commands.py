@@ -111,7 +111,8 @@ def named_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x, y = demo_arrays()[0]
     np.save(folder / "x.npy", x)
     np.save(folder / "y.npy", y)
-    shutil.copy(demo_program(), folder / "model.pte")
+    for name in ("model.pte", "mlp.pte"):
+        shutil.copy(demo_program(), folder / name)
     bundle = pack(folder / "model.bpte", demo_program(), demo_arrays())
     convert = [sys.executable, "-m", "bpte", "convert", bundle, folder / "old_bp08.bpte"]
     subprocess.run([*convert, "--format", "bp08"], check=True)

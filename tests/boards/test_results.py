@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bundles recorded here, run on the emulated boards with their outputs kept, compared and judged
-again; and the commands of docs/results.md."""
+again; and the Python of docs/results.md."""
 
 from __future__ import annotations
 
 import re
-import shlex
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,27 +100,6 @@ def test_a_board_is_held_against_this_machine(
         if pair.elements is not None
     ]
     assert [output.output.mismatches for output in stricter.outputs] == differ
-
-
-def _commands() -> list[list[str]]:
-    text = (ROOT / "docs" / "results.md").read_text("utf-8")
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    return [shlex.split(line, comments=True) for line in lines]
-
-
-def test_the_commands_of_the_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bpte_runner: Path
-) -> None:
-    require(*BOARDS["corstone-300"])
-    monkeypatch.setenv("BPTE_RUNNER", str(bpte_runner))
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "examples" / "demo" / "mlp.pte", "mlp.pte")
-    np.save("x.npy", np.ones((2, 16), np.float32))
-    commands = _commands()
-    assert len(commands) == 8
-    for program, *words in commands:
-        assert (program, main(words)) == ("bpte", 0), words
 
 
 def test_the_python_of_the_page(
