@@ -208,11 +208,11 @@ class PullReceiver(Receiver):
             return self.parser.feed(line + b"\n")
         line = line.rstrip(b"\r")
         self._candidates.append(line[max(line.rfind(RECORD_MARK), 0) :])
-        if self._offered is None and self._step == 0 and len(self._candidates) > 1:
-            # A target that waits to be asked says one record. One that goes on has no wire, if its
-            # first record says so. That record alone proves nothing: it may be damaged.
-            if self._sends_nothing(self._candidates[0]):
-                return self._go_on_without()
+        # A target that waits to be asked says one record. One that goes on has no wire, if its
+        # first record says so. That record alone proves nothing: it may be damaged.
+        goes_on = self._offered is None and self._step == 0 and len(self._candidates) > 1
+        if goes_on and self._sends_nothing(self._candidates[0]):
+            return self._go_on_without()
         return []
 
     def _sends_nothing(self, line: bytes) -> bool:
