@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 // The rules of schema/README.md that the metadata can break, checked in one walk over all its
-// tables: the root and its lists. check_cases.cpp, check_values.cpp and check_features.cpp have the
+// tables: the root and its lists. check_cases.h, check_values.h and check_features.h have the
 // rest.
 
 #include <bpte/core/internal/check_cases.h>

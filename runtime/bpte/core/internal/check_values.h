@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// The rules of values, tensors and their payloads. A part of check_metadata.cpp.
+// The rules of values, tensors and their payloads. A part of check_metadata.cpp, which alone
+// includes it: in one unit the compiler shares more code.
 
 #include <bpte/core/internal/check_metadata.h>
 
+// NOLINTBEGIN(misc-definitions-in-headers)
 namespace bpte::internal {
 namespace {
 
@@ -142,8 +144,8 @@ void MetadataCheck::payload(const TensorFields& fields, Position table, uint64_t
 bool MetadataCheck::same(Position a, Position b, unsigned field, flatbuffer::Shape element) {
   const Vector x = reader_.vector(a, field, element);
   const Vector y = reader_.vector(b, field, element);
-  return x.count == y.count &&
-         std::memcmp(reader_.pointer(x.at), reader_.pointer(y.at), x.count * (element >> 8)) == 0;
+  return x.count == y.count && std::memcmp(reader_.pointer(x.at), reader_.pointer(y.at),
+                                           size_t{x.count} * (element >> 8)) == 0;
 }
 
 // Whether two values, which are checked, agree in kind, scalar type, sizes and dim_order.
@@ -164,3 +166,4 @@ bool MetadataCheck::alike(Position a, Position b) {
 
 }  // namespace
 }  // namespace bpte::internal
+// NOLINTEND(misc-definitions-in-headers)

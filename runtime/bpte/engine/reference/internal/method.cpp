@@ -357,7 +357,11 @@ bool Method::check_values(Report& report) {
           fb().scalar<uint64_t>(extra, schema::ExtraTensorInfo::mutable_data_segments_idx, 0);
       Span<const uint8_t> state;
       if (!program_->initial_state(segments, buffer, tensor.bytes(), state, report)) return false;
-      if (!state.empty()) std::memcpy(tensor.data, state.data(), state.size());
+      if (state.empty()) continue;
+      if (tensor.data == nullptr) {
+        return report.invalid_program() << "value " << i << " has a state but no memory";
+      }
+      std::memcpy(tensor.data, state.data(), state.size());
     }
   }
   for (const bool is_input : {true, false}) {
