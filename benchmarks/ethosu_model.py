@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How fast the Ethos-U model is, in one thread, against the TOSA reference model in the same run.
 
-    python benchmarks/ethosu.py [--size 224] [--target ethos-u55-128] [--rounds 3]
+    python benchmarks/ethosu_model.py [--size 224] [--target ethos-u55-128] [--rounds 3]
 
 MobileNetV2 by its shapes, int8, with random weights: what is computed takes no less time for it.
 Every figure is CPU time, the best of several runs. Both must give the same bytes. Wants the preset
