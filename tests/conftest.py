@@ -115,6 +115,13 @@ def awkward_models() -> Path:
     return _made_by(script, ROOT / "build" / "runner-models")
 
 
+@pytest.fixture(scope="session")
+def made_by() -> Callable[[Path, Path], Path]:
+    """Runs a script of the repository with a folder to write into, which is kept for as long as the
+    script stays the same."""
+    return _made_by
+
+
 def _made_by(script: Path, folder: Path, also: Sequence[Path] = ()) -> Path:
     """What a script writes into a folder, anew when it or one of the other files has changed."""
     folder.mkdir(parents=True, exist_ok=True)

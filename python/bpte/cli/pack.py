@@ -37,6 +37,7 @@ becomes input 0 of the next, which leaves it out:
   ]
 
 further keys of a suite, and of the file:
+  rows = { inputs = ["x.npy"], outputs = ["y.npy"] }   # a case for each row of the arrays
   labels = "labels.npy"                         # a row for each case; or in a case: labels = 3
   metric.top1 = ">= 0.95"
   metric.mean_squared_error = "<= 1e-3"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from bpte.files import access, toml
 from bpte.format.budget import Budget
+from bpte.format.tensor_data import TensorData
 from bpte.format.tolerance import NanPolicy, Tolerance
 from bpte.pack import suite_facts
 from bpte.pack.array_file import load_array
@@ -129,7 +130,7 @@ def _suite(folder: Path, table: object, number: int) -> MethodTestSuite:
     content = as_table(table, where)
     known(
         content,
-        {"method", "case", "tolerance", "tolerances", "labels", "metric", "metrics"},
+        {"method", "case", "rows", "tolerance", "tolerances", "labels", "metric", "metrics"},
         where,
     )
     method = content.get("method", "forward")
@@ -139,11 +140,40 @@ def _suite(folder: Path, table: object, number: int) -> MethodTestSuite:
         _case(folder, case, f"suite {method!r}, case {index}")
         for index, case in enumerate(as_list(content.get("case", []), where))
     ]
+    if "rows" in content:
+        cases += _rows(folder, content["rows"], f"suite {method!r}, rows")
     labels = content.get("labels")
     if labels is not None:
         _spread_labels(folder, labels, cases, where)
     metrics = suite_facts.metrics(content, where)
     return MethodTestSuite(method, cases, _tolerances(content, where), metrics)
+
+
+def _rows(folder: Path, given: object, where: str) -> list[MethodTestCase]:
+    """``rows = { inputs = ["x.npy"], outputs = ["y.npy"] }``: a case for each row of the arrays,
+    without the first dimension."""
+    table = as_table(given, where)
+    known(table, {"inputs", "outputs"}, where)
+    columns: dict[str, list[Any]] = {"inputs": [], "outputs": []}
+    count = None
+    for side, column in columns.items():
+        for index, name in enumerate(as_list(table.get(side, []), f"{where}, {side}")):
+            at = f"{where}, {side} {index}"
+            value = _value(folder, name, at)
+            array = value.array() if isinstance(value, TensorData) else None
+            if array is None or array.ndim == 0:
+                raise PackError(f"{at}: must name an array with a row for each case: {name!r}")
+            if count not in (None, len(array)):
+                raise PackError(f"{at}: {len(array)} rows, {count} before")
+            count = len(array)
+            column.append(array)
+    return [
+        MethodTestCase(
+            [array[row] for array in columns["inputs"]],
+            [array[row] for array in columns["outputs"]],
+        )
+        for row in range(count or 0)
+    ]
 
 
 def _spread_labels(folder: Path, name: object, cases: Sequence[MethodTestCase], where: str) -> None:

@@ -477,7 +477,32 @@ def quantization() -> Group:
         )
         levels = torch.randint(low, high + 1, (3, 4)).to(dtype)
         group.add(f"dequantize{tail}", lambda q, t=tail: ops.dequantize_per_tensor(q, *t), levels)
+    bias = torch.randint(-(2**20), 2**20, (5,), dtype=torch.int32)
+    tail = (2.0**-12, 0, -(2**31), 2**31 - 1, torch.int32)
+    group.add("dequantize_bias", lambda q, t=tail: ops.dequantize_per_tensor(q, *t), bias)
+    for name, dtype, axis, zeros in (
+        ("weights", torch.int8, 0, torch.int64),
+        ("last_axis", torch.uint8, 3, torch.int64),
+        ("narrow_zero_points", torch.int8, 1, torch.int32),
+        ("biases", torch.int32, 0, torch.int64),
+    ):
+        shape = (5,) if dtype == torch.int32 else (3, 2, 4, 5)
+        low, high = (-100, 100) if dtype == torch.int32 else (_least(dtype), _least(dtype) + 255)
+        channels = shape[axis]
+        scales = torch.rand(channels) + 0.01
+        offsets = torch.arange(channels).to(zeros) * 3 - 2
+        group.add(
+            f"dequantize_channels_{name}",
+            lambda q, s, z, t=(axis, low, high, dtype): ops.dequantize_per_channel(q, s, z, *t),
+            torch.randint(low, high + 1, shape).to(dtype),
+            scales,
+            offsets,
+        )
     return group
+
+
+def _least(dtype: torch.dtype) -> int:
+    return torch.iinfo(dtype).min
 
 
 GROUPS: dict[str, Callable[[], Group]] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Per-tensor quantisation between float32 and int8 or uint8.
+// Quantisation between float32 and int8 or uint8; from int32 (biases) as well.
 
 #include <cmath>
 
@@ -15,30 +15,82 @@ struct Quantization {
   int32_t highest = 0;
 };
 
-/// scale, zero point, quant_min, quant_max and dtype: arguments 1 to 5.
-bool quantization(Call& call, const Tensor& quantized, Quantization& q) {
-  double scale = 0;
-  int64_t zero_point, lowest, highest, type;
-  if (!call.number(1, scale) || !call.integer(2, zero_point) || !call.integer(3, lowest) ||
-      !call.integer(4, highest) || !call.integer(5, type)) {
+/// quant_min, quant_max and dtype, from argument `first` on, for a quantised tensor.
+bool range(Call& call, size_t first, const Tensor& quantized, Quantization& q) {
+  int64_t lowest, highest, type;
+  if (!call.integer(first, lowest) || !call.integer(first + 1, highest) ||
+      !call.integer(first + 2, type)) {
     return false;
-  }
-  const bool is_signed = quantized.type == ScalarType::kChar;
-  if (!is_signed && quantized.type != ScalarType::kByte) {
-    return call.unsupported("its quantised tensor is neither int8 nor uint8");
   }
   if (type != static_cast<int64_t>(quantized.type)) {
     return call.invalid("its dtype is not that of its quantised tensor");
   }
-  if (lowest < (is_signed ? -128 : 0) || highest > (is_signed ? 127 : 255) || lowest > highest ||
-      zero_point < -32768 || zero_point > 32767) {
-    return call.invalid("its range or zero point does not fit its dtype");
+  int64_t least = INT32_MIN, most = INT32_MAX;
+  if (quantized.type == ScalarType::kChar) {
+    least = INT8_MIN;
+    most = INT8_MAX;
+  } else if (quantized.type == ScalarType::kByte) {
+    least = 0;
+    most = UINT8_MAX;
   }
-  q.scale = static_cast<float>(scale);
-  q.zero_point = static_cast<int32_t>(zero_point);
+  if (lowest < least || highest > most || lowest > highest) {
+    return call.invalid("its range does not fit its dtype");
+  }
   q.lowest = static_cast<int32_t>(lowest);
   q.highest = static_cast<int32_t>(highest);
   return true;
+}
+
+bool set_zero_point(Call& call, int64_t zero_point, Quantization& q) {
+  if (zero_point < -32768 || zero_point > 32767) {
+    return call.invalid("its zero point does not fit its dtype");
+  }
+  q.zero_point = static_cast<int32_t>(zero_point);
+  return true;
+}
+
+/// scale, zero point, quant_min, quant_max and dtype: arguments 1 to 5.
+bool per_tensor(Call& call, const Tensor& quantized, Quantization& q) {
+  double scale = 0;
+  int64_t zero_point;
+  if (!call.number(1, scale) || !call.integer(2, zero_point) ||
+      !set_zero_point(call, zero_point, q) || !range(call, 3, quantized, q)) {
+    return false;
+  }
+  q.scale = static_cast<float>(scale);
+  return true;
+}
+
+bool is_byte(ScalarType type) {
+  return type == ScalarType::kChar || type == ScalarType::kByte;
+}
+
+/// A quantised tensor that is read.
+bool levels(Call& call, Tensor& in) {
+  if (!call.tensor(0, in)) return false;
+  if (is_byte(in.type) || in.type == ScalarType::kInt) return true;
+  return call.unsupported("its quantised tensor is neither int8, uint8 nor int32");
+}
+
+void dequantize(Tensor& out, const Tensor& in, const Quantization& q) {
+  float* const to_floats = out.floats();
+  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
+    int64_t level;
+    if (in.type == ScalarType::kInt) {
+      level = in.as<int32_t>()[from];
+    } else {
+      level = in.type == ScalarType::kChar ? static_cast<int8_t>(in.data[from]) : in.data[from];
+    }
+    to_floats[to] = static_cast<float>(level - q.zero_point) * q.scale;
+  });
+}
+
+/// The part of a tensor with one index along `axis`.
+Tensor channel(const Tensor& tensor, size_t axis, int32_t index) {
+  Tensor part = tensor;
+  part.sizes[axis] = 1;
+  part.data += index * tensor.strides[axis] * static_cast<ptrdiff_t>(tensor.element_size);
+  return part;
 }
 
 }  // namespace
@@ -46,10 +98,11 @@ bool quantization(Call& call, const Tensor& quantized, Quantization& q) {
 bool quantized_decomposed_quantize_per_tensor_out(Call& call) {
   Tensor in, out;
   Quantization q;
-  if (!call.floats(0, in) || !call.out(6, out) || !quantization(call, out, q) ||
+  if (!call.floats(0, in) || !call.out(6, out) || !per_tensor(call, out, q) ||
       !call.resize_like(out, in) || !call.work(out.numel)) {
     return false;
   }
+  if (!is_byte(out.type)) return call.unsupported("its quantised tensor is neither int8 nor uint8");
   if (call.checking() || out.numel == 0) return true;
   const float inverse = 1.0f / q.scale;
   const float lowest = static_cast<float>(q.lowest);
@@ -69,17 +122,45 @@ bool quantized_decomposed_quantize_per_tensor_out(Call& call) {
 bool quantized_decomposed_dequantize_per_tensor_out(Call& call) {
   Tensor in, out;
   Quantization q;
-  if (!call.tensor(0, in) || !call.out_floats(7, out) || !quantization(call, in, q) ||
+  if (!levels(call, in) || !call.out_floats(7, out) || !per_tensor(call, in, q) ||
       !call.resize_like(out, in) || !call.work(out.numel)) {
     return false;
   }
   if (call.checking() || out.numel == 0) return true;
-  const bool is_signed = in.type == ScalarType::kChar;
-  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
-    const uint8_t byte = in.data[from];
-    const int32_t level = is_signed ? static_cast<int8_t>(byte) : byte;
-    out.floats()[to] = static_cast<float>(level - q.zero_point) * q.scale;
-  });
+  dequantize(out, in, q);
+  return true;
+}
+
+// input, scales, zero points or None, axis, quant_min, quant_max, dtype, dtype of the output.
+bool quantized_decomposed_dequantize_per_channel_out(Call& call) {
+  Tensor in, out, scales, zero_points;
+  Quantization q;
+  size_t axis = 0;
+  const bool shifted = !call.is_none(2);
+  if (!levels(call, in) || !call.out_floats(8, out) || !call.floats(1, scales) ||
+      (shifted && !call.tensor(2, zero_points)) || !call.dimension(3, in.rank, axis) ||
+      !range(call, 4, in, q) || !call.resize_like(out, in) || !call.work(out.numel)) {
+    return false;
+  }
+  if (in.rank == 0) return call.invalid("a scalar has no channels");
+  const size_t channels = static_cast<size_t>(in.sizes[axis]);
+  if (scales.numel != channels || (shifted && zero_points.numel != channels)) {
+    return call.invalid("there is not one scale and zero point for each channel");
+  }
+  const bool wide = zero_points.type == ScalarType::kLong;
+  if (shifted && !wide && zero_points.type != ScalarType::kInt) {
+    return call.unsupported("its zero points are neither int64 nor int32");
+  }
+  if (call.checking() || out.numel == 0) return true;
+  for (int32_t c = 0; c < in.sizes[axis]; ++c) {
+    q.scale = scales.floats()[c];
+    if (shifted) {
+      const int64_t zero_point = wide ? zero_points.as<int64_t>()[c] : zero_points.as<int32_t>()[c];
+      if (!set_zero_point(call, zero_point, q)) return false;
+    }
+    Tensor part = channel(out, axis, c);
+    dequantize(part, channel(in, axis, c), q);
+  }
   return true;
 }
 
