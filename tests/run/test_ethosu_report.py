@@ -10,31 +10,9 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-import bpte
-
-PROGRAM = Path(__file__).resolve().parents[1] / "fixtures" / "cortex_m" / "ethos_u55.pte"
 STAND_IN = "Ethos-U functional model, not an NPU"
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    with np.load(PROGRAM.with_suffix(".npz")) as arrays:
-        tolerance = bpte.Tolerance(rtol=0, atol=float(arrays["step"]) * 1.01)
-        cases = [
-            bpte.MethodTestCase(
-                inputs=[arrays[f"in{k}"]],
-                expected_outputs=[arrays[f"out{k}"]],
-                tolerances=[tolerance],
-            )
-            for k in range(3)
-        ]
-    suite = bpte.MethodTestSuite(method_name="forward", test_cases=cases)
-    path = tmp_path / "ethos_u55.bpte"
-    bpte.BundledProgram(PROGRAM, [suite]).save(path, fit="relayout")
-    return path
 
 
 def run(runner: Path, engine: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -45,9 +23,9 @@ def run(runner: Path, engine: str, *arguments: str | Path) -> subprocess.Complet
 
 @pytest.mark.parametrize("engine", ["executorch", "reference"])
 def test_every_report_says_what_judged(
-    bpte_runner: Path, bundle: Path, tmp_path: Path, engine: str
+    bpte_runner: Path, ethosu_bundle: Path, tmp_path: Path, engine: str
 ) -> None:
-    done = run(bpte_runner, engine, bundle, "-o", tmp_path / "results")
+    done = run(bpte_runner, engine, ethosu_bundle, "-o", tmp_path / "results")
     assert done.returncode == 0, done.stdout + done.stderr
     head, verdict = done.stdout.splitlines()[0], done.stdout.splitlines()[-1]
     assert head.endswith(f"with {STAND_IN}")
@@ -61,8 +39,8 @@ def test_every_report_says_what_judged(
 
 
 @pytest.mark.parametrize("engine", ["executorch", "reference"])
-def test_a_mismatch_says_it_too(bpte_runner: Path, bundle: Path, engine: str) -> None:
-    done = run(bpte_runner, engine, bundle, "--rtol", "0", "--atol", "0")
+def test_a_mismatch_says_it_too(bpte_runner: Path, ethosu_bundle: Path, engine: str) -> None:
+    done = run(bpte_runner, engine, ethosu_bundle, "--rtol", "0", "--atol", "0")
     assert done.returncode == 1
     assert f"cases failed ({STAND_IN})" in done.stdout.splitlines()[-1]
 
@@ -79,21 +57,21 @@ def test_nothing_stood_in_where_no_delegate_ran(
 
 @pytest.mark.parametrize("engine", ["executorch", "reference"])
 def test_its_memory_is_limited_as_planned_memory(
-    bpte_runner: Path, bundle: Path, engine: str
+    bpte_runner: Path, ethosu_bundle: Path, engine: str
 ) -> None:
     """3,000 bytes are enough for the program's own plan, and not for the NPU's buffers."""
-    done = run(bpte_runner, engine, bundle, "--max-planned-memory", "3000")
+    done = run(bpte_runner, engine, ethosu_bundle, "--max-planned-memory", "3000")
     assert done.returncode == 4
     assert "out_of_memory" in done.stdout + done.stderr
     assert "--max-planned-memory" in done.stdout + done.stderr
 
 
-def test_pytest_says_it(bpte_runner: Path, bundle: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", bundle]
+def test_pytest_says_it(bpte_runner: Path, ethosu_bundle: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", ethosu_bundle]
     environment = {**os.environ, "BPTE_RUNNER": str(bpte_runner)}
     done = subprocess.run(
-        [*command, f"--rootdir={bundle.parent}"],
-        cwd=bundle.parent, env=environment, capture_output=True, text=True, check=False,
+        [*command, f"--rootdir={ethosu_bundle.parent}"],
+        cwd=ethosu_bundle.parent, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert f"bpte: 3 cases executed by: {STAND_IN}" in done.stdout
