@@ -6,6 +6,7 @@
 # make fuzz    each fuzz target for FUZZ_SECONDS (60)
 # make ethosu-fuzz    the Ethos-U model over ETHOSU_GRAPHS (1000) random graphs for each NPU
 # make ethosu-mutants    the Ethos-U model with one rule broken at a time: do the tests notice?
+# make confirm-npu BOARD=corstone-300 SIMULATOR=fvp    the Ethos-U nets on an NPU: what was equal, as a JSON
 # make lint    what each commit must pass; `make tidy` looks deeper into the C++, for a minute or two
 # make docs    the site, into build/docs/site
 # make coverage    lines and branches that the tests reach, in C++ and Python, into docs/coverage.md
@@ -24,9 +25,13 @@ EXECUTORCH := executorch==1.5.1
 TORCH := torch==2.13.0
 # What compiles for an Ethos-U, and what says what the result must be: without its dependencies, which the others bring.
 ETHOS_U := ethos-u-vela==5.1.0 tosa-tools==2026.5.0
+# What `make confirm-npu` runs on, and what it writes.
+BOARD ?= corstone-300
+SIMULATOR ?= fvp
+CONFIRMATION ?= build/npu-confirmation.json
 BUILD_TOOLS := "cmake>=3.28" ninja
 
-.PHONY: demo test size fuzz ethosu-fuzz ethosu-mutants ethosu-model lint tidy docs coverage clean host-packages demo-packages test-packages
+.PHONY: demo test size fuzz ethosu-fuzz ethosu-mutants ethosu-model confirm-npu lint tidy docs coverage clean host-packages demo-packages test-packages
 
 demo: demo-packages $(VENV)/.run
 	$(BIN)/python tools/demo.py
@@ -66,6 +71,10 @@ ethosu-fuzz: ethosu-model
 
 ethosu-mutants: ethosu-model
 	$(BIN)/python tests/engine/ethosu/mutants.py
+
+confirm-npu: test-packages $(VENV)/.test
+	mkdir -p $(dir $(CONFIRMATION))
+	$(BIN)/python tests/engine/ethosu/confirm.py --board $(BOARD) --simulator $(SIMULATOR) -o $(CONFIRMATION)
 
 clean:
 	rm -rf build build-* dist .venv

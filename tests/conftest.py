@@ -90,6 +90,23 @@ def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def ethosu_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The committed Ethos-U55 program and its three cases, which may be off by one step."""
+    program = ROOT / "tests" / "fixtures" / "cortex_m" / "ethos_u55.pte"
+    with np.load(program.with_suffix(".npz")) as arrays:
+        one_step = bpte.Tolerance(rtol=0, atol=float(arrays["step"]) * 1.01)
+        cases = [
+            bpte.MethodTestCase([arrays[f"in{k}"]], [arrays[f"out{k}"]], tolerances=[one_step])
+            for k in range(3)
+        ]
+    path = tmp_path_factory.mktemp("ethosu") / "ethos_u55.bpte"
+    bpte.BundledProgram(program, [bpte.MethodTestSuite("forward", cases)]).save(
+        path, fit="relayout"
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
 def example_models() -> Path:
     """The folder with what examples/export_models.py makes: NAME.pte and NAME.bpte.
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,21 @@ class BundleCase(_Item):
         run, begin = results.run, results.run.transcript.begin
         if self.result and self.result.case and self.result.case.time is not None and begin:
             self.user_properties.append(("time", f"{self.result.case.time} {begin.unit}".rstrip()))
+        if self.result and self.result.case and self.result.case.stand_in:
+            stand_in = printable(self.result.case.stand_in)
+            self.user_properties.append(("stand_in", stand_in))
         self.user_properties.append(("run_seconds", f"{run.seconds:.3f}"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """No green may pass for one of hardware that was not there."""
+    words: dict[str, int] = {}
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "stand_in" and report.when == "call":
+                words[value] = words.get(value, 0) + 1
+    for value, count in words.items():
+        terminalreporter.write_line(f"bpte: {count} cases executed by: {value}")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -18,13 +18,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boards_support import ROOT, demo_arrays, demo_program, pack, require
+from boards_support import ROOT, demo_arrays, demo_program, pack, quantised, require
 
 #: (pages, how the command begins or what it contains, why it is not run here). A test that is named
 #: runs the command, or what it runs.
 NOT_RUN_HERE = (
     (r".*", r"^apt-get install ", "wants root and the network"),
     (r"README\.md", r"^make (demo|test)$", "takes minutes, and installs packages"),
+    (
+        r"docs/ethos-u\.md",
+        r"^make confirm-npu",
+        "wants an FVP: tests/engine/ethosu/test_confirm.py",
+    ),
     (r"CONTRIBUTING\.md", r"^export PATH=", "changes only the shell that it is typed into"),
     (r"CONTRIBUTING\.md", r"build/debug", "a session with gdb: tests/boards/test_debugging.py"),
     (r".*", r" --simulator fvp\b", "wants Arm's FVP: tests/boards/test_fvp.py"),
@@ -114,6 +119,8 @@ def named_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("model.pte", "mlp.pte"):
         shutil.copy(demo_program(), folder / name)
     bundle = pack(folder / "model.bpte", demo_program(), demo_arrays())
+    npu_program, npu_cases, one_step = quantised("ethos_u55")
+    pack(folder / "ethos_u55.bpte", npu_program, npu_cases, tolerance=one_step)
     convert = [sys.executable, "-m", "bpte", "convert", bundle, folder / "old_bp08.bpte"]
     subprocess.run([*convert, "--format", "bp08"], check=True)
     (folder / "models").mkdir()

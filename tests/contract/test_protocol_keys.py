@@ -101,7 +101,11 @@ def _steps(folder: Path) -> Path:
 
 
 def test_the_runner_writes_every_key_and_no_other(
-    cpp_tool: Callable[[str], Path], bpte_runner: Path, tmp_path: Path, demo_bundle: Path
+    cpp_tool: Callable[[str], Path],
+    bpte_runner: Path,
+    tmp_path: Path,
+    demo_bundle: Path,
+    ethosu_bundle: Path,
 ) -> None:
     seen: dict[str, set[str]] = {name: set() for name in KEYS}
     options = ("--method", "forward", "--case", "1", "--nonce", "n", "--rtol", "0", "--atol", "0")
@@ -114,6 +118,7 @@ def test_the_runner_writes_every_key_and_no_other(
     _collect(seen, _run(tool, echo, "once"))
     _collect(seen, _run(tool, echo, "execute", "out_of_memory"))
     _collect(seen, _run(bpte_runner, demo_bundle, "--teach"))
+    _collect(seen, _run(bpte_runner, ethosu_bundle))
     _collect(seen, _run(tool, _steps(tmp_path), "none"))
     path = tmp_path / "broken.bpte"
     for breaker in BREAKERS:

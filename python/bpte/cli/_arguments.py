@@ -91,6 +91,11 @@ RUN_OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "PTE",
         "help": "build the firmware with this program's operators only; may be repeated",
     },
+    "npu": {
+        "choices": ("model",),
+        "help": "model: build the functional model of the Ethos-U into the firmware, for a board "
+        "without that NPU",
+    },
     "from-file": {
         "action": "store_true",
         "help": "a firmware reads the bundle case by case (semihosting) instead of in memory",

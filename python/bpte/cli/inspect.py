@@ -2,8 +2,9 @@
 """Show what a bundle holds: header, segments with offsets and alignment, suites, cases, dtypes and
 shapes. For a .pte: its header and its methods.
 
-example:
+examples:
   bpte inspect model.bpte
+  bpte inspect model.bpte --delegates
 """
 
 from __future__ import annotations
@@ -28,13 +29,21 @@ _KINDS: dict[type, str] = {bool: "bool", int: "int", float: "double"}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="a .bpte (BP09 or BP08) or .pte file")
+    parser.add_argument(
+        "--delegates",
+        action="store_true",
+        help="the program's delegates instead; of an Ethos-U each operation, weights and traffic",
+    )
     parser.add_argument("--json", action="store_true", help="for a machine, on stdout")
 
 
 def run(args: argparse.Namespace) -> int:
     from bpte.program import pte_file
 
-    if pte_file.is_program_file(args.file):
+    is_program = pte_file.is_program_file(args.file)
+    if args.delegates:
+        return _delegates(args, is_program)
+    if is_program:
         facts = pte_file.describe(args.file)
         print(json.dumps(facts, indent=2) if args.json else _program_text(facts))
         return 0
@@ -45,6 +54,30 @@ def run(args: argparse.Namespace) -> int:
             print(_json(bundle_facts(bundle)))
         else:
             print(_text(bundle))
+    return 0
+
+
+def _delegates(args: argparse.Namespace, is_program: bool) -> int:
+    import os
+
+    from bpte.bundle import Bundle
+    from bpte.cli import _delegates
+    from bpte.files import access, transfer
+    from bpte.program import delegates
+
+    if is_program:
+        fd = access.open_input(args.file)
+        try:
+            size = os.fstat(fd).st_size
+            found = delegates.describe(lambda at, count: transfer.read_run(fd, at, count), size)
+        finally:
+            os.close(fd)
+    else:
+        with Bundle(args.file) as bundle, bundle.program as program:
+            found = delegates.describe(
+                lambda at, count: bytes(program[at : at + count]), len(program)
+            )
+    print(json.dumps(found, indent=2) if args.json else _delegates.text(found))
     return 0
 
 

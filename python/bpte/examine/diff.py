@@ -105,7 +105,6 @@ def _facts(a: Run, b: Run) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _described(run: Run) -> dict[str, str]:
-    begin = run.transcript.begin
     about = run.ran
     facts = {"state": run.state.words}
     if about is not None:
@@ -115,8 +114,7 @@ def _described(run: Run) -> dict[str, str]:
         facts |= {"bundle": "unknown", "program": "unknown"}
     facts["board"] = run.board
     facts["simulator"] = run.simulator or "none"
-    engine = f"{begin.engine} {begin.engine_version}".strip() if begin is not None else ""
-    facts["engine"] = engine or "unknown"
+    facts["engine"] = run.transcript.engine or "unknown"
     options = (f"{name} {value}" for name, value in run.options.items())
     facts["options"] = ", ".join(options) or "none"
     facts["bpte"] = run.bpte or "unknown"

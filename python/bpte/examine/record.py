@@ -186,7 +186,7 @@ class _Host:
         begin, error = run.transcript.begin, run.transcript.error
         if run.state not in (State.PASSED, State.NOT_RUN) or begin is None or error is not None:
             raise RecordError(run.state, f"{run.state.words}: {run.message}")
-        self.engine = f"{begin.engine} {begin.engine_version}".strip()
+        self.engine = run.transcript.engine
         self.target = begin.target
         return run
 

@@ -75,12 +75,14 @@ class ValueInfo:
 class DelegateInfo:
     """A part of a method that a backend runs.
 
-    ``size`` is that of its data in bytes; ``segment`` the index of the segment that holds it,
-    None where it is inside the FlatBuffer. ``compile_specs`` gives each key's value's size.
+    ``size`` is that of its data in bytes, ``offset`` where that begins, from the start of the
+    program; ``segment`` the index of the segment that holds it, None where it is inside the
+    FlatBuffer. ``compile_specs`` gives each key's value's size.
     """
 
     id: str
     size: int
+    offset: int
     segment: int | None
     compile_specs: dict[str, int]
 
@@ -176,7 +178,7 @@ def _inspect(view: memoryview, size: int) -> ProgramInfo:
         file_size=size,
         program_size=program_size,
         header=header,
-        methods=tuple(_method(program, plan) for plan in program.execution_plan or ()),
+        methods=tuple(_method(program, plan, view, base) for plan in program.execution_plan or ()),
         segments=segments,
         constants=constants,
         constants_size=constants_size,
@@ -216,7 +218,7 @@ def _count(objects: Iterable[Any]) -> dict[str, int]:
     return counts
 
 
-def _method(program: Any, plan: Any) -> MethodInfo:
+def _method(program: Any, plan: Any, view: memoryview, base: int) -> MethodInfo:
     values = plan.values or ()
     instructions = [
         instruction.instr_args
@@ -232,7 +234,9 @@ def _method(program: Any, plan: Any) -> MethodInfo:
             f"{operator.name}.{operator.overload}" if operator.overload else str(operator.name)
             for operator in plan.operators or ()
         ),
-        delegates=tuple(_delegate(program, delegate) for delegate in plan.delegates or ()),
+        delegates=tuple(
+            _delegate(program, delegate, view, base) for delegate in plan.delegates or ()
+        ),
         non_const_buffer_sizes=tuple(plan.non_const_buffer_sizes or ()),
         instructions=len(instructions),
         instruction_kinds=_count(instructions),
@@ -241,16 +245,23 @@ def _method(program: Any, plan: Any) -> MethodInfo:
     )
 
 
-def _delegate(program: Any, delegate: Any) -> DelegateInfo:
+def _delegate(program: Any, delegate: Any, view: memoryview, base: int) -> DelegateInfo:
     index = delegate.processed.index
     in_segment = delegate.processed.location == 1
-    size = (
-        program.segments[index].size
-        if in_segment
-        else len(program.backend_delegate_data[index].data or b"")
-    )
+    if in_segment:
+        size, offset = program.segments[index].size, base + program.segments[index].offset
+    else:
+        data = program.backend_delegate_data[index].data or b""
+        size, offset = len(data), _address(data) - _address(view) if data else 0
     specs = {spec.key or "": len(spec.value or b"") for spec in delegate.compile_specs or ()}
-    return DelegateInfo(delegate.id, size, index if in_segment else None, specs)
+    return DelegateInfo(delegate.id, size, offset, index if in_segment else None, specs)
+
+
+def _address(part: Any) -> int:
+    """Where the bytes of a view lie."""
+    import numpy as np
+
+    return int(np.frombuffer(part, np.uint8).ctypes.data)
 
 
 def _value(value: Any) -> ValueInfo:

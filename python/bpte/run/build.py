@@ -47,9 +47,11 @@ def program(
     operators_from: tuple[Path, ...] = (),
     on_note: Note | None = None,
     wire: bool = False,
+    npu_model: bool = False,
 ) -> Path:
     """The program for this board and engine, built when none is named or installed. With `wire` a
-    firmware is built that can send its outputs; other programs always can.
+    firmware is built that can send its outputs, with `npu_model` one that has the functional model
+    of the Ethos-U; other programs always can and have.
 
     `on_note` gets a line for people when something is being built, because that takes time.
     Raises BuildError.
@@ -68,7 +70,10 @@ def program(
     root = source_root()
     if root is None:
         raise BuildError("this installation of bpte carries no sources to build from; use --elf")
-    return _Build(board, on_note or (lambda _: None)).make(root, engine, operators_from, wire)
+    if board.kind == "firmware":
+        engine = engine or "reference"
+    definitions = _definitions(board, engine, operators_from, wire, npu_model)
+    return _Build(board, on_note or (lambda _: None)).make(root, engine, definitions)
 
 
 def folder(root: Path, name: str) -> Path:
@@ -157,12 +162,18 @@ def call(
 
 
 def _definitions(
-    board: Board, engine: str | None, operators_from: tuple[Path, ...], wire: bool
+    board: Board,
+    engine: str | None,
+    operators_from: tuple[Path, ...],
+    wire: bool,
+    npu_model: bool,
 ) -> list[str]:
     definitions = [*board.build.cmake, f"-DBPTE_PYTHON={interpreter()}"]
     if board.kind == "firmware":
         if wire:
             definitions.append("-DBPTE_RUNNER_WIRE=ON")
+        if npu_model:
+            definitions.append("-DBPTE_ETHOSU_MODEL=ON")
         definitions += [f"-DBPTE_BOARD={board.folder}", f"-DBPTE_BOARD_ENGINE={engine}"]
         if operators_from:
             files = ";".join(str(path.resolve()) for path in operators_from)
@@ -183,22 +194,13 @@ class _Build:
         self._on_note = on_note
         self._noted = False
 
-    def make(
-        self,
-        root: Path,
-        engine: str | None,
-        operators_from: tuple[Path, ...],
-        wire: bool = False,
-    ) -> Path:
+    def make(self, root: Path, engine: str | None, definitions: list[str]) -> Path:
         board = self.board
-        if board.kind == "firmware":
-            engine = engine or "reference"
         preset = root / "build" / "host"
         if board.kind == "host" and (preset / "CMakeCache.txt").is_file():
             with _locked(preset.with_suffix(".lock")) as lock:  # its runner has every engine
                 return self._compile(preset, preset.with_suffix(".log"), lock)
         source = root / FIRMWARE if board.kind == "firmware" else root
-        definitions = _definitions(board, engine, operators_from, wire)
         # Another configuration is another folder, so that none is ever configured over.
         # The place of the project counts, too: CMake refuses a cache of another one.
         # CMake reads a toolchain's flags once: a changed toolchain is another configuration.

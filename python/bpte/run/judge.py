@@ -135,12 +135,13 @@ def judge(ended: Ended, exit_status_means: bool, timeout: float) -> Judgement:
 def judge_complete(transcript: Transcript, outcome: Outcome) -> Judgement:
     """Judges records that amount to `outcome`, in one line."""
     cases = transcript.cases
+    by = f" ({transcript.stand_in})" if transcript.stand_in else ""
     if outcome is Outcome.PASSED:
         passed = sum(case.verdict is Verdict.PASS for case in cases)
-        return Judgement(State.PASSED, f"{passed} of {len(cases)} cases passed")
+        return Judgement(State.PASSED, f"{passed} of {len(cases)} cases passed{by}")
     if outcome is Outcome.MISMATCH:
         failed = sum(case.verdict is Verdict.FAIL for case in cases)
-        return Judgement(State.MISMATCH, f"{failed} of {len(cases)} cases failed")
+        return Judgement(State.MISMATCH, f"{failed} of {len(cases)} cases failed{by}")
     error = transcript.error
     if error is not None:
         state = State.MALFORMED if outcome is Outcome.MALFORMED else State.NOT_RUN

@@ -132,7 +132,12 @@ def _program(board: Board, request: Request, on_note: Callable[[str], None] | No
         return request.program
     try:
         return build.program(
-            board, request.engine, request.operators_from, on_note, request.keep_outputs
+            board,
+            request.engine,
+            request.operators_from,
+            on_note,
+            wire=request.keep_outputs,
+            npu_model=request.npu == "model",
         )
     except build.BuildError as error:
         raise Refused(State.NOT_STARTED, str(error)) from None

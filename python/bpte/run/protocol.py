@@ -56,6 +56,20 @@ class Transcript:
         return self.violation is None and self.end is not None
 
     @property
+    def stand_in(self) -> str:
+        """What stood in for hardware that the program was compiled for, in any case; or ""."""
+        return ", ".join(dict.fromkeys(case.stand_in for case in self.cases if case.stand_in))
+
+    @property
+    def engine(self) -> str:
+        """What executed the program, in words; "" when nothing says so."""
+        if self.begin is None:
+            return ""
+        words = (self.begin.engine, self.begin.engine_version)
+        with_stand_in = ("with", self.stand_in) if self.stand_in else ()
+        return " ".join(filter(None, (*words, *with_stand_in)))
+
+    @property
     def outcome(self) -> Outcome:
         """What the records amount to by themselves; INFRASTRUCTURE unless they are complete."""
         return self.end.outcome if self.complete and self.end else Outcome.INFRASTRUCTURE

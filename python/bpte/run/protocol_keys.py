@@ -56,6 +56,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "step": Key("index", required=False),
         "name": Key("text", required=False),
         "time": Key("integer", required=False),
+        "stand_in": Key("text", required=False),
         "outputs": Key("outputs", required=False),
         "values": Key("values", required=False),
         "verdict": Key("verdict", of=("pass", "fail", "error", "unjudged")),
@@ -197,6 +198,9 @@ class Case:
     name: str | None = None
     #: of execute() alone, in `unit`
     time: int | None = None
+    #: what stood in for hardware that the program was compiled for, such as a functional model of
+    #: an NPU
+    stand_in: str | None = None
     #: one object for each expected output, see below
     outputs: tuple[Output, ...] = ()
     #: one object for each actual output of the method, see below

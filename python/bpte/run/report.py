@@ -148,7 +148,7 @@ def _head(run: Run) -> list[str]:
     begin = run.transcript.begin
     if begin is None:
         return []
-    engine = printable(f"{begin.engine} {begin.engine_version}".strip()) or "?"
+    engine = printable(run.transcript.engine) or "?"
     where = printable(begin.target) + (f" ({printable(run.simulator)})" if run.simulator else "")
     lines = [f"{printable(str(run.bundle))} on {where}, engine {engine}"]
     if begin.program_address is not None:
@@ -213,12 +213,17 @@ def as_junit(run: Run) -> bytes:
         element = ElementTree.SubElement(
             suite, "testcase", classname=printable(case.method), name=printable(name)
         )
+        stated = {}
         if result.seconds is not None:
             element.set("time", f"{result.seconds:.9f}")
         elif case.time is not None and begin is not None:
+            stated["time"] = f"{case.time} {begin.unit}".rstrip()
+        if case.stand_in:
+            stated["stand_in"] = case.stand_in
+        if stated:
             properties = ElementTree.SubElement(element, "properties")
-            value = f"{case.time} {printable(begin.unit)}".rstrip()
-            ElementTree.SubElement(properties, "property", name="time", value=value)
+            for key, value in stated.items():
+                ElementTree.SubElement(properties, "property", name=key, value=printable(value))
         if tag := _TAGS.get(result.counted):
             message = result.message.split("\n")[0]
             ElementTree.SubElement(element, tag, message=message).text = result.message

@@ -62,6 +62,8 @@ class Request:
     keep_outputs: bool = False
     #: Gives every step the inputs that the bundle states, also those that are carried.
     teach: bool = False
+    #: "model": a firmware is built with the functional model of the Ethos-U.
+    npu: str | None = None
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
 
@@ -183,6 +185,8 @@ def _check_firmware_options(board: Board, request: Request) -> None:
         )
     if request.operators_from and request.program is not None:
         raise Refused(State.USAGE, "--operators-from: the firmware is built already (--elf)")
+    if request.npu is not None and request.program is not None:
+        raise Refused(State.USAGE, "--npu: the firmware is built already (--elf)")
     for path in request.operators_from:
         _check_file(path)
     ways = {
@@ -213,6 +217,8 @@ def _check_no_firmware_options(board: Board, request: Request) -> None:
             raise Refused(
                 State.USAGE, f"{option}: {board.name} runs no firmware, and has no use for it"
             )
+    if request.npu is not None:
+        raise Refused(State.USAGE, f"--npu: {board.name}'s runner has the functional model anyway")
 
 
 def _check_preload(board: Board, request: Request) -> None:

@@ -70,6 +70,11 @@ class Engine {
   /// until the next call.
   virtual const char* message() const = 0;
 
+  /// What stood in, during the last execute(), for hardware that the program was compiled for: a
+  /// few words for the record, such as "Ethos-U functional model, not an NPU". "" when nothing did.
+  /// Static storage.
+  virtual const char* stand_in() const { return ""; }
+
  protected:
   ~Engine() = default;
 };

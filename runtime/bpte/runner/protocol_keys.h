@@ -74,6 +74,7 @@ constexpr Key kSegment{"segment"};
 constexpr Key kShape{"shape"};
 constexpr Key kSize{"size"};
 constexpr Key kSqnrDb{"sqnr_db"};
+constexpr Key kStandIn{"stand_in"};
 constexpr Key kStep{"step"};
 constexpr Key kSuite{"suite"};
 constexpr Key kSuites{"suites"};

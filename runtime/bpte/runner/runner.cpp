@@ -90,6 +90,7 @@ class Run {
   // Ends the case or step, or, when the program is at fault, the run. False.
   bool case_error(EngineError error, const char* message);
   void begin_case();
+  void write_stand_in();
   void end_case(const char* verdict);
 
   const Bundle& bundle_;
@@ -108,6 +109,7 @@ class Run {
   uint32_t step_index_ = kNoIndex;
   Text method_;
   Text case_name_;
+  const char* stand_in_ = "";  // of its execution, until its record is written
   Message message_;
 #if BPTE_RUNNER_WIRE
   uint32_t sent_ = 0;  // outputs that go with the next record
@@ -301,7 +303,13 @@ void Run::begin_case() {
   if (case_name_.size > 0) writer_.field(key::kName, case_name_);
 }
 
+// A verdict is worth what executed it: no record of a stand-in can pass for one of the hardware.
+void Run::write_stand_in() {
+  if (*stand_in_ != '\0') writer_.field(key::kStandIn, stand_in_);
+}
+
 void Run::end_case(const char* verdict) {
+  stand_in_ = "";
   writer_.field(key::kVerdict, verdict);
   writer_.end_record();
   settle();
@@ -314,6 +322,7 @@ bool Run::case_error(EngineError error, const char* message) {
   }
   ++tally_.errors;
   begin_case();
+  write_stand_in();
   writer_.field(key::kError, to_string(error));
   writer_.field(key::kMessage, message);
   end_case("error");
@@ -523,6 +532,7 @@ bool Run::execute(const TestCase& test_case) {
   const uint64_t start = clock_.now();
   error = engine_.execute();
   const uint64_t time = clock_.now() - start;
+  stand_in_ = engine_.stand_in();
   if (error != EngineError::kOk) return case_error(error, engine_.message());
   return judge(test_case, *payload, time);
 }
@@ -564,6 +574,7 @@ bool Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
   bool passed = false;
   begin_case();
   writer_.field(key::kTime, time);
+  write_stand_in();
   writer_.key(key::kOutputs);
   writer_.begin_array();
   for (uint32_t i = 0; i < test_case.output_count(); ++i) {

@@ -144,7 +144,7 @@ int time_runs(const char* delegate_path, const char* inputs_path, const char* re
   if (!model.open({delegate.data(), delegate.size()}, 0, report)) return refuse(report.message());
   Bytes memory(static_cast<size_t>(model.memory_bytes()));
   if (!model.prepare({memory.data(), memory.size()}, report)) return refuse(report.message());
-  if (model.input_count() != 1 || model.input_bytes(0) != inputs.size()) {
+  if (model.input_count() != 1 || model.input(0).size() != inputs.size()) {
     return refuse("one input of that size is wanted");
   }
   double best = 0;

@@ -19,6 +19,21 @@ uint64_t round_up(uint64_t size) {
   return (size + kAlignment - 1) & ~(kAlignment - 1);
 }
 
+/// Takes `size` bytes off the front of `from`, which is large enough, at a multiple of kAlignment.
+Span<uint8_t> take(Span<uint8_t>& from, uint64_t size) {
+  const size_t padding =
+      static_cast<size_t>(-reinterpret_cast<uintptr_t>(from.data()) & (kAlignment - 1));
+  const size_t taken = static_cast<size_t>(size);
+  const Span<uint8_t> part = from.subspan(padding, taken);
+  from = from.subspan(padding + taken, from.size() - padding - taken);
+  return part;
+}
+
+Report& lacks(Report& report, const char* what, uint64_t needed, uint64_t given) {
+  return report.fail(EngineError::kOutOfMemory)
+         << "Ethos-U model: " << what << needed << " bytes needed, " << given << " given";
+}
+
 /// Whether it has an OFM, or copies.
 bool computes(Op op) {
   return op == Op::CONV || op == Op::DEPTHWISE || op == Op::POOL || op == Op::ELEMENTWISE ||
@@ -32,13 +47,34 @@ Binding binding(const ethosu::Bindings& bindings, uint32_t index, uint64_t scrat
   return found;
 }
 
+bool fits(const char* what, uint32_t index, const Binding& stated, ScalarType type, uint64_t bytes,
+          Report& report) {
+  if (stated.element_bytes == element_size(type) && stated.bytes == bytes) return true;
+  return report.fail(EngineError::kInvalidProgram)
+         << "Ethos-U delegate: " << what << " " << index << " has " << stated.bytes
+         << " bytes, elements of " << stated.element_bytes << "; the program's tensor has " << bytes
+         << " bytes, elements of " << uint64_t{element_size(type)};
+}
+
 }  // namespace
 
 bool EthosUModel::open(Span<const uint8_t> delegate, uint64_t work_limit, Report& report) {
+  return container_.open(delegate, report) && check(work_limit, report);
+}
+
+bool EthosUModel::open(Span<const uint8_t> commands, const EthosURegions& regions,
+                       uint64_t work_limit, Report& report) {
+  container_ = ethosu::Container();
+  container_.commands = commands;
+  container_.weights = regions.weights;
+  container_.scratch_size = regions.scratch.size();
+  return check(work_limit, report);
+}
+
+bool EthosUModel::check(uint64_t work_limit, Report& report) {
   memories_ = ethosu::Memories();
   work_ = 0;
-  if (!container_.open(delegate, report) || !stream_.open(container_.commands, report))
-    return false;
+  if (!stream_.open(container_.commands, report)) return false;
   machine_.begin_check(stream_.config(), container_.weights.size(), container_.scratch_size,
                        work_limit, report);
   if (!pass(report, nullptr, nullptr)) return false;
@@ -47,34 +83,40 @@ bool EthosUModel::open(Span<const uint8_t> delegate, uint64_t work_limit, Report
 }
 
 uint64_t EthosUModel::memory_bytes() const {
+  return kAlignment - 1 + round_up(container_.scratch_size) + round_up(machine_.needs().fast) +
+         own_bytes();
+}
+
+uint64_t EthosUModel::own_bytes() const {
   const ethosu::Needs& needs = machine_.needs();
   uint64_t chains = 0;
   for (const uint64_t bytes : needs.chains) chains += round_up(bytes);
-  return kAlignment - 1 + round_up(container_.scratch_size) + round_up(needs.fast) +
-         ethosu::kTableBytes + chains + round_up(needs.accumulators) + needs.work;
+  return kAlignment - 1 + ethosu::kTableBytes + chains + round_up(needs.accumulators) + needs.work;
 }
 
 bool EthosUModel::prepare(Span<uint8_t> memory, Report& report) {
-  if (memory.size() < memory_bytes()) {
-    return report.fail(EngineError::kOutOfMemory)
-           << "Ethos-U model: " << memory_bytes() << " bytes needed, " << uint64_t{memory.size()}
-           << " given";
-  }
+  if (memory.size() < memory_bytes()) return lacks(report, "", memory_bytes(), memory.size());
+  EthosURegions regions;
+  regions.weights = container_.weights;
+  regions.scratch = take(memory, container_.scratch_size);
+  regions.fast = take(memory, machine_.needs().fast);
+  return prepare(regions, memory, report);
+}
+
+bool EthosUModel::prepare(const EthosURegions& regions, Span<uint8_t> own, Report& report) {
   const ethosu::Needs& needs = machine_.needs();
-  size_t at = static_cast<size_t>(-reinterpret_cast<uintptr_t>(memory.data()) & (kAlignment - 1));
-  const auto take = [&](uint64_t size) {
-    const Span<uint8_t> taken = memory.subspan(at, static_cast<size_t>(size));
-    at += static_cast<size_t>(round_up(size));
-    return taken;
-  };
-  memories_.weights = container_.weights;
-  memories_.scratch = take(container_.scratch_size);
-  memories_.fast = take(needs.fast);
-  memories_.tables = take(ethosu::kTableBytes);
-  for (uint32_t k = 0; k < ethosu::kChains; ++k) memories_.chains[k] = take(needs.chains[k]);
-  memories_.accumulators = {internal::as_aligned<int64_t>(take(needs.accumulators).data()),
+  if (regions.fast.size() < needs.fast) {
+    return lacks(report, "fast scratch memory, ", needs.fast, regions.fast.size());
+  }
+  if (own.size() < own_bytes()) return lacks(report, "", own_bytes(), own.size());
+  memories_.weights = regions.weights;
+  memories_.scratch = regions.scratch;
+  memories_.fast = regions.fast;
+  memories_.tables = take(own, ethosu::kTableBytes);
+  for (uint32_t k = 0; k < ethosu::kChains; ++k) memories_.chains[k] = take(own, needs.chains[k]);
+  memories_.accumulators = {internal::as_aligned<int64_t>(take(own, needs.accumulators).data()),
                             static_cast<size_t>(needs.accumulators / sizeof(int64_t))};
-  memories_.work = {internal::as_aligned<int16_t>(memory.data() + at),
+  memories_.work = {internal::as_aligned<int16_t>(take(own, needs.work).data()),
                     static_cast<size_t>(needs.work / sizeof(int16_t))};
   return true;
 }
@@ -89,12 +131,27 @@ Span<uint8_t> EthosUModel::output(uint32_t index) {
   return memories_.scratch.subspan(found.offset, static_cast<size_t>(found.bytes));
 }
 
-uint64_t EthosUModel::input_bytes(uint32_t index) const {
-  return binding(container_.inputs, index, container_.scratch_size).bytes;
+bool EthosUModel::check_input(uint32_t index, ScalarType type, uint64_t bytes,
+                              Report& report) const {
+  switch (type) {
+    case ScalarType::kInt:
+    case ScalarType::kShort:
+    case ScalarType::kChar:
+    case ScalarType::kByte:
+    case ScalarType::kBool:
+      return fits("input", index, binding(container_.inputs, index, container_.scratch_size), type,
+                  bytes, report);
+    default:
+      return report.fail(EngineError::kInvalidProgram)
+             << "Ethos-U delegate: input " << index << " is " << to_string(type)
+             << ", which no Ethos-U takes";
+  }
 }
 
-uint64_t EthosUModel::output_bytes(uint32_t index) const {
-  return binding(container_.outputs, index, container_.scratch_size).bytes;
+bool EthosUModel::check_output(uint32_t index, ScalarType type, uint64_t bytes,
+                               Report& report) const {
+  return fits("output", index, binding(container_.outputs, index, container_.scratch_size), type,
+              bytes, report);
 }
 
 bool EthosUModel::run(Report& report) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <bpte/core/scalar_type.h>
 #include <bpte/core/span.h>
 #include <bpte/engine/ethosu/internal/command_stream.h>
 #include <bpte/engine/ethosu/internal/container.h>
@@ -18,6 +19,13 @@ inline constexpr char kEthosUBackend[] = "EthosUBackend";
 /// What every record that it had a part in says of it.
 inline constexpr char kEthosUModelNote[] = "Ethos-U functional model, not an NPU";
 
+/// The memory of a delegate's regions, for a caller that has it in parts, as an NPU's driver has.
+struct EthosURegions {
+  Span<const uint8_t> weights;  ///< region 0
+  Span<uint8_t> scratch;        ///< region 1: inputs and outputs, too
+  Span<uint8_t> fast;           ///< region 2, the fast scratch memory of some memory modes
+};
+
 /// A functional model of Arm's Ethos-U55, Ethos-U65 and Ethos-U85: executes the register command
 /// streams that Vela compiles and ExecuTorch's Arm backend puts into delegates, and gives the NPU's
 /// numbers (docs/ethos-u.md says how far that was shown). It knows nothing of time.
@@ -33,6 +41,12 @@ class EthosUModel {
   /// More elementary operations than `work_limit` are refused; 0: no limit.
   [[nodiscard]] bool open(Span<const uint8_t> delegate, uint64_t work_limit, Report& report);
 
+  /// The same of a command stream alone, as a driver is given it. There are no inputs and outputs
+  /// then: their places within `regions.scratch` are the caller's to know. All of `regions` stay
+  /// valid until the run is over.
+  [[nodiscard]] bool open(Span<const uint8_t> commands, const EthosURegions& regions,
+                          uint64_t work_limit, Report& report);
+
   const ethosu::Config& config() const { return stream_.config(); }
   /// Elementary operations of one run: multiply-adds, elements written, bytes copied.
   uint64_t work() const { return work_; }
@@ -40,6 +54,8 @@ class EthosUModel {
   /// OFM block's weights; of an Ethos-U85 also what operations hand to each other. Any alignment
   /// will do.
   uint64_t memory_bytes() const;
+  /// The part of it that is not the delegate's scratch or fast scratch memory.
+  uint64_t own_bytes() const;
 
   uint32_t input_count() const { return container_.inputs.count(); }
   uint32_t output_count() const { return container_.outputs.count(); }
@@ -47,12 +63,17 @@ class EthosUModel {
   /// below the count.
   Span<uint8_t> input(uint32_t index);
   Span<uint8_t> output(uint32_t index);
-  /// The same, before there is any memory.
-  uint64_t input_bytes(uint32_t index) const;
-  uint64_t output_bytes(uint32_t index) const;
+  /// Whether a tensor of this type and size can be that input or output, by the rules of
+  /// ExecuTorch's own delegate: what that refuses on an NPU must not pass here. Needs open() only.
+  [[nodiscard]] bool check_input(uint32_t index, ScalarType type, uint64_t bytes,
+                                 Report& report) const;
+  [[nodiscard]] bool check_output(uint32_t index, ScalarType type, uint64_t bytes,
+                                  Report& report) const;
 
   /// Takes at least memory_bytes() bytes, which stay the model's until the run is over.
   [[nodiscard]] bool prepare(Span<uint8_t> memory, Report& report);
+  /// Takes the regions' memory, and at least own_bytes() beside it.
+  [[nodiscard]] bool prepare(const EthosURegions& regions, Span<uint8_t> own, Report& report);
   /// Runs the commands on the inputs that were put in place.
   [[nodiscard]] bool run(Report& report);
   /// The same; `observer` is told of each operation when its OFM is there.
@@ -64,6 +85,7 @@ class EthosUModel {
   [[nodiscard]] bool copy_ofm(Span<uint8_t> to);
 
  private:
+  [[nodiscard]] bool check(uint64_t work_limit, Report& report);
   [[nodiscard]] bool pass(Report& report, Observer observer, void* context);
   [[nodiscard]] bool execute(ethosu::Op op, uint16_t parameter);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/engine/executorch/executorch_engine.h>
 #include <bpte/engine/executorch/log_capture.h>
+#include <bpte/engine/executorch/stand_in.h>
 #include <executorch/runtime/core/exec_aten/util/scalar_type_util.h>
 
 #include <cstring>
@@ -132,7 +133,8 @@ EngineError ExecutorchEngine::out_of_memory(const char* arena, const Arena* wher
   } else {
     report_ << left << " left";
   }
-  return where == memory_.planned ? report_ << options_.planned_advice : report_;
+  return where == memory_.planned || where == memory_.temp ? report_ << options_.planned_advice
+                                                           : report_;
 }
 
 EngineError ExecutorchEngine::explain(EngineError meaning, const char* what, et::Error error,
@@ -471,12 +473,15 @@ EngineError ExecutorchEngine::set_tensor_input(size_t index, const TensorView& t
 
 EngineError ExecutorchEngine::execute() {
   report_.clear();
+  stand_in_ = "";
   if (!method_) {
     return report_.fail(EngineError::kExecutionFailed) << "no method is loaded";
   }
   Message log;
   const LogCapture capture(log);
+  (void)take_stand_in();  // of executions that were not this engine's
   const et::Error error = method_->execute();
+  stand_in_ = take_stand_in();
   if (error == et::Error::Ok) return EngineError::kOk;
   needs_reload_ = true;
   if (temp_allocator_->lacking() != 0) {

@@ -66,6 +66,7 @@ class ExecutorchEngine final : public Engine {
   [[nodiscard]] EngineError output(size_t index, Value& value) override;
 
   const char* message() const override { return report_.message(); }
+  const char* stand_in() const override { return stand_in_; }
 
  private:
   // ExecuTorch's allocator, on an arena of ours; remembers what it could not give.
@@ -104,6 +105,7 @@ class ExecutorchEngine final : public Engine {
   ExecutorchMemory memory_;
   ExecutorchOptions options_;
   Report report_;
+  const char* stand_in_ = "";
 
   // Where to rewind the arenas to, for another program ...
   size_t program_mark_ = 0;

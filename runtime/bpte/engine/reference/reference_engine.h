@@ -30,6 +30,9 @@ struct ReferenceOptions {
   uint64_t work_limit = 0;
   /// A few words for the message, on what to do when a program plans more memory than there is.
   const char* planned_advice = "";
+  /// Refuses programs with delegates for this reason: an NPU that is there, which the engine cannot
+  /// use, must not be stood in for.
+  const char* no_delegates = nullptr;
 };
 
 /// A small executor for bringing up a board. It runs real exported programs, float32 and int8
@@ -62,6 +65,7 @@ class ReferenceEngine final : public Engine {
   [[nodiscard]] EngineError output(size_t index, Value& value) override;
 
   const char* message() const override { return report_.message(); }
+  const char* stand_in() const override;
 
   /// What an input is: its dtype, sizes (when dynamic: the last ones set, else the bounds),
   /// dim_order and, when the plan places it, its present data. kInvalidInput past the last.

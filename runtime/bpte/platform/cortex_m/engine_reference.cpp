@@ -4,6 +4,7 @@
 #include <new>
 
 #include "board_engine.h"
+#include "npu.h"
 
 namespace bpte_board {
 namespace {
@@ -18,7 +19,11 @@ bpte::Engine& make_engine(const EngineSpans& spans) {
   memory.planned = spans.planned;
   memory.tables = spans.other;
   memory.program = spans.program;
-  engine = new (storage) bpte::ReferenceEngine(memory);
+  bpte::ReferenceOptions options;
+  if (npu_answers()) {
+    options.no_delegates = "an Ethos-U is there, which only the executorch engine can use";
+  }
+  engine = new (storage) bpte::ReferenceEngine(memory, options);
   return *engine;
 }
 

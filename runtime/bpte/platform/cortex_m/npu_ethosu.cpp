@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // The Ethos-U NPU, for firmware whose ExecuTorch has its delegate. Its driver waits for ever for an
-// NPU that is not there, so the delegate is registered only once the NPU has answered; otherwise a
-// stand-in is, which refuses every program with "NPU absent".
+// NPU that is not there, so the delegate is registered only once the NPU has answered; otherwise
+// another is, which refuses every program with "NPU absent". With the functional model in the
+// firmware (BPTE_ETHOSU_MODEL), the delegate is registered either way: npu_model.cpp stands between
+// it and the driver.
 //
 // Without an FVP or a board at hand, only the absent case has been run (QEMU has no NPU).
 
@@ -13,7 +15,11 @@
 #include <cstdint>
 #include <cstring>
 
-#include "fault.h"
+#include "npu.h"
+
+#ifndef BPTE_ETHOSU_MODEL
+#define BPTE_ETHOSU_MODEL 0
+#endif
 
 namespace et = ::executorch::runtime;
 
@@ -24,12 +30,6 @@ constexpr char kBackend[] = "EthosUBackend";
 constexpr uintptr_t kIrqEnable = 0xE000E100;  // NVIC_ISER0
 
 ethosu_driver driver;
-
-// The NPU's ID register, its first, is never 0 (arch_major_rev is 1 or more).
-bool npu_answers() {
-  uint32_t id = 0;
-  return probe_read(BPTE_BOARD_NPU, id) && id != 0 && id != 0xFFFFFFFF;
-}
 
 bool start_npu() {
   void* const base = reinterpret_cast<void*>(BPTE_BOARD_NPU);
@@ -74,10 +74,10 @@ extern "C" {
 et::Error BPTE_REGISTER_BACKEND(__real_)(const et::Backend&);
 et::Error BPTE_REGISTER_BACKEND(__wrap_)(const et::Backend& backend) {
   using namespace bpte_board;
-  if (std::strcmp(backend.name, kBackend) == 0 && !(npu_answers() && start_npu())) {
-    return BPTE_REGISTER_BACKEND(__real_)({kBackend, &absent_npu});
-  }
-  return BPTE_REGISTER_BACKEND(__real_)(backend);
+  if (std::strcmp(backend.name, kBackend) != 0) return BPTE_REGISTER_BACKEND(__real_)(backend);
+  const bool usable = npu_answers() ? start_npu() : BPTE_ETHOSU_MODEL != 0;
+  return usable ? BPTE_REGISTER_BACKEND(__real_)(backend)
+                : BPTE_REGISTER_BACKEND(__real_)({kBackend, &absent_npu});
 }
 
 void board_interrupt() {

@@ -15,6 +15,9 @@
 #include "standard_input.h"
 
 #if BPTE_HAVE_EXECUTORCH
+#if BPTE_ETHOSU_MODEL
+#include <bpte/engine/executorch/ethosu_backend.h>
+#endif
 #include <bpte/engine/executorch/executorch_engine.h>
 #include <bpte/engine/executorch/heap_arena.h>
 #include <bpte/engine/executorch/log_capture.h>
@@ -51,7 +54,8 @@ Runs every test case of a .bpte file and writes the result protocol (docs/result
   --engine NAME      %s
   --source           read the file piece by piece instead of mapping it
   --max-planned-memory BYTES
-                     the limit of a program's memory plan (4 GiB); only what is used takes memory
+                     the limit of a program's memory plan, and of what its operators and delegates
+                     need besides (4 GiB each); only what is used takes memory
   --outputs HOW      send the actual outputs, too: pull (when standard input asks for them) or once
   --target NAME      what the report calls this machine (host)
   --nonce WORD       repeated in the report, to tell it from another run's
@@ -282,8 +286,9 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions
       std::fflush(stdout);
       _exit(static_cast<int>(bpte::Outcome::kInfrastructure));
     });
-    bpte::HeapArena program, method, temp;
+    bpte::HeapArena program, method;
     bpte::host::ReservedArena planned(arguments.max_planned_memory);
+    bpte::host::ReservedArena temp(arguments.max_planned_memory);
     bpte::ExecutorchMemory memory;
     memory.program = &program;
     memory.method = &method;
@@ -292,6 +297,10 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions
     bpte::ExecutorchOptions engine_options;
     engine_options.planned_advice = kPlannedAdvice;
     bpte::ExecutorchEngine engine(memory, engine_options);
+#if BPTE_ETHOSU_MODEL
+    // Without it a program for an Ethos-U is refused by the name of its backend.
+    (void)bpte::register_ethosu_backend();
+#endif
     return finish(bpte::run_bundle(bundle, engine, output, clock, options));
   }
 #endif

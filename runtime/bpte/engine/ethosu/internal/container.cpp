@@ -67,6 +67,7 @@ bool Bindings::get(uint32_t index, const char* what, uint64_t scratch_size, Bind
   uint64_t bytes = load<uint32_t>(entry + kDimensions * 4);
   if (bytes != 1 && bytes != 2 && bytes != 4)
     return refuse() << "has elements of " << bytes << " bytes";
+  binding.element_bytes = static_cast<uint32_t>(bytes);
   for (size_t d = 0; d < kDimensions; ++d) {
     const int32_t size = load<int32_t>(entry + d * 4);
     if (size < 0) return refuse() << "has the size " << size;

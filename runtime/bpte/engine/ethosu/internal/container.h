@@ -11,8 +11,9 @@ namespace bpte::ethosu {
 
 /// One input or output of a delegate, as the container describes it.
 struct Binding {
-  uint64_t bytes = 0;   ///< elements times their size
-  uint32_t offset = 0;  ///< where it lies in the scratch memory
+  uint64_t bytes = 0;          ///< elements times their size
+  uint32_t element_bytes = 0;  ///< 1, 2 or 4
+  uint32_t offset = 0;         ///< where it lies in the scratch memory
 };
 
 /// Inputs or outputs, read where they lie.
@@ -37,7 +38,7 @@ class Bindings {
 struct Container {
   Span<const uint8_t> commands;
   Span<const uint8_t> weights;
-  uint32_t scratch_size = 0;
+  uint64_t scratch_size = 0;
   Bindings inputs;
   Bindings outputs;
 

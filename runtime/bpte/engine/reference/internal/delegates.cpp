@@ -43,15 +43,13 @@ bool Method::place_delegates(Span<uint8_t> planned, uint64_t& used, Report& repo
   return report.invalid_program() << "the planned buffers' sizes overflow";
 }
 
-bool Method::delegate_tensor(uint32_t value, uint64_t bytes, bool writes, Tensor& tensor,
+bool Method::delegate_tensor(uint32_t value, uint32_t index, bool writes, Tensor& tensor,
                              Report& report) const {
   if (!this->tensor(value, tensor, report)) return false;
-  if (tensor.bytes() != bytes) {
-    return report.invalid_program()
-           << "value " << value << " has " << uint64_t{tensor.bytes()} << " bytes, the delegate's "
-           << (writes ? "output" : "input") << " has " << bytes;
-  }
-  if (bytes != 0 && (tensor.data == nullptr || (writes && !tensor.writable))) {
+  const bool fits = writes ? npu_.check_output(index, tensor.type, tensor.bytes(), report)
+                           : npu_.check_input(index, tensor.type, tensor.bytes(), report);
+  if (!fits) return false;
+  if (tensor.bytes() != 0 && (tensor.data == nullptr || (writes && !tensor.writable))) {
     return report.invalid_program()
            << "value " << value << (writes ? " cannot be written" : " has no memory");
   }
@@ -81,14 +79,15 @@ bool Method::call_delegate(uint32_t number, uint32_t delegate_call, bool checkin
   Tensor tensor;
   for (uint32_t i = 0; i < inputs; ++i) {
     const uint32_t value = argument(arguments, i);
-    if (!delegate_tensor(value, npu_.input_bytes(i), false, tensor, report)) return false;
+    if (!delegate_tensor(value, i, false, tensor, report)) return false;
     if (checking || tensor.bytes() == 0) continue;
     std::memcpy(npu_.input(i).data(), tensor.data, tensor.bytes());
   }
+  delegates_ran_ = !checking;
   if (!checking && !npu_.run(report)) return false;
   for (uint32_t i = 0; i < outputs; ++i) {
     const uint32_t value = argument(arguments, inputs + i);
-    if (!delegate_tensor(value, npu_.output_bytes(i), true, tensor, report)) return false;
+    if (!delegate_tensor(value, i, true, tensor, report)) return false;
     if (checking || tensor.bytes() == 0) continue;
     std::memcpy(tensor.data, npu_.output(i).data(), tensor.bytes());
   }

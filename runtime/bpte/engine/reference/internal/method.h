@@ -31,6 +31,7 @@ struct MethodMemory {
   Span<uint8_t> tables;                           ///< the rest
   void (*clear)(Span<uint8_t> memory) = nullptr;  ///< as ReferenceMemory::clear
   const char* planned_advice = "";                ///< as ReferenceOptions::planned_advice
+  const char* no_delegates = nullptr;             ///< as ReferenceOptions::no_delegates
 };
 
 /// A loaded method. Its values are decoded from the program, fully checked, each time they are
@@ -57,6 +58,12 @@ class Method {
   /// Runs every instruction. With `checking` set, only checks that each can run: operators, kinds,
   /// dtypes, shapes, memory, work.
   [[nodiscard]] bool run(bool checking, Report& report);
+#if BPTE_ETHOSU_MODEL
+  /// Whether the last run executed a delegate.
+  bool delegates_ran() const {
+    return delegates_ran_;
+  }
+#endif
 
   // ---- Values, by index. Each call checks the index, the kind and the value's whole table.
 
@@ -106,7 +113,9 @@ class Method {
     uint32_t allocation = 0;  ///< table of its place in the memory plan; 0: none
   };
 
-  const FlatBuffer& fb() const { return program_->flatbuffer(); }
+  const FlatBuffer& fb() const {
+    return program_->flatbuffer();
+  }
   /// Refuses the backends that this build does not have, and finds what the others need.
   [[nodiscard]] bool check_delegates(Vector delegates, Report& report);
   /// Gives them memory after the first `used` bytes of `planned`, and counts it.
@@ -115,7 +124,7 @@ class Method {
                                    Report& report);
 #if BPTE_ETHOSU_MODEL
   [[nodiscard]] bool open_delegate(uint32_t index, Report& report);
-  [[nodiscard]] bool delegate_tensor(uint32_t value, uint64_t bytes, bool writes, Tensor& tensor,
+  [[nodiscard]] bool delegate_tensor(uint32_t value, uint32_t index, bool writes, Tensor& tensor,
                                      Report& report) const;
 #endif
   /// The items of an IntList, TensorList or OptionalTensorList.
@@ -162,6 +171,7 @@ class Method {
   EthosUModel npu_;                // the delegate that was opened last
   Span<uint8_t> delegate_memory_;  // of every delegate, one after the other; after the buffers
   uint64_t delegate_bytes_ = 0;
+  bool delegates_ran_ = false;
 #endif
   size_t planned_bytes_ = 0;
   size_t table_bytes_ = 0;

@@ -32,6 +32,7 @@ add_library(bpte_board OBJECT
   ${_cortex_m}/clock.cpp
   ${_cortex_m}/console.cpp
   ${_cortex_m}/fault.cpp
+  ${_cortex_m}/npu.cpp
   ${_cortex_m}/semihosting.cpp
   ${_cortex_m}/startup.cpp
   ${_cortex_m}/system_calls.c

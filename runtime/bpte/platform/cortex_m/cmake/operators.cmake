@@ -3,8 +3,9 @@
 # bpte_program_operators(out arguments...): runs operators.py on the programs in BPTE_BOARD_PROGRAMS; gives its output.
 #
 # bpte_link_executorch_operators(target): links the operators of an ExecuTorch built for bare metal: those that the
-# programs in BPTE_BOARD_PROGRAMS use, or all. The Ethos-U delegate is linked when the install has it with its driver,
-# and a program or the option for all operators asks for it.
+# programs in BPTE_BOARD_PROGRAMS use, or all. The Ethos-U delegate is linked when a program or the option for all
+# operators asks for it, the install has it, and there is something behind it: its driver for a board with an NPU, or
+# the functional model (BPTE_ETHOSU_MODEL), or both.
 
 set(BPTE_BOARD_PROGRAMS "" CACHE STRING ".pte or .bpte files whose operators alone are linked; empty: all operators")
 
@@ -38,13 +39,42 @@ function(bpte_link_executorch_operators target)
     set(delegate ON)
   endif()
 
-  if(delegate AND DEFINED BPTE_BOARD_NPU AND TARGET executorch_delegate_ethos_u AND TARGET ethosu_core_driver)
-    target_sources(${target} PRIVATE "${BPTE_ROOT}/runtime/bpte/platform/cortex_m/npu_ethosu.cpp")
-    target_link_libraries(${target} PRIVATE executorch_delegate_ethos_u ethosu_core_driver)
+  set(driver OFF)
+  if(DEFINED BPTE_BOARD_NPU AND TARGET ethosu_core_driver)
+    set(driver ON)
+  endif()
+  if(delegate AND TARGET executorch_delegate_ethos_u AND (driver OR TARGET bpte_ethosu))
+    _bpte_link_ethosu_delegate(${target} ${driver})
+  endif()
+endfunction()
+
+function(_bpte_link_ethosu_delegate target driver)
+  set(cortex_m "${BPTE_ROOT}/runtime/bpte/platform/cortex_m")
+  # A constructor registers it; nothing refers to that by name.
+  target_link_libraries(${target} PRIVATE executorch_delegate_ethos_u)
+  target_link_options(${target} PRIVATE
+    "SHELL:LINKER:--whole-archive $<TARGET_FILE:executorch_delegate_ethos_u> LINKER:--no-whole-archive")
+  target_compile_definitions(${target} PRIVATE BPTE_NPU_DELEGATE)
+  if(driver)
+    target_sources(${target} PRIVATE "${cortex_m}/npu_ethosu.cpp")
+    target_link_libraries(${target} PRIVATE ethosu_core_driver)
     target_link_options(${target} PRIVATE
       LINKER:--wrap=_ZN10executorch7runtime16register_backendERKNS0_7BackendE)
-    # A constructor registers it; nothing refers to that by name.
-    target_link_options(${target} PRIVATE
-      "SHELL:LINKER:--whole-archive $<TARGET_FILE:executorch_delegate_ethos_u> LINKER:--no-whole-archive")
+  endif()
+  if(TARGET bpte_ethosu)
+    bpte_npu_model(${target} ${driver})
+  endif()
+endfunction()
+
+# bpte_npu_model(target driver): the functional model of the Ethos-U behind the entry points of its driver. `driver`:
+# whether that is linked, too, for an NPU that answers.
+function(bpte_npu_model target driver)
+  target_sources(${target} PRIVATE "${BPTE_ROOT}/runtime/bpte/platform/cortex_m/npu_model.cpp")
+  target_compile_definitions(${target} PRIVATE BPTE_NPU_MODEL)
+  if(driver)
+    target_compile_definitions(${target} PRIVATE BPTE_NPU_DRIVER)
+    foreach(entry reserve_driver release_driver invoke_v3)
+      target_link_options(${target} PRIVATE LINKER:--wrap=ethosu_${entry})
+    endforeach()
   endif()
 endfunction()
