@@ -105,12 +105,7 @@ bool resize(Machine& machine, uint16_t mode) {
   }
   Resize op;
   op.mode = static_cast<Resizing>(mode);
-  if (!describe(machine, op)) return false;
-  if (machine.checking()) return true;
-  for (int32_t y = 0; y < op.output.size().height; ++y) {
-    for (int32_t x = 0; x < op.output.size().width; ++x) op.run_pixel(y, x);
-  }
-  return true;
+  return describe(machine, op) && compute(machine, op);
 }
 
 }  // namespace bpte::ethosu
