@@ -60,7 +60,7 @@ class AtomicFolder:
         except FileNotFoundError:
             return
         except NotADirectoryError:
-            self._refuse("is there already, and is no folder")
+            self._refuse("is there already, and is not a folder")
         for name in found:
             status = (self._target / name).lstat()
             if name not in self._names or not stat.S_ISREG(status.st_mode):
