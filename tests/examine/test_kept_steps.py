@@ -134,7 +134,7 @@ def test_a_value_of_another_step_contradicts_the_record(
         Judgement(run.state, run.message), run.transcript, kept, Request(recurrent)
     )
     assert held.state is State.CONTRADICTORY
-    assert held.message.startswith("forward[1.1]: output 0: the record says max_abs 0")
+    assert held.message.startswith("forward[1.1]: output 0: its record says verdict pass, the")
 
 
 # --- Judged again ---------------------------------------------------------------------------------

@@ -267,7 +267,7 @@ def test_what_is_refused(suite: bpte.MethodTestSuite, message: str, tmp_path: Pa
         ({"weights": {"../w.ptd": PTD}}, "'../w.ptd' is not a plain file name"),
         ({"weights": {"..": PTD}}, "is not a plain file name"),
         ({"weights": {"w\n.ptd": PTD}}, "is not a plain file name"),
-        ({"weights": {"w.ptd": b"ET12 and more"}}, "'w.ptd' is no data file"),
+        ({"weights": {"w.ptd": b"ET12 and more"}}, "'w.ptd' is not a data file"),
         ({"weights": {"k": PTD}, "named_data": {"k": b""}}, "two pieces .* have the key 'k'"),
     ],
 )
@@ -532,7 +532,7 @@ def test_a_suite_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ('method = "f", target', 'method = "h", target', "there is no suite"),
         ('weights = ["data/w.ptd"]', "weights = [1]", "weights must be a list of file names"),
         ('weights = ["data/w.ptd"]', 'weights = ["more.ptd"]', "two data files are named"),
-        ('weights = ["data/w.ptd"]', 'weights = ["x.npy"]', "'x.npy' is no data file"),
+        ('weights = ["data/w.ptd"]', 'weights = ["x.npy"]', "'x.npy' is not a data file"),
     ],
 )
 def test_a_wrong_suite_file(

@@ -251,7 +251,7 @@ def _edits() -> dict[str, Callable[[dict[str, Any]], Any]]:
         "case: 'suite' is not": lambda d: last(d).update(suite="x"),
         "begin: 'cases' is missing": lambda d: d["begin"].pop("cases"),
         "what a kept output is": lambda d: last(d).update(kept=[{"name": "../x"}]),
-        "'metadata_crc32' is no checksum": lambda d: d["identity"].update(metadata_crc32="z"),
+        "'metadata_crc32' is not a checksum": lambda d: d["identity"].update(metadata_crc32="z"),
     }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EPILOG = """\
 RESULTS is a folder that bpte run -o wrote. An output is judged from its kept value (--keep-outputs)
 where --bundle is given, which has the expected values; else from its statistics, as far as they
-decide. What they do not decide is no pass.
+decide. What they do not decide is not a pass.
 
 examples:
   bpte judge results --rtol 1e-3 --atol 1e-5

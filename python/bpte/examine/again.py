@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bpte.format.metadata import Tensor
-from bpte.format.tolerance import Tolerance
 from bpte.run import describe
 from bpte.run.compare import Value, compare, difference
 from bpte.run.identity import facts_of
 from bpte.run.judge import Run
+from bpte.run.kept_check import expected_value, with_bounds
 from bpte.run.outcome import State, Verdict
 from bpte.run.outputs_file import value_of
 from bpte.run.protocol_keys import Case, Output
@@ -124,16 +123,15 @@ class _Judge:
         values = self._values[1]
         if number >= len(values) or len(packed.info.expected_outputs) != len(case.outputs):
             raise ResultsError(f"{where}: the bundle's case has not as many outputs as the results")
-        expected = packed.info.expected_outputs[number]
-        value = bundle.tensor_data(expected) if isinstance(expected, Tensor) else expected
+        value = expected_value(bundle, packed, number)
         recorded = case.outputs[number]
-        tolerance = _with(packed.tolerance(number), recorded.rtol, recorded.atol)
+        tolerance = with_bounds(packed.tolerance(number), recorded.rtol, recorded.atol)
         found = compare(value, values[number], tolerance)
         if self.contradiction is None and (other := difference(recorded, found)) is not None:
             self.contradiction = f"{where}: {other}"
         if self._rtol is None and self._atol is None:
             return found
-        return compare(value, values[number], _with(tolerance, self._rtol, self._atol))
+        return compare(value, values[number], with_bounds(tolerance, self._rtol, self._atol))
 
 
 def _case_of(bundle: Bundle, case: Case) -> TestCase:
@@ -144,11 +142,3 @@ def _case_of(bundle: Bundle, case: Case) -> TestCase:
     except IndexError:
         pass
     raise ResultsError(f"the bundle has no {describe.label(case)} in suite {case.suite}")
-
-
-def _with(tolerance: Tolerance, rtol: float | None, atol: float | None) -> Tolerance:
-    return replace(
-        tolerance,
-        rtol=tolerance.rtol if rtol is None else rtol,
-        atol=tolerance.atol if atol is None else atol,
-    )

@@ -12,7 +12,6 @@ import secrets
 import stat
 import zlib
 from pathlib import Path
-from types import TracebackType
 
 from bpte.files import access
 from bpte.files.transfer import write_all
@@ -74,12 +73,7 @@ class AtomicFile:
         if self._durable:
             _sync_folder(self._target.parent)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if self._temporary is not None:
             with contextlib.suppress(OSError):
                 self._temporary.unlink()

@@ -11,7 +11,6 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from bpte.files import access
 from bpte.files.atomic import is_temporary_name, temporary_name
@@ -61,7 +60,7 @@ class AtomicFolder:
         except FileNotFoundError:
             return
         except NotADirectoryError:
-            self._refuse("is there already, and is no folder")
+            self._refuse("is there already, and is not a folder")
         for name in found:
             status = (self._target / name).lstat()
             if name not in self._names or not stat.S_ISREG(status.st_mode):
@@ -101,12 +100,7 @@ class AtomicFolder:
             shutil.rmtree(self.path, ignore_errors=True)
         self.path = self._target
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.path != self._target:
             shutil.rmtree(self.path, ignore_errors=True)
         if self._lock >= 0:

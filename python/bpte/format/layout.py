@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 HEADER_AT = 8
-"""The extended header is inserted behind the FlatBuffer's root offset and identifier."""
+"""The extended header is inserted after the FlatBuffer's root offset and identifier."""
 
 HEADER_LENGTH = 64
 

@@ -47,19 +47,29 @@ class TensorData:
         """Whether both would store the same bytes. Stops at the first difference."""
         if self.size != other.size:
             return False
-        mine, theirs = _Stream(self.blocks()), _Stream(other.blocks())
-        left = self.size
-        while left:
-            step = min(CHUNK, left, mine.available(), theirs.available())
-            if mine.take(step) != theirs.take(step):
-                return False
-            left -= step
-        return True
+        return all(a == b for a, b in zip(self.pieces(CHUNK), other.pieces(CHUNK), strict=True))
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """The same bytes in pieces of ``size``; only the last may be shorter."""
+        rest = b""
+        for block in self.blocks():
+            view = memoryview(block).cast("B")
+            if rest:
+                wanted = size - len(rest)
+                rest, view = rest + view[:wanted], view[wanted:]
+                if len(rest) < size:
+                    continue
+                yield rest
+            whole = len(view) // size * size
+            for at in range(0, whole, size):
+                yield bytes(view[at : at + size])
+            rest = bytes(view[whole:])
+        if rest:
+            yield rest
 
     def beginning(self) -> bytes:
         """The first bytes that it would store: a cheap way to see that two tensors differ."""
-        stream = _Stream(self.blocks())
-        return bytes(stream.take(min(256, self.size, stream.available()))) if self.size else b""
+        return next(self.pieces(min(256, self.size)), b"") if self.size else b""
 
     def stated_as(self, dim_order: Sequence[int]) -> TensorData | None:
         """The same bytes under another ``dim_order``, if that means the same layout: dimensions of
@@ -95,23 +105,6 @@ class TensorData:
         flat = np.frombuffer(b"".join(self.blocks()), numpy_dtype(self.scalar_type))
         shape = [self.sizes[d] for d in self.dim_order]
         return flat.reshape(shape).transpose(inverse(self.dim_order))
-
-
-class _Stream:
-    """Bytes from blocks, taken in steps of any size."""
-
-    def __init__(self, blocks: Iterator[Buffer]) -> None:
-        self._blocks = blocks
-        self._view = memoryview(b"")
-
-    def available(self) -> int:
-        while not len(self._view):
-            self._view = memoryview(next(self._blocks)).cast("B")
-        return len(self._view)
-
-    def take(self, count: int) -> bytes:
-        step, self._view = self._view[:count], self._view[count:]
-        return bytes(step)
 
 
 def inverse(permutation: Sequence[int]) -> list[int]:

@@ -76,6 +76,6 @@ def source(named: NamedFile) -> ProgramSource:
     if checked and opened.head(8)[4:6] != b"FT":
         opened.close()
         raise PackError(
-            f"{named.file_name!r} is no data file (.ptd) of ExecuTorch: bytes 4-5 are not 'FT'"
+            f"{named.file_name!r} is not a data file (.ptd) of ExecuTorch: bytes 4-5 are not 'FT'"
         )
     return opened

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from bpte.format.scalar_type import ScalarType, default_bounds, dtype_name
+from bpte.format.scalar_type import ScalarType, default_bounds, dtype_name, numpy_dtype
 from bpte.format.tensor_data import TensorData
 from bpte.format.tolerance import NanPolicy, Tolerance
 from bpte.run.outcome import Verdict
@@ -55,12 +55,28 @@ def elements(value: Value) -> Array:
     scalar_type = scalar_type_of(value)
     if not isinstance(value, TensorData):
         return np.array([value], dtype_name(scalar_type))
-    flat: Array = value.array().reshape(-1)
+    return _numbers(value.array().reshape(-1), scalar_type)
+
+
+def _numbers(stored: Array, scalar_type: ScalarType) -> Array:
+    import numpy as np
+
     if scalar_type is ScalarType.BFLOAT16:
-        flat = (flat.view("<u2").astype(np.uint32) << 16).view(np.float32)
-    elif scalar_type is ScalarType.BOOL:
-        flat = flat.view(np.uint8) != 0
-    return flat
+        return (stored.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    return stored.view(np.uint8) != 0 if scalar_type is ScalarType.BOOL else stored
+
+
+def _blocks(value: Value) -> Iterator[Array]:
+    """The same, `_CHUNK` elements at a time, so that a value may be larger than memory. Only a
+    tensor in another memory order is laid out anew as a whole."""
+    import numpy as np
+
+    if not isinstance(value, TensorData):
+        yield elements(value)
+        return
+    dtype = numpy_dtype(value.scalar_type)
+    for piece in value.reordered(range(len(value.sizes))).pieces(_CHUNK * dtype.itemsize):
+        yield _numbers(np.frombuffer(piece, dtype), value.scalar_type)
 
 
 def compare(expected: Value, actual: Value, tolerance: Tolerance) -> Output:
@@ -115,12 +131,29 @@ def difference(stated: Output, found: Output) -> str | None:
         if said is not None and said != is_so and not (said != said and is_so != is_so):
             said, is_so = (v.value if isinstance(v, Verdict) else v for v in (said, is_so))
             return f"its record says {name} {said}, the kept value has {is_so}"
-    if stated.first is None or found.first is None or stated.first.index == found.first.index:
+    if stated.first is None or found.first is None:
         return None
-    return (
-        f"its record says that {list(stated.first.index)} is the first mismatch, "
-        f"by the kept value it is {list(found.first.index)}"
-    )
+    at, is_at = list(stated.first.index), list(found.first.index)
+    if at != is_at:
+        return f"its record says that {at} is the first mismatch, by the kept value it is {is_at}"
+    said, is_so = stated.first.actual, found.first.actual
+    if _same_number(said, is_so, found.dtype):
+        return None
+    return f"its record says {said} at {at}, the kept value has {is_so}"
+
+
+def _same_number(stated: Number, found: Number, dtype: str | None) -> bool:
+    """A float is stated with as many digits as reading it back as one of its type takes."""
+    import numpy as np
+
+    if stated == found or (stated != stated and found != found):
+        return True
+    if dtype == "bfloat16":  # numpy alone cannot round to it; its fraction has 7 bits
+        return math.isclose(stated, found, rel_tol=2.0**-8)
+    with np.errstate(all="ignore"):
+        return dtype in ("float16", "float32") and bool(
+            np.array(stated).astype(dtype) == np.array(found).astype(dtype)
+        )
 
 
 class Pairs(NamedTuple):
@@ -164,9 +197,10 @@ def _judge(e: Array, a: Array, rtol: float, atol: float, policy: NanPolicy) -> P
 
 
 def _chunks(expected: Value, actual: Value) -> Iterator[tuple[int, Array, Array]]:
-    one, other = elements(expected), elements(actual)
-    for start in range(0, len(one), _CHUNK):
-        yield start, one[start : start + _CHUNK], other[start : start + _CHUNK]
+    start = 0
+    for one, other in zip(_blocks(expected), _blocks(actual), strict=True):
+        yield start, one, other
+        start += len(one)
 
 
 def _compare_elements(expected: Value, actual: Value, tolerance: Tolerance) -> dict[str, Any]:

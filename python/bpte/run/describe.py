@@ -133,7 +133,7 @@ def failed_outputs(case: Case) -> list[str]:
 
 
 def place(case: Case | CaseKey) -> str:
-    """The case's index, and the step's behind a point."""
+    """The case's index, and the step's after a point."""
     return str(case.case) if case.step is None else f"{case.case}.{case.step}"
 
 

@@ -232,7 +232,7 @@ def _identity(members: dict[str, Any]) -> BundleFacts:
         try:
             crcs[name] = int(_of(members, name, str), 16)
         except ValueError:
-            raise ResultsError(f"identity: {name!r} is no checksum") from None
+            raise ResultsError(f"identity: {name!r} is not a checksum") from None
     counts = {name: _of(members, name, int) for name in ("file_size", "program_size")}
     return BundleFacts(format=_of(members, "format", str), **crcs, **counts)
 

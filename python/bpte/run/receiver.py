@@ -65,7 +65,7 @@ class Receiver:
 
 
 class OnceReceiver(Receiver):
-    """For a line without a way back, live or recorded: every output is sent once, behind its case's
+    """For a line without a way back, live or recorded: every output is sent once, after its case's
     record. What is lost is lost."""
 
     def __init__(self, *, recorded: bool = False) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
 
 from bpte.files import access
 from bpte.files.folder import AtomicFolder
@@ -83,11 +82,6 @@ class ResultsFolder:
         (folder / JUNIT).write_bytes(report.as_junit(run))
         self._folder.commit()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._log.close()
-        self._folder.__exit__(kind, error, trace)
+        self._folder.__exit__()

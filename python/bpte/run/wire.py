@@ -118,7 +118,7 @@ class Scanner:
         return rest
 
     def _take(self, line: bytes) -> Iterator[Frame | bytes]:
-        # A line that lost its end has the next one behind it.
+        # A line that lost its end has the next one after it.
         before, *frames = line.split(MARK)
         if before or not frames:
             yield before

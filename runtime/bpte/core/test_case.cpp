@@ -43,7 +43,7 @@ Error tensor_view(Reader& reader, Position table, bool bp09,
   return Error::kOk;
 }
 
-// Where a value's payload reference lies; 0 when it is no tensor. BP09's.
+// Where a value's payload reference lies; 0 when it is not a tensor. BP09's.
 Position payload_of(Reader& reader, Position value) {
   if (reader.scalar<uint8_t>(value, schema::kValueType) !=
       static_cast<uint8_t>(ValueKind::kTensor)) {

@@ -27,7 +27,7 @@ bool anything_selected(const Bundle& bundle, const RunOptions& options, Message&
 size_t largest_payload(const Bundle& bundle);
 
 #if BPTE_CORE_STEPS
-/// How much a carried value takes of RunOptions::carry_buffer, in bytes: what begins behind it is
+/// How much a carried value takes of RunOptions::carry_buffer, in bytes: what begins after it is
 /// aligned like the buffer. `stated` is the input that it is carried into.
 uint64_t carry_size(const Value& stated);
 

@@ -15,7 +15,7 @@ constexpr size_t kOffsetSize = 6;  // of an offset in a frame
 // Where nobody asks, outputs are numbered from here, apart from the numbers of requests.
 constexpr uint32_t kUnasked = 0x80000000;
 constexpr size_t kUnaskedChunk = 768;
-// How much that is no frame is listened to before the other side counts as silent.
+// How many bytes outside of a frame are read before the other side counts as silent.
 constexpr uint32_t kPatience = 1u << 20;
 
 }  // namespace

@@ -286,12 +286,7 @@ bool combine(Machine& machine, uint16_t mode) {
   }
   Elementwise op;
   op.mode = static_cast<Mode>(mode);
-  if (!describe(machine, op)) return false;
-  if (machine.checking()) return true;
-  for (int32_t y = 0; y < op.output.size().height; ++y) {
-    for (int32_t x = 0; x < op.output.size().width; ++x) op.run_pixel(y, x);
-  }
-  return true;
+  return describe(machine, op) && compute(machine, op);
 }
 
 }  // namespace bpte::ethosu

@@ -84,4 +84,15 @@ inline void Output::put(const Pixel& pixel, int32_t c, int64_t value) const {
   ofm_.element().write(to, value);
 }
 
+/// The end of an operation that computes each pixel by itself, by `run_pixel(y, x)`. A command
+/// stream that is only checked stops before. Always true.
+template <typename Operation>
+bool compute(const Machine& machine, Operation& operation) {
+  if (machine.checking()) return true;
+  for (int32_t y = 0; y < operation.output.size().height; ++y) {
+    for (int32_t x = 0; x < operation.output.size().width; ++x) operation.run_pixel(y, x);
+  }
+  return true;
+}
+
 }  // namespace bpte::ethosu

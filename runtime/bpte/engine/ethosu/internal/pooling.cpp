@@ -151,12 +151,7 @@ bool pool(Machine& machine, uint16_t mode) {
   }
   Pool pool;
   pool.mode = static_cast<Pooling>(mode);
-  if (!describe(machine, pool)) return false;
-  if (machine.checking()) return true;
-  for (int32_t y = 0; y < pool.output.size().height; ++y) {
-    for (int32_t x = 0; x < pool.output.size().width; ++x) pool.run_pixel(y, x);
-  }
-  return true;
+  return describe(machine, pool) && compute(machine, pool);
 }
 
 }  // namespace bpte::ethosu

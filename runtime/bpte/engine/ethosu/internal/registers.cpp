@@ -10,7 +10,7 @@ struct Row {
   uint16_t first;
   uint16_t members[2];
 };
-// 0x110 and 0x119, say, are no registers.
+// 0x110 and 0x119, say, are not registers.
 constexpr Row kNarrow[] = {{0x100, {0xBEBF, 0x9FBF}},
                            {0x110, {0x9DFE, 0x9DFE}},
                            {0x120, {0xA3FF, 0xFFF7}},

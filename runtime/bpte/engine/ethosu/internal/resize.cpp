@@ -18,7 +18,7 @@ struct Axis {
   int32_t clamped(int64_t index) const {
     return index < 0 ? 0 : index >= size ? size - 1 : static_cast<int32_t>(index);
   }
-  /// The element before a position, and how far behind it that is, in 1 / scale.
+  /// The element before a position, and how far after it that is, in 1 / scale.
   int64_t before(int32_t at, int64_t& fraction) const {
     const int64_t position = at * step + offset;
     int64_t index = position / scale;
@@ -105,12 +105,7 @@ bool resize(Machine& machine, uint16_t mode) {
   }
   Resize op;
   op.mode = static_cast<Resizing>(mode);
-  if (!describe(machine, op)) return false;
-  if (machine.checking()) return true;
-  for (int32_t y = 0; y < op.output.size().height; ++y) {
-    for (int32_t x = 0; x < op.output.size().width; ++x) op.run_pixel(y, x);
-  }
-  return true;
+  return describe(machine, op) && compute(machine, op);
 }
 
 }  // namespace bpte::ethosu
