@@ -29,10 +29,17 @@ void write_request(RecordWriter& writer, const RunOptions& options) {
 
 // The outcome of a run. docs/result-protocol.md states the order of these questions.
 Outcome outcome_of(const Tally& tally, bool stopped, Outcome reason) {
-  if (tally.failed > 0) return Outcome::kMismatch;
+  bool failed = tally.failed > 0;
+  bool errors = tally.errors > 0;
+  bool passed = tally.passed > 0;
+#if BPTE_RUNNER_METRICS
+  failed |= tally.metric_failed;
+  errors |= tally.metric_error;
+  passed |= tally.metric_passed;
+#endif
+  if (failed) return Outcome::kMismatch;
   if (stopped) return reason;
-  if (tally.errors > 0 || tally.passed == 0) return Outcome::kInfrastructure;
-  return Outcome::kPassed;
+  return errors || !passed ? Outcome::kInfrastructure : Outcome::kPassed;
 }
 
 Outcome outcome_of(Error error) {
