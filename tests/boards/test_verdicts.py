@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import bpte
@@ -43,3 +44,14 @@ def test_metrics_on_a_cortex_m55(tmp_path: Path) -> None:
         counts = ("verdict", "cases", "samples", "hits", "positives", "elements")
         assert [getattr(here, name) for name in counts] == [getattr(there, name) for name in counts]
     assert on_the_board.transcript.confusion == host.transcript.confusion
+
+
+def test_a_firmware_without_metrics_has_nothing_of_them(corstone_300: Path) -> None:
+    """Nothing of their code is in it. What states a metric is not run by it, and not green."""
+    symbols = subprocess.run(
+        ["arm-none-eabi-nm", "-C", corstone_300 / "bpte-firmware.elf"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "bpte::run_bundle" in symbols
+    for name in ("Metrics::", "MetricState", "write_metric", "largest_metrics"):
+        assert name not in symbols

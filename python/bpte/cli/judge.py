@@ -119,9 +119,8 @@ def _metrics(judged: Judged) -> str:
         )
         for checked in judged.metrics
     ]
-    return _output.table(
-        ("metric", "method", "verdict", "from", "bounds", "value (95 % interval)"), rows, "llllll"
-    )
+    head = ("metric", "method", "verdict", "from", "bounds", "value (95 % interval)")
+    return _output.table(head, rows, "llllll")
 
 
 def _show(judged: Judged, hint: bool) -> None:

@@ -57,16 +57,16 @@ enum class MetricVerdict : uint8_t { kPass, kFail, kError, kUnjudged };
 /// One metric while it is measured.
 struct MetricState {
   Metric metric;
-  uint64_t cases = 0;    ///< measured; a case with steps counts as its steps
-  uint64_t samples = 0;  ///< rows along the output's last dimension
-  uint64_t hits = 0;     ///< of the accuracies
+  uint64_t cases = 0;      ///< measured; a case with steps counts as its steps
+  uint64_t samples = 0;    ///< rows along the output's last dimension
+  uint64_t hits = 0;       ///< of the accuracies
   uint64_t positives = 0;  ///< of the ROC AUC: samples of label 1
   uint64_t elements = 0;   ///< of the errors, SQNR and cosine
   /// Of the errors: differences, or their squares. Of SQNR and cosine: squares of the differences,
   /// of the expected and of the actual values; their products.
   Sum error, expected2, actual2, product;
-  bool differs = false;  ///< any element from its expected one
-  bool lost = false;     ///< an element or its square has left the range of a double
+  bool differs = false;       ///< any element from its expected one
+  bool lost = false;          ///< an element or its square has left the range of a double
   uint32_t* table = nullptr;  ///< of the ROC AUC: its bins for label 0, then for label 1. Of the
                               ///< confusion matrix: row by row, one for each label
   MetricFault fault = MetricFault::kNone;  ///< the first, and where it was

@@ -29,13 +29,14 @@ void write_request(RecordWriter& writer, const RunOptions& options) {
 
 // The outcome of a run. docs/result-protocol.md states the order of these questions.
 Outcome outcome_of(const Tally& tally, bool stopped, Outcome reason) {
-  bool failed = tally.failed > 0;
-  bool errors = tally.errors > 0;
-  bool passed = tally.passed > 0;
 #if BPTE_RUNNER_METRICS
-  failed |= tally.metric_failed;
-  errors |= tally.metric_error;
-  passed |= tally.metric_passed;
+  const bool failed = tally.failed > 0 || tally.metric_failed;
+  const bool errors = tally.errors > 0 || tally.metric_error;
+  const bool passed = tally.passed > 0 || tally.metric_passed;
+#else
+  const bool failed = tally.failed > 0;
+  const bool errors = tally.errors > 0;
+  const bool passed = tally.passed > 0;
 #endif
   if (failed) return Outcome::kMismatch;
   if (stopped) return reason;

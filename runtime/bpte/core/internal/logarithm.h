@@ -8,8 +8,9 @@ namespace bpte {
 namespace internal {
 
 /// log2 of a finite number of at least 2^-1000, within some 1e-15. Exponent and fraction come from
-/// the bits, the fraction's logarithm from the series of atanh. Targets need not link libm's.
-inline double log2_of(double x) {
+/// the bits, the fraction's logarithm from the series of atanh. Targets need not link libm's. It is
+/// a call, because it is made several times in a row.
+[[gnu::noinline]] inline double log2_of(double x) {
   uint64_t bits;
   std::memcpy(&bits, &x, sizeof(bits));
   // Brings the fraction into [sqrt(1/2), sqrt(2)), to the precision of the upper half of its bits.
