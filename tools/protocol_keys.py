@@ -69,9 +69,14 @@ def header(version: int, records: dict[str, Record]) -> str:
         "};",
         "",
         "// Not inline, here and below: position-independent code would look for them in a global",
-        "// offset table, which a linker script may have forgotten.",
+        "// offset table, which a linker script may have forgotten. The texts have names, so that",
+        "// a source has those of the keys that it uses and no others.",
+        "namespace key_text {",
+        *(f'constexpr char k{camel(name)}[] = "{name}";' for name in names),
+        "}  // namespace key_text",
+        "",
         "namespace key {",
-        *(f'constexpr Key k{camel(name)}{{"{name}"}};' for name in names),
+        *(f"constexpr Key k{camel(name)}{{key_text::k{camel(name)}}};" for name in names),
         "}  // namespace key",
         "",
         "/// The names of the records.",
@@ -93,6 +98,9 @@ ANNOTATIONS = {
     "real": "float",
     "number": "Number",
     "sizes": "tuple[int, ...]",
+    "integers": "tuple[int, ...]",
+    "missed": "tuple[tuple[int, ...], ...]",
+    "measured": "tuple[Measured, ...]",
     "verdict": "Verdict",
     "outcome": "Outcome",
     "outputs": "tuple[Output, ...]",
@@ -107,6 +115,9 @@ CLASSES = {
     "output": "Output",
     "value": "ActualValue",
     "first": "FirstMismatch",
+    "measured": "Measured",
+    "confusion": "ConfusionRow",
+    "metric": "MetricResult",
     "end": "End",
 }
 
@@ -200,9 +211,10 @@ def page(version: int, records: dict[str, Record]) -> str:
     return before + PAGE_START + "\n".join(lines) + "\n" + PAGE_END + after
 
 
+INTEGER: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": 2**64 - 1}
 #: What the schema of results has of a key's type.
 JSON_TYPES: dict[str, dict[str, Any]] = {
-    "integer": {"type": "integer", "minimum": 0, "maximum": 2**64 - 1},
+    "integer": INTEGER,
     "index": {"type": "integer", "minimum": 0, "maximum": 2**32 - 2},
     "count": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
     "text": {"type": "string"},
@@ -211,6 +223,13 @@ JSON_TYPES: dict[str, dict[str, Any]] = {
     "outputs": {"type": "array", "maxItems": 65536, "items": {"$ref": "#/$defs/output"}},
     "values": {"type": "array", "maxItems": 65536, "items": {"$ref": "#/$defs/value"}},
     "first": {"$ref": "#/$defs/first"},
+    "measured": {"type": "array", "maxItems": 65536, "items": {"$ref": "#/$defs/measured"}},
+    "integers": {"type": "array", "maxItems": 1024, "items": INTEGER},
+    "missed": {
+        "type": "array",
+        "maxItems": 16,
+        "items": {"type": "array", "minItems": 3, "maxItems": 3, "items": INTEGER},
+    },
     **{name: {"$ref": f"#/$defs/{name}"} for name in ("crc32", "sizes", "real", "number")},
 }
 COMMENT = "generated from schema/protocol.toml by tools/protocol_keys.py"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""pytest runs bundles: every case of a ``.bpte`` file is a test.
+"""pytest runs bundles: every case and metric of a ``.bpte`` file is a test.
 
 ::
 
@@ -105,8 +105,19 @@ class BundleFile(pytest.File):
             name = f"{index}-{case.name}" if case.name else str(index)
             name = printable(f"{suite.method_name}[{name}]")
             yield BundleCase.from_parent(self, name=name, suite=number, case=index)
+        if selection.case is None:
+            for number, suite in enumerate(bundle.suites):
+                if selection.method in (None, suite.method_name):
+                    yield from self._metrics(number, suite)
         if none:
             yield NoCases.from_parent(self, name="cases", why=f"{self.path}: it has no cases")
+
+    def _metrics(self, number: int, suite: Any) -> Iterator[pytest.Item]:
+        from bpte.run import metric_words
+
+        for index, metric in enumerate(suite.metrics):
+            name = printable(f"{suite.method_name}[metric-{metric_words.stated_name(metric)}]")
+            yield BundleMetric.from_parent(self, name=name, suite=number, metric=index)
 
     def _selection(self, bundle: Any) -> Selection:
         from bpte.run.selection import resolve
@@ -177,6 +188,28 @@ class BundleCase(_Item):
             stand_in = printable(self.result.case.stand_in)
             self.user_properties.append(("stand_in", stand_in))
         self.user_properties.append(("run_seconds", f"{run.seconds:.3f}"))
+
+
+class BundleMetric(_Item):
+    """One metric of a bundle."""
+
+    def __init__(self, *, suite: int, metric: int, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.suite = suite
+        self.metric = metric
+
+    def runtest(self) -> None:
+        from bpte.run import metric_words
+        from bpte.run.outcome import Counted
+
+        assert isinstance(self.parent, BundleFile)
+        result = self.parent.results().of_metric(self.suite, self.metric)
+        if result.metric is not None:
+            self.user_properties.append(("value", metric_words.value(result.metric)))
+        if result.counted is Counted.SKIPPED:
+            pytest.skip(result.message)
+        if result.counted is not Counted.PASSED:
+            raise CaseFailed(result.message)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

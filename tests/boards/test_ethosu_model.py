@@ -20,7 +20,7 @@ STAND_IN = "Ethos-U functional model, not an NPU"
 def with_model() -> Path:
     """Built as `bpte run --npu model` builds it, and at the same place."""
     require("arm-none-eabi-g++", "qemu-system-arm")
-    return program(find_board("corstone-300"), "reference", npu_model=True)
+    return program(find_board("corstone-300"), "reference", features=("BPTE_ETHOSU_MODEL",))
 
 
 def test_runs_and_says_that_it_is_no_npu(with_model: Path, tmp_path: Path) -> None:

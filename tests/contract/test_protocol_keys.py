@@ -31,6 +31,8 @@ def test_what_is_generated_is_current() -> None:
 _SAMPLES = {
     "begin": t.begin(1),
     "case": t.case(0, "error"),
+    "metric": t.metric(),
+    "confusion": t.confusion(0, 1),
     "error": t.error("e", "m", 4),
     "end": t.end([]),
 }
@@ -38,13 +40,19 @@ _SAMPLES = {
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [(name, key) for name in (*_SAMPLES, "output", "value", "first") for key in KEYS[name]],
+    [
+        (name, key)
+        for name in (*_SAMPLES, "output", "value", "first", "measured")
+        for key in KEYS[name]
+    ],
 )
 def test_the_reader_reads_every_key(name: str, key: str) -> None:
     """A value of a type that no key has is refused, and the refusal names record and key."""
     wrong: Any = [{"of": "no type"}]
     if name == "output":
         record = t.case(0, "fail", outputs=[t.failing_output() | {key: wrong}])
+    elif name == "measured":
+        record = t.case(0, measured=[t.measured(**{key: wrong})])
     elif name == "value":
         record = t.case(0, values=[t.value(**{key: wrong})])
     elif name == "first":
@@ -52,7 +60,7 @@ def test_the_reader_reads_every_key(name: str, key: str) -> None:
         record["outputs"][0]["first"] = record["outputs"][0]["first"] | {key: wrong}
     else:
         record = _SAMPLES[name] | {key: wrong}
-    inside = {"outputs": "output", "values": "value"}.get(key, name)
+    inside = {"outputs": "output", "values": "value", "measured": "measured"}.get(key, name)
     with pytest.raises(records.ProtocolError, match=rf"^{inside}: '?"):
         records.parse_record(json.dumps(record))
 
@@ -65,6 +73,8 @@ def _collect(seen: dict[str, set[str]], output: bytes) -> None:
         seen[record.pop("event")].update(record)
         for value in record.get("values", ()):
             seen["value"].update(value)
+        for value in record.get("measured", ()):
+            seen["measured"].update(value)
         for value in record.get("outputs", ()):
             seen["output"].update(value)
             seen["first"].update(value.get("first", ()))
@@ -83,8 +93,15 @@ def _every_kind(folder: Path) -> Path:
     values += [7, 1.5, True]
     wanted = [values[0] + 1, np.array([[1]], np.int16), 2, 8, 1.0, np.array([True])]
     floors = bpte.Tolerance(min_sqnr_db=3.0, min_cosine=0.5)
-    case = bpte.MethodTestCase(values, wanted, name="named", tolerances=floors)
-    suite = bpte.MethodTestSuite("echo", [case])
+    case = bpte.MethodTestCase(values, wanted, name="named", tolerances=floors, labels=1)
+    metrics = [
+        bpte.Metric(bpte.MetricKind.TOP_K_ACCURACY, maximum=0.0),
+        bpte.Metric(bpte.MetricKind.ROC_AUC, minimum=0.0),
+        bpte.Metric(bpte.MetricKind.CONFUSION_MATRIX, classes=3),
+        bpte.Metric(bpte.MetricKind.COSINE),
+        bpte.Metric(bpte.MetricKind.COSINE, output=3),  # an integer
+    ]
+    suite = bpte.MethodTestSuite("echo", [case], metrics=metrics)
     path = folder / "echo.bpte"
     bpte.BundledProgram(b"no program", [suite]).save(path, fit="skip", durable=False)
     return path

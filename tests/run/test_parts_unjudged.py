@@ -78,8 +78,8 @@ def test_the_same_cases_alone_are_green(tmp_path: Path, bpte_runner: Path) -> No
     ("more", "what"),
     [
         ({"budgets": [BUDGET]}, "a budget of planned_memory"),
-        ({"metrics": [METRIC]}, "metrics of forward"),
-        ({"metrics": [REPORTED]}, "metrics of forward"),
+        ({"metrics": [METRIC]}, "mean_absolute_error of forward"),
+        ({"metrics": [REPORTED]}, "top_k_accuracy of forward"),
     ],
 )
 def test_a_target_that_judged_the_cases_only(

@@ -100,12 +100,46 @@ def case(index: int, verdict: str = "pass", **more: Any) -> dict[str, Any]:
     return record | more
 
 
+def measured(**more: Any) -> dict[str, Any]:
+    """What a case adds to an accuracy."""
+    return {"samples": 1, "hits": 1, "missed": [], **more}
+
+
+def metric(verdict: str = "pass", hits: int = 1, samples: int = 1, **more: Any) -> dict[str, Any]:
+    """An accuracy of so many samples, each of a case of its own."""
+    record: dict[str, Any] = {
+        "event": "metric",
+        "suite": 0,
+        "method": "forward",
+        "metric": 0,
+        "kind": "top_k_accuracy",
+        "output": 0,
+        "k": 1,
+        "minimum": 0.5,
+        "cases": samples,
+        "samples": samples,
+        "hits": hits,
+        "verdict": verdict,
+    }
+    if verdict == "error":
+        record |= {"error": "no_tensor", "message": "case 0: output 0 is no tensor of numbers"}
+    else:
+        record["value"] = hits / samples
+    return record | more
+
+
+def confusion(label: int, *found: int, **more: Any) -> dict[str, Any]:
+    """A row of a confusion matrix: each class once."""
+    row = {"event": "confusion", "suite": 0, "metric": 0, "label": label}
+    return row | {"found": list(found), "counts": [1] * len(found)} | more
+
+
 def error(name: str, message: str, outcome: int, **more: Any) -> dict[str, Any]:
     return {"event": "error", "error": name, "message": message, "outcome": outcome, **more}
 
 
 def outcome_of(records: list[dict[str, Any]]) -> int:
-    verdicts = [r["verdict"] for r in records if r["event"] == "case"]
+    verdicts = [r["verdict"] for r in records if r["event"] in ("case", "metric")]
     errors = [r["outcome"] for r in records if r["event"] == "error"]
     if "fail" in verdicts:
         return 1

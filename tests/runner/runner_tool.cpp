@@ -8,6 +8,7 @@
 // also from the report; "none" for no failure at all; "once" for none, and with the actual outputs
 // in frames.
 
+#include <bpte/runner/metrics.h>
 #include <bpte/runner/runner.h>
 #include <bpte/runner/selection.h>
 #include <bpte/runner/wire.h>
@@ -120,6 +121,13 @@ int main(int argc, char** argv) {
   if (const char* const room = std::getenv("CARRY_BYTES")) {
     options.carry_buffer = {carried.data(), static_cast<size_t>(std::atoi(room))};
   }
+#if BPTE_RUNNER_METRICS
+  std::vector<uint8_t> measured(bpte::largest_metrics(*bundle));
+  const char* const most = std::getenv("METRIC_BYTES");
+  const size_t room_for_metrics =
+      most != nullptr ? static_cast<size_t>(std::atoi(most)) : measured.size();
+  options.metric_buffer = {measured.data(), room_for_metrics};
+#endif
   options.teach = std::getenv("TEACH") != nullptr;
   Echo engine(argv[2], argc > 3 ? argv[3] : "");
 #if BPTE_RUNNER_WIRE

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from bpte.cli import _output
 from bpte.text import printable, printable_lines
 
 if TYPE_CHECKING:
-    from bpte.examine.diff import CasePair, Difference, Elements, OutputPair
+    from bpte.examine.diff import CasePair, Difference, Elements, MetricPair, OutputPair
     from bpte.run.protocol_keys import Case, FirstMismatch, Output
 
 EPILOG = """\
@@ -67,6 +67,7 @@ def _as_dict(a: Path, b: Path, difference: Difference) -> dict[str, Any]:
         "b": str(b),
         "different": {name: list(pair) for name, pair in difference.facts.items()},
         "cases": [_case_dict(pair) for pair in difference.cases],
+        "metrics": [_metric_dict(pair) for pair in difference.metrics],
         "only_in_a": [_place(case) for case in difference.only_a],
         "only_in_b": [_place(case) for case in difference.only_b],
     }
@@ -91,6 +92,20 @@ def _case_dict(pair: CasePair) -> dict[str, Any]:
             }
             for output in pair.outputs
         ],
+    }
+
+
+def _metric_dict(pair: MetricPair) -> dict[str, Any]:
+    from bpte.run.document import members
+
+    sides = (pair.a, pair.b)
+    return {
+        "changed": pair.changed,
+        "result": [None if side is None else side.counted.value for side in sides],
+        **{
+            name: None if side is None else members(side.metric, "metric")
+            for name, side in zip(("a", "b"), sides, strict=True)
+        },
     }
 
 
@@ -131,6 +146,8 @@ def _show(a: Path, b: Path, difference: Difference) -> None:
         print("\n" + _output.table((*head, *errors), rows[:SHOWN], "llrlrlllllll"))
     if len(rows) > SHOWN:
         print(f"  {len(rows)} rows; {SHOWN} are shown, --json has all.")
+    if difference.metrics:
+        print("\n" + _metrics(difference.metrics))
     texts = [text for pair in pairs for text in _details(pair)]
     for name, only in (("A", difference.only_a), ("B", difference.only_b)):
         texts += [f"only in {name}: {_label(case)}" for case in only]
@@ -139,6 +156,26 @@ def _show(a: Path, b: Path, difference: Difference) -> None:
     if len(texts) > SHOWN:
         print(f"... and {len(texts) - SHOWN} more (--json shows all)")
     print(f"\n{printable_lines(difference.message)}")
+
+
+def _metrics(pairs: Sequence[MetricPair]) -> str:
+    from bpte.run import metric_words
+
+    rows = [
+        (
+            "*" if pair.changed else "",
+            metric_words.name(pair.metric),
+            pair.metric.method,
+            *("-" if side is None else side.counted.value for side in (pair.a, pair.b)),
+            *(
+                "-" if side is None or side.metric is None else metric_words.value(side.metric)
+                for side in (pair.a, pair.b)
+            ),
+        )
+        for pair in pairs
+    ]
+    head = ("", "metric", "method", "A", "B", "value A", "value B")
+    return _output.table(head, rows, "lllllll")
 
 
 def _label(case: Case) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EPILOG = """\
 RESULTS is a folder that bpte run -o wrote. An output is judged from its kept value (--keep-outputs)
 where --bundle is given, which has the expected values; else from its statistics, as far as they
-decide. What they do not decide is not a pass.
+decide. What they do not decide is not a pass. Metrics are measured again from the kept values.
 
 examples:
   bpte judge results --rtol 1e-3 --atol 1e-5
@@ -97,7 +97,30 @@ def _as_dict(judged: Judged) -> dict[str, Any]:
             }
             for output in judged.outputs
         ],
+        "metrics": [
+            members(checked.metric, "metric")
+            | {"judged_from": "values" if checked.from_values else "record"}
+            for checked in judged.metrics
+        ],
     }
+
+
+def _metrics(judged: Judged) -> str:
+    from bpte.run import metric_words
+
+    rows = [
+        (
+            metric_words.name(checked.metric),
+            checked.metric.method,
+            checked.metric.verdict.value,
+            "values" if checked.from_values else "record",
+            metric_words.bounds(checked.metric),
+            metric_words.value(checked.metric),
+        )
+        for checked in judged.metrics
+    ]
+    head = ("metric", "method", "verdict", "from", "bounds", "value (95 % interval)")
+    return _output.table(head, rows, "llllll")
 
 
 def _show(judged: Judged, hint: bool) -> None:
@@ -124,6 +147,8 @@ def _show(judged: Judged, hint: bool) -> None:
         print(_output.table(head, rows[:SHOWN], "lrlrllll") + "\n")
     if len(rows) > SHOWN:
         print(f"{len(rows)} outputs; {SHOWN} are shown, --json has all.\n")
+    if judged.metrics:
+        print(_metrics(judged) + "\n")
     undecided = any(output.verdict is None for output in judged.outputs)
     if undecided and hint:
         print("Outputs were kept: --bundle FILE judges from their values.\n")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bpte.run import describe
+from bpte.run import describe, metric_check
 from bpte.run.compare import Value, compare, difference
 from bpte.run.identity import facts_of
 from bpte.run.judge import Run
@@ -48,10 +48,12 @@ class JudgedOutput:
 @dataclass(frozen=True)
 class Judged:
     """`run` is the run as it counts now; `outputs` those that were judged again, which are none if
-    the run did not end by its verdicts."""
+    the run did not end by its verdicts; `metrics` those that were held against kept outputs, or
+    are as their records say."""
 
     run: Run
     outputs: tuple[JudgedOutput, ...]
+    metrics: tuple[metric_check.Checked, ...] = ()
 
 
 def judge(
@@ -66,9 +68,12 @@ def judge(
         return Judged(replace(run, state=State.ANOTHER_BUNDLE, message=other), ())
     judge = _Judge(run, rtol, atol, bundle)
     again = judge_again(run, rtol, atol, judge.output)
-    if judge.contradiction is not None:
-        again = replace(again, state=State.CONTRADICTORY, message=judge.contradiction)
-    return Judged(again, tuple(judge.outputs))
+    metrics = tuple(metric_check.check(bundle, run.transcript, run.kept))
+    found = (checked.contradiction for checked in metrics)
+    contradiction = judge.contradiction or next(filter(None, found), None)
+    if contradiction is not None:
+        again = replace(again, state=State.CONTRADICTORY, message=contradiction)
+    return Judged(again, tuple(judge.outputs), metrics)
 
 
 def _other_bundle(run: Run, bundle: Bundle) -> str | None:

@@ -12,16 +12,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bpte.format.tolerance import NanPolicy, Tolerance
-from bpte.run import compare
+from bpte.run import compare, metric_words
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, Outcome, State, Verdict
 from bpte.run.outputs_file import value_of
-from bpte.run.protocol_keys import Case, FirstMismatch, Output
+from bpte.run.protocol_keys import Case, FirstMismatch, MetricResult, Output
 from bpte.run.records import CaseKey
-from bpte.run.results import CaseResult, Results
+from bpte.run.results import CaseResult, MetricOutcome, Results
 
 #: Runs whose cases count. In any other, only a failure does.
 _WHOLE = (State.PASSED, State.MISMATCH, State.NOT_RUN)
+_JUDGED = (Counted.PASSED, Counted.FAILED)
 _EXACT = Tolerance(rtol=0.0, atol=0.0, nan_policy=NanPolicy.EQUAL)
 
 
@@ -70,6 +71,31 @@ class CasePair:
 
 
 @dataclass(frozen=True)
+class MetricPair:
+    """A metric of a method on both sides, by its place among the method's; None: one side has no
+    such metric."""
+
+    a: MetricOutcome | None
+    b: MetricOutcome | None
+
+    @property
+    def metric(self) -> MetricResult:
+        found = self.a or self.b
+        assert found is not None and found.metric is not None  # it arrived
+        return found.metric
+
+    @property
+    def changed(self) -> bool:
+        """Whether it counts for something else."""
+        return None in (self.a, self.b) or self.a.counted is not self.b.counted  # type: ignore[union-attr]
+
+    @property
+    def judged(self) -> bool:
+        """Whether it was judged on both sides."""
+        return all(side is not None and side.counted in _JUDGED for side in (self.a, self.b))
+
+
+@dataclass(frozen=True)
 class Difference:
     """`facts`: what differs between the runs as wholes, by its name. `only_a`, `only_b`: cases of
     one side alone. `outcome` is PASSED when the verdicts are the same, MISMATCH when they are not,
@@ -83,6 +109,7 @@ class Difference:
     only_b: tuple[Case, ...]
     outcome: Outcome
     message: str
+    metrics: tuple[MetricPair, ...] = ()
 
 
 def diff(a: Run, b: Run) -> Difference:
@@ -90,8 +117,9 @@ def diff(a: Run, b: Run) -> Difference:
     read."""
     pairs, only_a, only_b = _matched(Results(a).arrived, Results(b).arrived)
     cases = tuple(_pair(a, b, *pair) for pair in pairs)
-    outcome, message = _judged(a, b, cases, only_a, only_b)
-    return Difference(a, b, dict(_facts(a, b)), cases, only_a, only_b, outcome, message)
+    metrics = _metric_pairs(a, b)
+    outcome, message = _judged(a, b, cases, metrics, only_a, only_b)
+    return Difference(a, b, dict(_facts(a, b)), cases, only_a, only_b, outcome, message, metrics)
 
 
 # --- What the runs were ---------------------------------------------------------------------------
@@ -190,6 +218,20 @@ def _elements(a: compare.Value, b: compare.Value) -> Elements:
     return Elements(record, compare.worst(a, b) if record.mismatches else None)
 
 
+# --- Metrics --------------------------------------------------------------------------------------
+
+
+def _metric_pairs(a: Run, b: Run) -> tuple[MetricPair, ...]:
+    sides: list[dict[tuple[object, ...], MetricOutcome]] = [{}, {}]
+    for side, run in zip(sides, (a, b), strict=True):
+        for outcome in Results(run).metrics:
+            metric = outcome.metric
+            assert metric is not None  # it arrived
+            side[metric.method, metric.metric, metric_words.name(metric)] = outcome
+    one, other = sides
+    return tuple(MetricPair(one.get(key), other.get(key)) for key in {**one, **other})
+
+
 # --- What it comes to -----------------------------------------------------------------------------
 
 
@@ -197,6 +239,7 @@ def _judged(
     a: Run,
     b: Run,
     cases: Sequence[CasePair],
+    metrics: Sequence[MetricPair],
     only_a: Sequence[Case],
     only_b: Sequence[Case],
 ) -> tuple[Outcome, str]:
@@ -208,15 +251,19 @@ def _judged(
     changed = sum(pair.changed for pair in counted)
     if changed:
         return Outcome.MISMATCH, f"{changed} of {len(cases)} cases have another verdict"
+    changed = sum(pair.changed and (pair.judged or not broken) for pair in metrics)
+    if changed:
+        return Outcome.MISMATCH, f"{changed} of {len(metrics)} metrics have another verdict"
     if broken:
         reasons = (f"{name} {run.state.words}: {run.message}" for name, run in broken)
         return Outcome.INFRASTRUCTURE, "; ".join(reasons)
     if only_a or only_b:
         alone = (f"{len(only)} only in {name}" for name, only in (("A", only_a), ("B", only_b)))
         return Outcome.MISMATCH, f"not the same cases: {', '.join(alone)}"
-    judged = (Counted.PASSED, Counted.FAILED)
-    if not any(pair.a.counted in judged and pair.b.counted in judged for pair in cases):
+    judged = any(pair.a.counted in _JUDGED and pair.b.counted in _JUDGED for pair in cases)
+    if not judged and not any(pair.judged for pair in metrics):
         return Outcome.INFRASTRUCTURE, "nothing was judged on both sides"
     counts = Counter(pair.a.counted.value for pair in cases)
+    counts += Counter(pair.a.counted.value for pair in metrics if pair.a is not None)
     words = ", ".join(f"{counts[result]} {result}" for result in sorted(counts))
     return Outcome.PASSED, f"the same verdicts: {words}"

@@ -46,12 +46,10 @@ def program(
     engine: str | None,
     operators_from: tuple[Path, ...] = (),
     on_note: Note | None = None,
-    wire: bool = False,
-    npu_model: bool = False,
+    features: tuple[str, ...] = (),
 ) -> Path:
-    """The program for this board and engine, built when none is named or installed. With `wire` a
-    firmware is built that can send its outputs, with `npu_model` one that has the functional model
-    of the Ethos-U; other programs always can and have.
+    """The program for this board and engine, built when none is named or installed. `features`: the
+    switches that a firmware is built with ("BPTE_RUNNER_WIRE"); other programs have all of them.
 
     `on_note` gets a line for people when something is being built, because that takes time.
     Raises BuildError.
@@ -72,7 +70,7 @@ def program(
         raise BuildError("this installation of bpte carries no sources to build from; use --elf")
     if board.kind == "firmware":
         engine = engine or "reference"
-    definitions = _definitions(board, engine, operators_from, wire, npu_model)
+    definitions = _definitions(board, engine, operators_from, features)
     return _Build(board, on_note or (lambda _: None)).make(root, engine, definitions)
 
 
@@ -162,18 +160,11 @@ def call(
 
 
 def _definitions(
-    board: Board,
-    engine: str | None,
-    operators_from: tuple[Path, ...],
-    wire: bool,
-    npu_model: bool,
+    board: Board, engine: str | None, operators_from: tuple[Path, ...], features: tuple[str, ...]
 ) -> list[str]:
     definitions = [*board.build.cmake, f"-DBPTE_PYTHON={interpreter()}"]
     if board.kind == "firmware":
-        if wire:
-            definitions.append("-DBPTE_RUNNER_WIRE=ON")
-        if npu_model:
-            definitions.append("-DBPTE_ETHOSU_MODEL=ON")
+        definitions += [f"-D{feature}=ON" for feature in features]
         definitions += [f"-DBPTE_BOARD={board.folder}", f"-DBPTE_BOARD_ENGINE={engine}"]
         if operators_from:
             files = ";".join(str(path.resolve()) for path in operators_from)

@@ -12,20 +12,21 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from bpte import __version__
-from bpte.run import records
+from bpte.run import metric_words, records
 from bpte.run.board import source_root
 from bpte.run.identity import BundleFacts
 from bpte.run.judge import Run
-from bpte.run.outcome import State, run_outcome
+from bpte.run.metric_evidence import MetricRecords
+from bpte.run.outcome import Counted, State, run_outcome
 from bpte.run.outputs_file import OUTPUTS, KeptFile, Stored, parse
 from bpte.run.protocol import Transcript
-from bpte.run.protocol_keys import KEYS, Begin, Case, End, Key
+from bpte.run.protocol_keys import KEYS, Begin, Case, ConfusionRow, End, Key, MetricResult
 from bpte.run.receiver import LineCounts
 from bpte.run.records import CaseKey
 from bpte.run.results import Results
@@ -38,7 +39,7 @@ VERSION = 1
 MARK = f'{{\n  "format": "{FORMAT}",'.encode()
 
 #: What the objects of a key are, by its type.
-_OBJECTS = {"outputs": "output", "values": "value", "first": "first"}
+_OBJECTS = {"outputs": "output", "values": "value", "first": "first", "measured": "measured"}
 
 _Stored = Mapping[CaseKey, list[Stored]]
 
@@ -57,7 +58,7 @@ def _plain(value: Any, key: Key) -> Any:
         each = [members(item, of) for item in (value if isinstance(value, tuple) else (value,))]
         return each if isinstance(value, tuple) else each[0]
     if isinstance(value, tuple):
-        return list(value)
+        return [list(item) if isinstance(item, tuple) else item for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value.value if key.of else value
@@ -117,8 +118,22 @@ def as_dict(run: Run, stored: _Stored | None = None) -> dict[str, Any]:
         if stored is not None and (entries := stored.get(CaseKey.of(case))) is not None:
             facts["kept"] = [entry.as_dict() for entry in entries]
         cases.append(facts)
+    result |= {"cases": cases, "metrics": _metrics(run)}
+    result["confusion"] = [members(row, "confusion") for row in transcript.confusion]
     stderr = [printable(_relative(line)) for line in run.stderr.splitlines()]
-    return result | {"cases": cases, "log": list(transcript.other_lines), "stderr": stderr}
+    return result | {"log": list(transcript.other_lines), "stderr": stderr}
+
+
+def _metrics(run: Run) -> list[dict[str, Any]]:
+    found = []
+    for outcome in Results(run).metrics:
+        metric = outcome.metric
+        assert metric is not None  # it arrived
+        facts = members(metric, "metric") | {"result": outcome.counted.value}
+        if (interval := metric_words.interval(metric)) is not None:
+            facts["interval"] = list(interval)
+        found.append(facts | {"why": outcome.message})
+    return found
 
 
 def as_json(run: Run, stored: _Stored | None = None) -> str:
@@ -199,6 +214,8 @@ def _run(document: dict[str, Any], folder: Path) -> Run:
         Transcript(
             _record(document, "begin", Begin),
             cases,
+            tuple(_records(document, "metrics", MetricResult)),
+            tuple(_records(document, "confusion", ConfusionRow)),
             _record(document, "error", records.RunError),
             _record(document, "end", End),
             _of(document, "violation", str, nullable=True),
@@ -224,6 +241,16 @@ def _record(document: dict[str, Any], name: str, kind: type) -> Any:
     record = records.read_record(name, members)
     assert isinstance(record, kind)
     return record
+
+
+def _records(document: dict[str, Any], name: str, kind: type) -> Iterator[Any]:
+    # Results of earlier versions have none.
+    for members in _of(document, name, list, nullable=True) or []:
+        if not isinstance(members, dict):
+            raise ResultsError(f"{name!r} holds something other than objects")
+        record = records.read_record("metric" if kind is MetricResult else name, members)
+        assert isinstance(record, kind)
+        yield record
 
 
 def _identity(members: dict[str, Any]) -> BundleFacts:
@@ -264,7 +291,7 @@ def _check(run: Run, document: dict[str, Any]) -> None:
     transcript = run.transcript
     if run.state in (State.PASSED, State.MISMATCH):
         stopped = transcript.error.outcome if transcript.error is not None else None
-        implied = run_outcome((case.verdict for case in transcript.cases), stopped)
+        implied = run_outcome(transcript.verdicts, stopped)
         whole = transcript.complete and transcript.begin is not None
         if not whole or implied is not run.outcome:
             raise ResultsError(f"the state is {run.state.value}, but the cases do not show it")
@@ -273,9 +300,37 @@ def _check(run: Run, document: dict[str, Any]) -> None:
                 f"{transcript.begin.cases} cases were announced, "  # type: ignore[union-attr]
                 f"but {len(transcript.cases)} are there"
             )
-    for found, members in zip(Results(run).arrived, document["cases"], strict=True):
-        if members.get("result") != found.counted.value:
+    if (wrong := _measured(transcript)) is not None:
+        raise ResultsError(wrong)
+    results = Results(run)
+    _check_results("case", [found.counted for found in results.arrived], document["cases"])
+    metrics = document.get("metrics") or []
+    _check_results("metric", [found.counted for found in results.metrics], metrics)
+
+
+def _check_results(what: str, counted: list[Counted], documents: list[dict[str, Any]]) -> None:
+    for counts_for, members in zip(counted, documents, strict=True):
+        if members.get("result") != counts_for.value:
             raise ResultsError(
-                f"a case's result is {members.get('result')!r:.20}, "
-                f"but it counts for {found.counted.value}"
+                f"a {what}'s result is {members.get('result')!r:.20}, "
+                f"but it counts for {counts_for.value}"
             )
+
+
+def _measured(transcript: Transcript) -> str | None:
+    """What the metrics say otherwise than the cases; they are held against these as in a run."""
+    measured = MetricRecords()
+    one_case = transcript.begin is not None and transcript.begin.case is not None
+    pending = list(transcript.confusion)
+    for case in transcript.cases:
+        if wrong := measured.take_case(case):
+            return wrong
+    for metric in transcript.metrics:
+        while pending and (pending[0].suite, pending[0].metric) == (metric.suite, metric.metric):
+            if wrong := measured.take_row(pending.pop(0)):
+                return wrong
+        if wrong := measured.take_metric(metric, one_case):
+            return wrong
+    if pending:
+        return "rows of a matrix without its metric"
+    return measured.at_end() if transcript.complete and transcript.error is None else None

@@ -18,6 +18,7 @@ from typing import Any
 from bpte.bundle import Bundle, open_bundle
 from bpte.files import transfer
 from bpte.files.checksum import crc32
+from bpte.format.metric import Metric
 from bpte.format.rules import BundleError
 from bpte.run.expected_output import ExpectedOutput, differences, expected_output
 from bpte.run.outcome import Verdict
@@ -47,10 +48,11 @@ class CaseOutputs:
 @dataclass(frozen=True)
 class Suite:
     """A method, and the outputs that each of its cases expects: of a case with steps, those of each
-    step."""
+    step. And what is measured over all of them."""
 
     method: str
     cases: tuple[CaseOutputs, ...]
+    metrics: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +81,8 @@ class Fingerprint(BundleFacts):
 
     program_offset: int
     suites: tuple[Suite, ...]
-    #: What must be judged beside the cases, and for which method; no record speaks of it yet.
-    unjudged: tuple[tuple[str | None, str], ...] = ()
+    #: What must be judged beside cases and metrics; no record speaks of it yet.
+    unjudged: tuple[str, ...] = ()
 
     @property
     def cases(self) -> int:
@@ -153,13 +155,11 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
             Suite(
                 suite.method_name,
                 tuple(_case_outputs(case) for case in suite.test_cases),
+                tuple(suite.metrics),
             )
             for suite in bundle.suites
         ),
-        unjudged=(
-            *((None, f"a budget of {b.resource.name.lower()}") for b in bundle.budgets),
-            *((s.method_name, f"metrics of {s.method_name}") for s in bundle.suites if s.metrics),
-        ),
+        unjudged=tuple(f"a budget of {b.resource.name.lower()}" for b in bundle.budgets),
     )
 
 
@@ -226,11 +226,11 @@ def check(transcript: Transcript, bundle: Fingerprint | Unreadable, asked: Asked
         found += _of_the_bundle(begin, bundle, asked)
         if not request:
             found += _of_the_cases(transcript, begin, bundle, asked)
+            found += _of_the_metrics(transcript, bundle, asked)
         if transcript.error is None:
             found += [
                 f"the file states {what}, which the target did not judge"
-                for method, what in bundle.unjudged
-                if method is None or asked.method in (None, method)
+                for what in bundle.unjudged
             ]
     if found:
         more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
@@ -353,6 +353,31 @@ def _stray(case: Case, bundle: Fingerprint, asked: Asked, protocol: int) -> str 
         for difference in differences(output, facts, asked.rtol, asked.atol):
             return f"{where}, output {number}: {difference}"
     return None
+
+
+def _of_the_metrics(transcript: Transcript, bundle: Fingerprint, asked: Asked) -> Iterator[str]:
+    """That every metric of the file was judged as it is stated there, and no other."""
+    wanted = {
+        (number, index): metric
+        for number, suite in enumerate(bundle.suites)
+        if asked.method in (None, suite.method)
+        for index, metric in enumerate(suite.metrics)
+    }
+    for result in transcript.metrics:
+        metric = wanted.pop((result.suite, result.metric), None)
+        where = f"metric {result.metric} of suite {result.suite}"
+        if metric is None:
+            yield f"{where} was not asked for, or the file does not state it"
+            continue
+        stated = metric.stated() | {"method": bundle.suites[result.suite].method}
+        for name in (*stated, "minimum", "maximum"):
+            if (reported := getattr(result, name)) != stated.get(name):
+                yield f"{where}: {name} {_word(reported)}, the file's is {_word(stated.get(name))}"
+    if transcript.error is None:
+        for (number, _), metric in wanted.items():
+            kind = metric.kind.name.lower()
+            method = bundle.suites[number].method
+            yield f"the file states {kind} of {method}, which the target did not judge"
 
 
 def _notes(begin: Begin, asked: Asked) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bpte.run import describe, identity
+from bpte.run import describe, identity, metric_words
 from bpte.run.kept import KeptOutput
 from bpte.run.outcome import Outcome, State, Verdict
 from bpte.run.protocol import Transcript
@@ -134,23 +134,47 @@ def judge(ended: Ended, exit_status_means: bool, timeout: float) -> Judgement:
 
 def judge_complete(transcript: Transcript, outcome: Outcome) -> Judgement:
     """Judges records that amount to `outcome`, in one line."""
-    cases = transcript.cases
     by = f" ({transcript.stand_in})" if transcript.stand_in else ""
     if outcome is Outcome.PASSED:
-        passed = sum(case.verdict is Verdict.PASS for case in cases)
-        return Judgement(State.PASSED, f"{passed} of {len(cases)} cases passed{by}")
+        return Judgement(State.PASSED, _what_passed(transcript) + by)
     if outcome is Outcome.MISMATCH:
-        failed = sum(case.verdict is Verdict.FAIL for case in cases)
-        return Judgement(State.MISMATCH, f"{failed} of {len(cases)} cases failed{by}")
+        return Judgement(State.MISMATCH, _what_failed(transcript) + by)
     error = transcript.error
     if error is not None:
         state = State.MALFORMED if outcome is Outcome.MALFORMED else State.NOT_RUN
         return Judgement(state, describe.named_error(error.error, error.message))
-    for case in cases:
+    for case in transcript.cases:
         if case.verdict is Verdict.ERROR:
             message = f"{describe.label(case)}: {describe.error(case)}"
             return Judgement(State.NOT_RUN, message)
+    for metric in transcript.metrics:
+        if metric.verdict is Verdict.ERROR:
+            message = f"{metric_words.label(metric)}: {metric_words.why(metric)}"
+            return Judgement(State.NOT_RUN, message)
     return Judgement(State.NOT_RUN, "nothing was judged")
+
+
+def _what_passed(transcript: Transcript) -> str:
+    cases = transcript.cases
+    passed = sum(case.verdict is Verdict.PASS for case in cases)
+    kept = sum(metric.verdict is Verdict.PASS for metric in transcript.metrics)
+    text = f"{passed} of {len(cases)} cases passed" if passed or not kept else ""
+    if kept:
+        judged = f"{kept} of {kept} metrics kept their bounds"
+        text += f", {judged}" if text else f"{judged}, over {len(cases)} cases"
+    return text
+
+
+def _what_failed(transcript: Transcript) -> str:
+    cases = transcript.cases
+    failed = sum(case.verdict is Verdict.FAIL for case in cases)
+    parts = [f"{failed} of {len(cases)} cases failed"] if failed else []
+    parts += [
+        f"{metric_words.label(metric)}: {metric_words.why(metric)}"
+        for metric in transcript.metrics
+        if metric.verdict is Verdict.FAIL
+    ]
+    return "; ".join(parts)
 
 
 def hold_against(

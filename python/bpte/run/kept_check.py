@@ -10,7 +10,7 @@ from bpte.bundle import Bundle, open_bundle
 from bpte.format.metadata import Tensor
 from bpte.format.rules import BundleError
 from bpte.format.tolerance import Tolerance
-from bpte.run import describe
+from bpte.run import describe, metric_check
 from bpte.run.compare import Value, compare, difference
 from bpte.run.judge import Judgement
 from bpte.run.kept import KeptOutput
@@ -41,6 +41,9 @@ def hold_against(
                 for difference in _differences(bundle, case, outputs):
                     where = describe.label(case)
                     return Judgement(State.CONTRADICTORY, f"{where}: {difference}")
+            for checked in metric_check.check(bundle, transcript, kept):
+                if checked.contradiction is not None:
+                    return Judgement(State.CONTRADICTORY, checked.contradiction)
     except (BundleError, OSError) as error:
         return Judgement(State.ANOTHER_BUNDLE, str(error))
     return judgement

@@ -64,11 +64,11 @@ def _run(
         board, request = examine(request)
         simulator, executable = pick_simulator(board, request.simulator)
         simulator_name = simulator.name
-        program = _program(board, request, on_note)
+        bundle = identity.fingerprint(request.bundle)
+        program = _program(board, request, bundle, on_note)
     except Refused as refused:
         return Run(refused.state, str(refused), request.bundle, request.board, simulator_name)
 
-    bundle = identity.fingerprint(request.bundle)
     nonce = identity.new_nonce()
     assert request.timeout is not None  # it was examined
     timeout = request.timeout
@@ -127,17 +127,24 @@ def _receiver(request: Request, simulator: Simulator, nonce: str) -> Receiver:
     return OnceReceiver() if wire == "once" else Receiver()
 
 
-def _program(board: Board, request: Request, on_note: Callable[[str], None] | None) -> Path:
+def _program(
+    board: Board,
+    request: Request,
+    bundle: identity.Fingerprint | identity.Unreadable,
+    on_note: Callable[[str], None] | None,
+) -> Path:
     if request.program is not None:
         return request.program
+    features = []
+    if request.keep_outputs:
+        features.append("BPTE_RUNNER_WIRE")
+    if isinstance(bundle, identity.Fingerprint) and any(suite.metrics for suite in bundle.suites):
+        features.append("BPTE_RUNNER_METRICS")
+    if request.npu == "model":
+        features.append("BPTE_ETHOSU_MODEL")
     try:
         return build.program(
-            board,
-            request.engine,
-            request.operators_from,
-            on_note,
-            wire=request.keep_outputs,
-            npu_model=request.npu == "model",
+            board, request.engine, request.operators_from, on_note, tuple(features)
         )
     except build.BuildError as error:
         raise Refused(State.NOT_STARTED, str(error)) from None

@@ -10,10 +10,12 @@ that is wrong is kept in `Transcript.violation`, and a transcript with a violati
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bpte.run.metric_evidence import MetricRecords
 from bpte.run.outcome import Outcome, Verdict, run_outcome
-from bpte.run.protocol_keys import Begin, Case, End
+from bpte.run.protocol_keys import Begin, Case, ConfusionRow, End, MetricResult
 from bpte.run.records import (
     CaseKey,
     ContradictionError,
@@ -42,6 +44,9 @@ class Transcript:
 
     begin: Begin | None = None
     cases: tuple[Case, ...] = ()
+    metrics: tuple[MetricResult, ...] = ()
+    #: The rows of the metrics that are confusion matrices.
+    confusion: tuple[ConfusionRow, ...] = ()
     error: RunError | None = None
     end: End | None = None
     violation: str | None = None
@@ -68,6 +73,12 @@ class Transcript:
         words = (self.begin.engine, self.begin.engine_version)
         with_stand_in = ("with", self.stand_in) if self.stand_in else ()
         return " ".join(filter(None, (*words, *with_stand_in)))
+
+    @property
+    def verdicts(self) -> Iterator[Verdict]:
+        """Those that the outcome follows from: of cases and of metrics."""
+        yield from (case.verdict for case in self.cases)
+        yield from (metric.verdict for metric in self.metrics)
 
     @property
     def outcome(self) -> Outcome:
@@ -104,6 +115,7 @@ class Parser:
         self._begin: Begin | None = None
         self._cases: list[Case] = []
         self._seen: set[CaseKey] = set()
+        self._measured = MetricRecords()
         self._error: RunError | None = None
         self._end: End | None = None
         self._violation: str | None = None
@@ -140,6 +152,8 @@ class Parser:
         return Transcript(
             self._begin,
             tuple(self._cases),
+            tuple(self._measured.metrics),
+            tuple(self._measured.confusion),
             self._error,
             self._end,
             self._violation,
@@ -213,6 +227,8 @@ class Parser:
             raise ProtocolError("a record before the begin record")
         elif isinstance(record, Case):
             self._take_case(self._begin, record)
+        elif isinstance(record, ConfusionRow | MetricResult):
+            self._take_metric(self._begin, record)
         elif isinstance(record, RunError):
             if self._error is not None:
                 raise ProtocolError("a second error record")
@@ -239,7 +255,16 @@ class Parser:
         if key in self._seen:
             raise ProtocolError(f"{key} twice")
         self._seen.add(key)
+        _hold(self._measured.take_case(case), f"{key}: ")
         self._cases.append(case)
+
+    def _take_metric(self, begin: Begin, record: ConfusionRow | MetricResult) -> None:
+        if self._error is not None:
+            raise ProtocolError("a metric after the error record")
+        if isinstance(record, ConfusionRow):
+            _hold(self._measured.take_row(record))
+        else:
+            _hold(self._measured.take_metric(record, begin.case is not None))
 
     def _check_end(self, begin: Begin, end: End) -> None:
         if end.crc32 != self._crc:
@@ -248,6 +273,8 @@ class Parser:
             )
         if self._error is None and len(self._cases) != begin.cases:
             raise ProtocolError(f"{len(self._cases)} of the {begin.cases} cases announced arrived")
+        if self._error is None:
+            _hold(self._measured.at_end())
         counts = dict.fromkeys(Verdict, 0)
         for case in self._cases:
             counts[case.verdict] += 1
@@ -262,7 +289,9 @@ class Parser:
                     f"end: {name} is {stated}, but {counts[verdict]} such cases arrived"
                 )
         stopped = self._error.outcome if self._error is not None else None
-        implied = run_outcome((case.verdict for case in self._cases), stopped)
+        verdicts = [case.verdict for case in self._cases]
+        verdicts += [metric.verdict for metric in self._measured.metrics]
+        implied = run_outcome(verdicts, stopped)
         if end.outcome != implied:
             raise ProtocolError(
                 f"end: outcome {int(end.outcome)}, but the records amount to {int(implied)}"
@@ -271,6 +300,11 @@ class Parser:
     def _violate(self, message: str) -> None:
         if self._violation is None:
             self._violation = f"{message} (line {self._line})"
+
+
+def _hold(found: str | None, where: str = "") -> None:
+    if found is not None:
+        raise ContradictionError(where + found)
 
 
 def parse(data: bytes, *, recorded: bool = False) -> Transcript:

@@ -59,6 +59,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "stand_in": Key("text", required=False),
         "outputs": Key("outputs", required=False),
         "values": Key("values", required=False),
+        "measured": Key("measured", required=False),
         "verdict": Key("verdict", of=("pass", "fail", "error", "unjudged")),
         "error": Key("text", required=False),
         "message": Key("text", required=False),
@@ -101,6 +102,43 @@ KEYS: dict[str, dict[str, Key]] = {
         "index": Key("sizes", required=False),
         "expected": Key("number"),
         "actual": Key("number"),
+    },
+    "measured": {
+        "samples": Key("integer"),
+        "hits": Key("integer", required=False),
+        "missed": Key("missed", required=False),
+    },
+    "confusion": {
+        "suite": Key("integer"),
+        "metric": Key("integer"),
+        "label": Key("integer"),
+        "found": Key("integers"),
+        "counts": Key("integers"),
+    },
+    "metric": {
+        "suite": Key("integer"),
+        "method": Key("text"),
+        "metric": Key("integer"),
+        "kind": Key("text"),
+        "output": Key("integer"),
+        "k": Key("integer", required=False),
+        "classes": Key("integer", required=False),
+        "score": Key("integer", required=False),
+        "bins": Key("integer", required=False),
+        "low": Key("real", required=False),
+        "high": Key("real", required=False),
+        "minimum": Key("real", required=False),
+        "maximum": Key("real", required=False),
+        "cases": Key("integer"),
+        "samples": Key("integer"),
+        "hits": Key("integer", required=False),
+        "positives": Key("integer", required=False),
+        "elements": Key("integer", required=False),
+        "value": Key("real", required=False),
+        "error_bound": Key("real", required=False),
+        "verdict": Key("verdict", of=("pass", "fail", "error", "unjudged")),
+        "error": Key("text", required=False),
+        "message": Key("text", required=False),
     },
     "error": {
         "error": Key("text"),
@@ -205,6 +243,8 @@ class Case:
     outputs: tuple[Output, ...] = ()
     #: one object for each actual output of the method, see below
     values: tuple[ActualValue, ...] = ()
+    #: one object for each metric of its suite, see below
+    measured: tuple[Measured, ...] = ()
     #: `pass`, `fail`, `error` (it did not run) or `unjudged` (no expected outputs, or none
     #: compared)
     verdict: Verdict
@@ -296,6 +336,88 @@ class FirstMismatch:
     expected: Number
     #: its actual value
     actual: Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Each element of `measured`: what the case adds to a metric."""
+
+    #: rows along the output's last dimension; 0 once the metric could not be measured
+    samples: int
+    #: of an accuracy: samples that count for it
+    hits: int | None = None
+    #: the first 16 samples that do not: each is an array of the sample's number, the class wanted
+    #: and the class found
+    missed: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionRow:
+    """`confusion`: a row of a confusion matrix that is not empty, before its `metric`."""
+
+    #: its suite's index
+    suite: int
+    #: the metric's index within the suite
+    metric: int
+    #: the label
+    label: int
+    #: the classes that were the largest element of its samples, ascending
+    found: tuple[int, ...]
+    #: how often each of them was
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricResult:
+    """`metric`: one for each metric of a suite that was run, after its cases."""
+
+    #: its suite's index
+    suite: int
+    #: the suite's method
+    method: str
+    #: its index within the suite
+    metric: int
+    #: as in the schema, in small letters: `top_k_accuracy`
+    kind: str
+    #: which output it is of
+    output: int
+    #: as stated
+    k: int | None = None
+    #: as stated
+    classes: int | None = None
+    #: as stated
+    score: int | None = None
+    #: as stated
+    bins: int | None = None
+    #: as stated
+    low: float | None = None
+    #: as stated
+    high: float | None = None
+    #: as judged with
+    minimum: float | None = None
+    #: as judged with
+    maximum: float | None = None
+    #: cases and steps measured
+    cases: int
+    #: rows along the output's last dimension, of all of them
+    samples: int
+    #: of an accuracy: samples that count for it
+    hits: int | None = None
+    #: of a ROC AUC: samples of label 1
+    positives: int | None = None
+    #: of errors, SQNR and cosine: elements compared
+    elements: int | None = None
+    #: what it comes to; `nan` where it could not be computed
+    value: float | None = None
+    #: of a ROC AUC: how far the exact area may be from `value`
+    error_bound: float | None = None
+    #: `pass`, `fail`, `error` (it could not be measured) or `unjudged` (no bound is stated, or a
+    #: case was asked for)
+    verdict: Verdict
+    #: why it could not be measured
+    error: str | None = None
+    #: the same for people
+    message: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ def judge_again(
     judged = rejudge(transcript.cases, rtol, atol, again)
     transcript = replace(transcript, cases=judged.cases)
     stopped = transcript.error.outcome if transcript.error is not None else None
-    outcome = run_outcome((case.verdict for case in judged.cases), stopped)
+    outcome = run_outcome(transcript.verdicts, stopped)
     state, message, _ = judge_complete(transcript, outcome)
     if judged.undecided:
         message += f"; {len(judged.undecided)} could not be judged again from the evidence alone"

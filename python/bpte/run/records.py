@@ -16,7 +16,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from bpte.format.metadata import MAX_RANK
+from bpte.format.metric import MAX_CLASSES
 from bpte.format.scalar_type import ELEMENT_SIZE, from_name
+from bpte.run import metric_evidence
 from bpte.run.evidence import contradiction
 from bpte.run.outcome import Outcome, Verdict, case_verdict
 from bpte.run.protocol_keys import (
@@ -25,9 +27,12 @@ from bpte.run.protocol_keys import (
     ActualValue,
     Begin,
     Case,
+    ConfusionRow,
     End,
     FirstMismatch,
     Key,
+    Measured,
+    MetricResult,
     Number,
     Output,
 )
@@ -58,7 +63,7 @@ class RunError:
     where: dict[str, int] = field(default_factory=dict)
 
 
-Record: TypeAlias = Begin | Case | RunError | End
+Record: TypeAlias = Begin | Case | ConfusionRow | MetricResult | RunError | End
 
 
 class CaseKey(NamedTuple):
@@ -158,6 +163,31 @@ def _values(value: object) -> tuple[ActualValue, ...]:
     return tuple(_value(item) for item in value)
 
 
+def _integers(value: object, most: int = MAX_CLASSES) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > most:
+        raise _Refused(f"an array of at most {most} integers")
+    return tuple(_integer(item) for item in value)
+
+
+def _missed(value: object) -> tuple[tuple[int, ...], ...]:
+    most = metric_evidence.MAX_MISSED
+    if not isinstance(value, list) or len(value) > most:
+        raise _Refused(f"an array of at most {most}")
+    samples = tuple(_integers(item, 3) for item in value)
+    if any(len(sample) != 3 for sample in samples):
+        raise _Refused("an array of arrays of 3 integers")
+    return samples
+
+
+def _measured(value: object) -> tuple[Measured, ...]:
+    if not isinstance(value, list) or len(value) > _MAX_OUTPUTS:
+        raise _Refused(f"an array of at most {_MAX_OUTPUTS}")
+    for item in value:
+        if not isinstance(item, dict):
+            raise ProtocolError("measured: an element is not an object")
+    return tuple(Measured(**_members(item, "measured")) for item in value)
+
+
 def _first(value: object) -> FirstMismatch:
     if not isinstance(value, dict):
         raise _Refused("an object")
@@ -178,6 +208,9 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "outputs": _outputs,
     "values": _values,
     "first": _first,
+    "integers": _integers,
+    "missed": _missed,
+    "measured": _measured,
 }
 
 
@@ -246,7 +279,7 @@ def _case(members: dict[str, Any]) -> Case:
     if case.verdict is Verdict.ERROR:
         if case.error is None:
             raise ProtocolError("case: 'error' is missing")
-        return replace(case, outputs=(), values=())
+        return replace(case, outputs=(), values=(), measured=())
     implied = case_verdict(output.verdict for output in case.outputs)
     if case.verdict is not implied:
         raise ContradictionError(
@@ -256,6 +289,24 @@ def _case(members: dict[str, Any]) -> Case:
         if found := contradiction(output):
             raise ContradictionError(f"output {index}: {found}")
     return replace(case, error=None)
+
+
+def _confusion(members: dict[str, Any]) -> ConfusionRow:
+    row = ConfusionRow(**_members(members, "confusion"))
+    if found := metric_evidence.row_contradiction(row):
+        raise ContradictionError(f"confusion: {found}")
+    return row
+
+
+def _metric(members: dict[str, Any]) -> MetricResult:
+    metric = MetricResult(**_members(members, "metric"))
+    if metric.kind not in metric_evidence.KINDS:
+        raise ProtocolError(f"metric: no such kind: {metric.kind[:60]!r}")
+    if (metric.error is None) is (metric.verdict is Verdict.ERROR):
+        raise ProtocolError(f"metric: 'error' is {metric.error!r:.60} of {metric.verdict.value}")
+    if found := metric_evidence.contradiction(metric):
+        raise ContradictionError(f"metric: {found}")
+    return metric
 
 
 def _error(members: dict[str, Any]) -> RunError:
@@ -271,6 +322,8 @@ def _end(members: dict[str, Any]) -> End:
 _EVENTS: dict[str, Callable[[dict[str, Any]], Record]] = {
     "begin": _begin,
     "case": _case,
+    "confusion": _confusion,
+    "metric": _metric,
     "error": _error,
     "end": _end,
 }

@@ -8,7 +8,7 @@ import textwrap
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
-from bpte.run import describe
+from bpte.run import describe, metric_words
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict
 from bpte.run.protocol_keys import Case, Output
@@ -89,9 +89,14 @@ def _rows(cases: Sequence[Case], unit: str, width: int, colour: bool) -> list[st
         )
         for case in cases
     ]
+    verdicts = [case.verdict.value for case in cases]
+    return _coloured(fit(_COLUMNS, rows, width), verdicts, colour)
+
+
+def _coloured(table: list[list[str]], verdicts: Sequence[str], colour: bool) -> list[str]:
+    """The lines of a table with a head, the cell with each row's verdict in its colour."""
     lines = []
-    verdicts = ["", *(case.verdict.value for case in cases)]
-    for cells, verdict in zip(fit(_COLUMNS, rows, width), verdicts, strict=True):
+    for cells, verdict in zip(table, ["", *verdicts], strict=True):
         if colour and (code := _COLOURS.get(verdict)):
             at = next(i for i, cell in enumerate(cells) if cell.strip() == verdict)
             cells[at] = f"\033[{code}m{cells[at]}\033[0m"
@@ -136,6 +141,49 @@ def _defaults(cases: Sequence[Case], width: int) -> list[str]:
     return ["", *textwrap.wrap(printable(text), width)]
 
 
+_METRIC_COLUMNS = (
+    Column("metric", cut=1),
+    Column("method", cut=2),
+    Column("verdict"),
+    Column("bounds"),
+    Column("value (95 % interval)"),
+)
+#: How many samples that an accuracy misses are listed.
+SHOWN_SAMPLES = 10
+
+
+def _metrics(run: Run, width: int, colour: bool) -> list[str]:
+    """A table of the metrics; confusion matrices, and the samples that accuracies miss."""
+    transcript = run.transcript
+    if not transcript.metrics:
+        return []
+    rows = [
+        (
+            printable(metric_words.name(metric)),
+            printable(metric.method),
+            metric.verdict.value,
+            metric_words.bounds(metric),
+            metric_words.value(metric),
+        )
+        for metric in transcript.metrics
+    ]
+    verdicts = [metric.verdict.value for metric in transcript.metrics]
+    lines = ["", *_coloured(fit(_METRIC_COLUMNS, rows, width), verdicts, colour)]
+    for metric in transcript.metrics:
+        if metric.verdict in (Verdict.FAIL, Verdict.ERROR):
+            head = printable(metric_words.label(metric))
+            lines += ["", paragraph(head, [printable(metric_words.why(metric))], width)]
+        drawn = metric_words.matrix(metric, transcript.confusion)
+        lines += ["", *drawn] if drawn else []
+        missed = list(metric_words.missed(metric, transcript.cases))
+        if missed:
+            lines += ["", f"{printable(metric_words.label(metric))} misses:"]
+            lines += [f"  {line}" for line in missed[:SHOWN_SAMPLES]]
+        if len(missed) > SHOWN_SAMPLES:
+            lines.append(f"  ... and {len(missed) - SHOWN_SAMPLES} more (--json has all)")
+    return lines
+
+
 def _memory(run: Run) -> list[str]:
     """What a firmware said of its memory (platform/cortex_m/firmware.cpp), or nothing."""
     for line in run.transcript.other_lines:
@@ -178,6 +226,7 @@ def table(run: Run, colour: bool = False, width: int = WIDTH) -> str:
         if many:
             lines += ["", f"{len(cases)} cases: {_counts(cases)}"]
             lines.append(f"The {SHOWN_CASES} worst are shown; --json and --junit report all.")
+    lines += _metrics(run, width, colour)
     lines += _memory(run)
     if details := _failures(worst if len(cases) > SHOWN_CASES else cases, width):
         lines += ["", *details[:SHOWN_FAILURES]]
@@ -201,8 +250,8 @@ _TAGS = {Counted.FAILED: "failure", Counted.ERROR: "error", Counted.SKIPPED: "sk
 
 
 def as_junit(run: Run) -> bytes:
-    """One testcase for each case that arrived, and one for the run when it did not end by the
-    verdicts of its cases. A time is in seconds; cycles are a property."""
+    """One testcase for each case and metric that arrived, and one for the run when it did not end
+    by their verdicts. A time is in seconds; cycles are a property."""
     results = Results(run)
     begin = run.transcript.begin
     suite = ElementTree.Element("testsuite", name=printable(f"{run.bundle.name} on {run.board}"))
@@ -227,6 +276,18 @@ def as_junit(run: Run) -> bytes:
         if tag := _TAGS.get(result.counted):
             message = result.message.split("\n")[0]
             ElementTree.SubElement(element, tag, message=message).text = result.message
+    for outcome in results.metrics:
+        metric = outcome.metric
+        assert metric is not None  # it arrived
+        name = printable(f"metric {metric_words.name(metric)}")
+        element = ElementTree.SubElement(
+            suite, "testcase", classname=printable(metric.method), name=name
+        )
+        properties = ElementTree.SubElement(element, "properties")
+        value = metric_words.value(metric)
+        ElementTree.SubElement(properties, "property", name="value", value=value)
+        if tag := _TAGS.get(outcome.counted):
+            ElementTree.SubElement(element, tag, message=outcome.message).text = outcome.message
     if results.ended_otherwise:
         element = ElementTree.SubElement(suite, "testcase", classname="bpte", name="run")
         ElementTree.SubElement(element, "error", message=results.why)

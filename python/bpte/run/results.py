@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What each case of a run counts for, and why. Every report is made from this.
+"""What each case and metric of a run counts for, and why. Every report is made from this.
 
 `bpte.run.outcome.counted` is the rule; this module applies it to a run and adds the words.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bpte.run import describe
+from bpte.run import describe, metric_words
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict, counted
-from bpte.run.protocol_keys import Case
+from bpte.run.protocol_keys import Case, MetricResult
 from bpte.text import printable
 
 
@@ -26,6 +26,15 @@ class CaseResult:
     seconds: float | None = None
 
 
+@dataclass(frozen=True)
+class MetricOutcome:
+    """What a metric counts for; `message` says why it is not PASSED."""
+
+    counted: Counted
+    metric: MetricResult | None
+    message: str = ""
+
+
 _WORST_FIRST = (Counted.FAILED, Counted.ERROR, Counted.PASSED, Counted.SKIPPED)
 
 
@@ -38,7 +47,7 @@ class Results:
         self._cases: dict[tuple[int, int], list[Case]] = {}
         for case in run.transcript.cases:
             self._cases.setdefault((case.suite, case.case), []).append(case)
-        verdicts = {case.verdict for case in run.transcript.cases}
+        verdicts = set(run.transcript.verdicts)
         self._judged = not verdicts.isdisjoint((Verdict.PASS, Verdict.FAIL))
 
     @property
@@ -62,8 +71,20 @@ class Results:
         return replace(worst, message=f"step {worst.case.step}: {worst.message}")
 
     @property
+    def metrics(self) -> list[MetricOutcome]:
+        """Of the metrics that arrived, in their order."""
+        return [self._of_metric(metric) for metric in self.run.transcript.metrics]
+
+    def of_metric(self, suite: int, number: int) -> MetricOutcome:
+        """Of one metric, by its suite's index and its own, whether it arrived or not."""
+        for metric in self.run.transcript.metrics:
+            if (metric.suite, metric.metric) == (suite, number):
+                return self._of_metric(metric)
+        return MetricOutcome(Counted.ERROR, None, f"{self.why} (this metric did not arrive)")
+
+    @property
     def ended_otherwise(self) -> bool:
-        """Whether something other than the verdicts of its cases ended the run. A report that lists
+        """Whether something other than the verdicts in it ended the run. A report that lists
         cases then lists the run as well, as an error."""
         judged = self.run.state in (State.PASSED, State.MISMATCH)
         return not judged or self.run.transcript.error is not None
@@ -84,6 +105,14 @@ class Results:
         unit = transcript.begin.unit if transcript.begin is not None else ""
         seconds = describe.seconds(case.time, unit) if case is not None else None
         return CaseResult(result, self._message(case, result), case, seconds)
+
+    def _of_metric(self, metric: MetricResult) -> MetricOutcome:
+        stopped = self.run.transcript.error is not None
+        result = counted(metric.verdict, self.run.state, stopped, self._judged)
+        message = printable(metric_words.why(metric))
+        if result is Counted.ERROR and metric.verdict is not Verdict.ERROR:
+            message = f"{self.why} (what this metric came to does not count)"
+        return MetricOutcome(result, metric, message)
 
     def _message(self, case: Case | None, result: Counted) -> str:
         transcript = self.run.transcript

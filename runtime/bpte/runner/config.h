@@ -6,3 +6,10 @@
 #ifndef BPTE_RUNNER_WIRE
 #define BPTE_RUNNER_WIRE 0
 #endif
+
+/// Measures the metrics of suites (metrics.h). The CMake option of the same name sets this macro.
+/// Without it nothing of them is compiled, and a suite that states metrics is not run:
+/// `unsupported`.
+#ifndef BPTE_RUNNER_METRICS
+#define BPTE_RUNNER_METRICS 0
+#endif

@@ -29,10 +29,18 @@ void write_request(RecordWriter& writer, const RunOptions& options) {
 
 // The outcome of a run. docs/result-protocol.md states the order of these questions.
 Outcome outcome_of(const Tally& tally, bool stopped, Outcome reason) {
-  if (tally.failed > 0) return Outcome::kMismatch;
+#if BPTE_RUNNER_METRICS
+  const bool failed = tally.failed > 0 || tally.metric_failed;
+  const bool errors = tally.errors > 0 || tally.metric_error;
+  const bool passed = tally.passed > 0 || tally.metric_passed;
+#else
+  const bool failed = tally.failed > 0;
+  const bool errors = tally.errors > 0;
+  const bool passed = tally.passed > 0;
+#endif
+  if (failed) return Outcome::kMismatch;
   if (stopped) return reason;
-  if (tally.errors > 0 || tally.passed == 0) return Outcome::kInfrastructure;
-  return Outcome::kPassed;
+  return errors || !passed ? Outcome::kInfrastructure : Outcome::kPassed;
 }
 
 Outcome outcome_of(Error error) {

@@ -2,6 +2,7 @@
 #include <bpte/engine/message.h>
 #include <bpte/runner/arithmetic.h>
 #include <bpte/runner/identity.h>
+#include <bpte/runner/metrics.h>
 #include <bpte/runner/output_record.h>
 #include <bpte/runner/record_writer.h>
 #include <bpte/runner/records.h>
@@ -80,6 +81,9 @@ class Run {
   void replace_by_carried(Value& stated, size_t& used);
 #endif
   Verdict judge_output(const TestCase& test_case, uint32_t index, Span<const uint8_t> payload);
+#if BPTE_RUNNER_METRICS
+  void judge_metrics();
+#endif
   void settle();
   Outcome finish();
 
@@ -113,6 +117,9 @@ class Run {
   Message message_;
 #if BPTE_RUNNER_WIRE
   uint32_t sent_ = 0;  // outputs that go with the next record
+#endif
+#if BPTE_RUNNER_METRICS
+  Metrics metrics_;  // of the current suite
 #endif
 #if BPTE_CORE_STEPS
   Span<uint8_t> carried_;  // the half of options_.carry_buffer that holds this step's
@@ -283,7 +290,7 @@ bool Run::check_supported() {
 #if BPTE_CORE_BUDGETS
   if (bundle_.budget_count() != 0) return unsupported("the bundle states budgets:", kNoIndex);
 #endif
-#if BPTE_CORE_METRICS
+#if BPTE_CORE_METRICS && !BPTE_RUNNER_METRICS
   for (uint32_t i = 0; i < bundle_.suite_count(); ++i) {
     const Result<TestSuite> suite = bundle_.suite(i);
     if (suite.ok() && selected(*suite, options_) && suite->metric_count() != 0) {
@@ -321,6 +328,9 @@ bool Run::case_error(EngineError error, const char* message) {
     return false;
   }
   ++tally_.errors;
+#if BPTE_RUNNER_METRICS
+  metrics_.missing({case_index_, step_index_});
+#endif
   begin_case();
   write_stand_in();
   writer_.field(key::kError, to_string(error));
@@ -583,6 +593,9 @@ bool Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
     passed |= verdict == Verdict::kPass;
   }
   writer_.end_array();
+#if BPTE_RUNNER_METRICS
+  metrics_.measure(test_case, {case_index_, step_index_}, payload, engine_, writer_);
+#endif
 #if BPTE_RUNNER_WIRE
   if (options_.wire != nullptr) write_values(writer_, engine_, sent);
   sent_ = sent;
@@ -600,10 +613,44 @@ bool Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
   return true;
 }
 
+#if BPTE_RUNNER_METRICS
+// Once all cases of the suite were run: what its metrics came to. A row of a matrix is a record of
+// its own, so that no record grows with the square of the classes.
+void Run::judge_metrics() {
+  for (uint32_t i = 0; i < metrics_.count() && !stopped_; ++i) {
+    const MetricState& state = metrics_.state(i);
+    const MetricName name = {suite_index_, method_, i};
+    const MetricVerdict verdict = verdict_of(state, options_.test_case == kNoIndex);
+    if (state.metric.kind == MetricKind::kConfusionMatrix && verdict != MetricVerdict::kError) {
+      for (uint32_t label = 0; label < state.metric.classes && !stopped_; ++label) {
+        if (write_confusion(writer_, name, state, label)) settle();
+      }
+    }
+    if (stopped_) return;
+    tally_.metric_passed |= verdict == MetricVerdict::kPass;
+    tally_.metric_failed |= verdict == MetricVerdict::kFail;
+    tally_.metric_error |= verdict == MetricVerdict::kError;
+    write_metric(writer_, name, state, verdict, message_);
+    settle();
+  }
+}
+#endif
+
 void Run::run_suite(uint32_t index, const TestSuite& suite) {
+#if BPTE_RUNNER_METRICS
+  suite_index_ = index;
+  method_ = suite.method_name();
+  if (!metrics_.begin(suite, options_.metric_buffer, message_)) {
+    return stop(to_string(EngineError::kOutOfMemory), message_.c_str(), Outcome::kInfrastructure,
+                index);
+  }
+#endif
   for (uint32_t i = 0; i < suite.case_count() && !stopped_; ++i) {
     if (selected(i, options_)) run_case(index, suite, i);
   }
+#if BPTE_RUNNER_METRICS
+  if (!stopped_) judge_metrics();
+#endif
 }
 
 Outcome Run::run() {

@@ -55,6 +55,9 @@ struct RunOptions {
   /// For the values that go from one step to the next, see largest_carry(). Not used with `teach`.
   Span<uint8_t> carry_buffer;
 #endif
+#if BPTE_RUNNER_METRICS
+  Span<uint8_t> metric_buffer;  ///< for what is measured, see largest_metrics() (metrics.h)
+#endif
   Text nonce;  ///< the launcher's word for this run, repeated in `begin`; empty: none
   bool verify_checksums =
       true;  ///< each case's segment before its use, and the program's before loading
@@ -72,7 +75,8 @@ struct RunOptions {
 /// Runs and judges every suite and case that `options` select, and writes the result protocol to
 /// `output`. First it tests the machine's arithmetic, without which no verdict can be trusted
 /// (arithmetic.h). Uses no heap; the program's memory comes from the engine. A run in which nothing
-/// was judged is kInfrastructure, never kPassed. Only one run at a time.
+/// was judged, neither a case nor a metric, is kInfrastructure, never kPassed. Only one run at a
+/// time.
 Outcome run_bundle(const Bundle& bundle, Engine& engine, Output& output, Clock& clock,
                    const RunOptions& options);
 

@@ -6,6 +6,7 @@
 
 #include <bpte/core/bundle.h>
 #include <bpte/core/internal/aligned.h>
+#include <bpte/runner/metrics.h>
 #include <bpte/runner/runner.h>
 #include <bpte/runner/selection.h>
 
@@ -125,6 +126,9 @@ int run(const bpte::Result<bpte::Bundle>& bundle, const bpte::RunOptions& option
   bpte::RunOptions run_options = options;
 #if BPTE_CORE_STEPS
   if (!options.teach) run_options.carry_buffer = take(spans.other, bpte::largest_carry(*bundle));
+#endif
+#if BPTE_RUNNER_METRICS
+  run_options.metric_buffer = take(spans.other, bpte::largest_metrics(*bundle));
 #endif
   const bpte::Outcome outcome =
       run_bundle(*bundle, make_engine(spans), console(), board_clock, run_options);

@@ -6,6 +6,7 @@
 #include <bpte/core/bundle.h>
 #include <bpte/core/format_number.h>
 #include <bpte/core/version.h>
+#include <bpte/runner/metrics.h>
 #include <bpte/runner/runner.h>
 #include <bpte/runner/selection.h>
 #include <bpte/runner/wire.h>
@@ -277,6 +278,10 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions
 #if BPTE_CORE_STEPS
   const Buffer carried(options.teach ? 0 : bpte::largest_carry(bundle));
   options.carry_buffer = carried.span();
+#endif
+#if BPTE_RUNNER_METRICS
+  const Buffer measured(bpte::largest_metrics(bundle));
+  options.metric_buffer = measured.span();
 #endif
   report_crashes();
 #if BPTE_HAVE_EXECUTORCH
