@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from boards_support import pack, quantised, require, run
+from boards_support import ROOT, pack, quantised, require, run
 from bpte.run import launcher
 from bpte.run.board import find_board
 from bpte.run.build import program
@@ -74,3 +75,27 @@ def test_the_option_is_refused_where_it_does_nothing(
     built = Path(elf) if elf else None
     result = launcher.run(launcher.Request(bundle, board=board, program=built, npu="model"))
     assert (result.state, result.message) == (State.USAGE, message)
+
+
+@pytest.mark.parametrize("driver", [False, True])
+def test_the_drivers_entry_points_compile_for_the_board(tmp_path: Path, driver: bool) -> None:
+    """They are linked only with an ExecuTorch built for bare metal. With the driver in the firmware
+    as well, they stand before its own."""
+    require("arm-none-eabi-g++", "arm-none-eabi-nm")
+    source = ROOT / "runtime" / "bpte" / "platform" / "cortex_m" / "npu_model.cpp"
+    compiled = tmp_path / "npu_model.o"
+    command = [
+        *("arm-none-eabi-g++", "-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-Os"),
+        *("-std=c++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wshadow", "-Werror"),
+        *("-DBPTE_BOARD_NPU=0x58102000", f"-I{ROOT / 'runtime'}"),
+        *(["-DBPTE_NPU_DRIVER"] if driver else []),
+        *("-c", source, "-o", compiled),
+    ]
+    subprocess.run(command, check=True)
+    listed = subprocess.run(
+        ["arm-none-eabi-nm", compiled], capture_output=True, text=True, check=True
+    ).stdout
+    symbols = {tuple(line.split()[-2:]) for line in listed.splitlines()}
+    for name in ("ethosu_reserve_driver", "ethosu_release_driver", "ethosu_invoke_v3"):
+        assert ("T", f"__wrap_{name}" if driver else name) in symbols
+        assert (("U", f"__real_{name}") in symbols) == driver

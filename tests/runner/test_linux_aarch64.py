@@ -39,6 +39,13 @@ def test_demo(demo_bundle: Path) -> None:
     assert [case["verdict"] for case in report["cases"]] == ["pass"] * 3
 
 
+def test_an_ethos_u_program_runs_by_the_model(ethosu_bundle: Path) -> None:
+    code, report = run(ethosu_bundle)
+    assert code == 0, report["message"]
+    assert report["message"] == "3 of 3 cases passed (Ethos-U functional model, not an NPU)"
+    assert report["begin"]["engine"] == "executorch"
+
+
 def test_strict_tolerance_fails(demo_bundle: Path) -> None:
     """What runs there is judged: another processor's arithmetic may differ in the last bit."""
     code, report = run(demo_bundle, "--rtol", "0", "--atol", "0")

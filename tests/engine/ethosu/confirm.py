@@ -4,10 +4,12 @@
     make confirm-npu BOARD=corstone-300 SIMULATOR=fvp
     python tests/engine/ethosu/confirm.py --board corstone-300 --simulator fvp -o confirmation.json
     python tests/engine/ethosu/confirm.py --board host    (by the functional model, and says so)
+    python tests/engine/ethosu/confirm.py --board corstone-300 --pack nets.bpte    (to be flashed)
+    python tests/engine/ethosu/confirm.py --board corstone-300 --log uart.txt    (what it then said)
 
 The nets of one accelerator become a bundle; what each must give is what the TOSA reference model
-gives, in every byte. The engine is ExecuTorch, with Arm's delegate and driver. A net whose run did
-not arrive, because the target died or hung in another, is run once more, alone.
+gives, in every byte. The engine is ExecuTorch, with Arm's delegate and driver. When the target dies
+or hangs, each net is run once more, alone.
 
 exit codes: 0 all equal, 1 a difference, 4 a net that did not run
 """
@@ -27,13 +29,17 @@ from typing import Any
 from delegate_program import Net, nets, program, save_bundle
 
 from bpte import __version__
+from bpte.files import access
 from bpte.files.atomic import ReportFile
 from bpte.run import describe, launcher
-from bpte.run.outcome import Verdict
+from bpte.run.outcome import State, Verdict
 from bpte.run.protocol_keys import Case
 
 #: The NPU that a board's simulator has (board.toml's `num_macs`), unless another is named.
 ACCELERATORS = {"corstone-300": "ethos-u55-128", "corstone-320": "ethos-u85-256"}
+#: States of a run whose records are complete and about the bundle. What came of others does not
+#: count.
+_JUDGED = (State.PASSED, State.MISMATCH, State.NOT_RUN)
 #: What the fixtures were made with (tests/fixtures/ethosu/make.py).
 MADE_WITH = {"compiler": "ethos-u-vela 5.1.0", "expected": "tosa-tools 2026.5.0"}
 
@@ -61,10 +67,22 @@ class Confirmation:
         self._about: dict[str, Any] = {}
 
     def run(self) -> dict[str, Any]:
-        self._take(None)
+        self._take(launcher.run(self._request, on_note=_note))
         for method in self._nets:
             if method not in self._results:
-                self._take(method)
+                alone = replace(self._request, method=method)
+                self._take(launcher.run(alone, on_note=_note), method)
+        return self._facts()
+
+    def read(self, log: Path) -> dict[str, Any]:
+        """The same of a target's recorded output."""
+        with access.open_stream(log) as file:
+            self._take(
+                launcher.judge_log(log, iter(lambda: file.read(1 << 16), b""), self._request)
+            )
+        return self._facts()
+
+    def _facts(self) -> dict[str, Any]:
         results = [self._of(net) for net in self._nets.values()]
         stood_in = sorted({facts["stand_in"] for facts in results if "stand_in" in facts})
         return {
@@ -84,9 +102,8 @@ class Confirmation:
             "nets": results,
         }
 
-    def _take(self, method: str | None) -> None:
-        """Runs all methods, or one."""
-        run = launcher.run(replace(self._request, method=method), on_note=_note)
+    def _take(self, run: launcher.Run, method: str | None = None) -> None:
+        """Of a run of all methods, or of one."""
         if run.transcript.begin is not None:
             self._about = {
                 "engine": run.transcript.begin.engine,
@@ -95,8 +112,8 @@ class Confirmation:
                 "command": list(run.command),
             }
         for case in run.transcript.cases:
-            net = self._nets[case.method]
-            self._results[case.method] = _of_case(net, case)
+            if run.state in _JUDGED and (net := self._nets.get(case.method)) is not None:
+                self._results[case.method] = _of_case(net, case)
         for name in [method] if method else self._nets:
             self._messages[name] = f"{run.state.words}: {run.message}"
 
@@ -125,7 +142,8 @@ def confirm(arguments: argparse.Namespace, chosen: Sequence[Net], folder: Path) 
         operators_from=(source,) if firmware else (),
         npu=arguments.npu,
     )
-    return Confirmation(request, chosen).run()
+    confirmation = Confirmation(request, chosen)
+    return confirmation.read(arguments.log) if arguments.log else confirmation.run()
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -137,6 +155,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--elf", type=Path, help="a firmware built already")
     parser.add_argument("--timeout", type=float, help="seconds for one run")
     parser.add_argument("--npu", choices=["model"], help="as of bpte run")
+    parser.add_argument("--pack", type=Path, metavar="BPTE", help="only write the bundle")
+    parser.add_argument("--log", type=Path, metavar="TXT", help="what a board said of that bundle")
     parser.add_argument("-o", "--output", type=Path, default=Path("confirmation.json"))
     arguments = parser.parse_args(words)
     accelerator = arguments.accelerator or ACCELERATORS.get(arguments.board)
@@ -145,6 +165,9 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = nets([accelerator] if accelerator else [])
     if not chosen:
         parser.error(f"--accelerator: no net was compiled for {accelerator}")
+    if arguments.pack is not None:
+        save_bundle(arguments.pack, chosen)
+        return 0
     report = ReportFile(arguments.output)
     with tempfile.TemporaryDirectory() as folder:
         found = confirm(arguments, chosen, Path(folder))

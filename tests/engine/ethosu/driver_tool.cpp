@@ -10,6 +10,7 @@
 #include <bpte/engine/ethosu/internal/container.h>
 #include <bpte/engine/executorch/stand_in.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "npu_model.h"
+#include "tail_arena.h"
 
 // ethosu_driver.h, of ethos-u-core-driver.
 extern "C" {
@@ -75,8 +77,14 @@ int run(const char* delegate_path, const char* inputs_path, const char* outputs_
 #ifndef BPTE_NPU_DRIVER
   if (ethosu_reserve_driver() != nullptr) return refuse("reserved before the model was started");
 #endif
-  Bytes own(own_size);
-  bpte::FixedArena arena({own.data(), own.size()});
+  // As on a board: what a memory plan in the front of the buffer leaves over.
+  constexpr size_t kPlanned = 64;
+  constexpr uint8_t kCanary = 0x5A;
+  Bytes buffer(kPlanned + own_size);
+  bpte::FixedArena planned({buffer.data(), buffer.size()});
+  auto* const front = static_cast<uint8_t*>(planned.allocate(kPlanned, 1));
+  std::memset(front, kCanary, kPlanned);
+  bpte_board::TailArena arena({buffer.data(), buffer.size()}, planned);
   bpte_board::start_npu_model(arena, print_reason);
   Bytes scratch(static_cast<size_t>(container.scratch_size));
   Bytes fast(fast_size);
@@ -91,6 +99,9 @@ int run(const char* delegate_path, const char* inputs_path, const char* outputs_
   }
   if (invoke(container, scratch, fast) != 0) return 1;
   if (arena.mark() != 0) return refuse("memory was kept");
+  if (std::count(front, front + kPlanned, kCanary) != kPlanned) {
+    return refuse("the plan's memory was written");
+  }
   std::ofstream outputs(outputs_path, std::ios::binary);
   for (uint32_t i = 0; i < container.outputs.count(); ++i) {
     if (!container.outputs.get(i, "output", scratch.size(), binding, report)) return 1;

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,3 +56,18 @@ def test_a_target_that_says_nothing_confirms_nothing(tmp_path: Path) -> None:
     found = json.loads(path.read_text())
     assert found["not_run"] == len(found["nets"]) == 2
     assert all("did not start" in net["error"] for net in found["nets"])
+
+
+def test_what_a_board_said_is_judged_as_well(bpte_runner: Path, tmp_path: Path) -> None:
+    board = ["--board", "host", "--accelerator", "ethos-u65-256"]
+    bundle, log, path = tmp_path / "nets.bpte", tmp_path / "uart.txt", tmp_path / "found.json"
+    assert confirm.main([*board, "--pack", str(bundle)]) == 0
+    done = subprocess.run([bpte_runner, bundle], capture_output=True, check=True)
+    log.write_bytes(b"boot\r\n" + done.stdout)
+    assert confirm.main([*board, "--log", str(log), "-o", str(path)]) == 0
+    found = json.loads(path.read_text())
+    assert (found["equal"], found["stand_in"]) == (2, STAND_IN)
+    # Cut short, it confirms nothing.
+    log.write_bytes(done.stdout[: done.stdout.index(b'"event":"end"')])
+    assert confirm.main([*board, "--log", str(log), "-o", str(path)]) == 4
+    assert json.loads(path.read_text())["equal"] == 0

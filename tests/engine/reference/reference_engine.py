@@ -84,7 +84,7 @@ def _encode(value: Array | Scalar | Ordered | None) -> bytes:
 class ReferenceEngine:
     """One process of the tool with one program."""
 
-    def __init__(self, tool: Path, program: Path, *memory: int) -> None:
+    def __init__(self, tool: Path, program: Path, *memory: int | str) -> None:
         self._process = subprocess.Popen(
             [tool, program, *map(str, memory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Runs a program on the reference engine for tests in other languages:
 //
-//   reference_tool PROGRAM.pte [PLANNED_BYTES [TABLE_BYTES]]
+//   reference_tool PROGRAM.pte [PLANNED_BYTES [TABLE_BYTES [NO_DELEGATES]]]
 //
+// NO_DELEGATES: ReferenceOptions::no_delegates.
 // Requests come on stdin, one answer for each goes to stdout, until stdin ends. All integers
 // little-endian.
 //   request:  u32 flags (1: the method is loaded already, keep its state), u32 size and bytes of
@@ -120,7 +121,9 @@ int main(int argc, char** argv) {
   bpte::ReferenceMemory memory;
   memory.planned = {planned.data(), planned.size()};
   memory.tables = {tables.data(), tables.size()};
-  bpte::ReferenceEngine engine(memory);
+  bpte::ReferenceOptions options;
+  if (argc > 4) options.no_delegates = argv[4];
+  bpte::ReferenceEngine engine(memory, options);
   bpte::ProgramLocation location;
   location.bytes = {reinterpret_cast<const uint8_t*>(program.data()), size};
   const EngineError loaded = engine.load(location);

@@ -17,7 +17,7 @@ def program() -> bytearray:
     return bytearray(PROGRAM.read_bytes())
 
 
-def answer(tool: Path, folder: Path, program: bytes, *memory: int) -> Answer:
+def answer(tool: Path, folder: Path, program: bytes, *memory: int | str) -> Answer:
     path = folder / "program.pte"
     path.write_bytes(program)
     with np.load(PROGRAM.with_suffix(".npz")) as arrays:
@@ -72,6 +72,14 @@ def test_another_backend_is_named(reference_tool: Path, tmp_path: Path, program:
         "the method needs the backend EthosXBackend; "
         "this engine runs operators, and EthosUBackend by a functional model"
     )
+
+
+def test_an_npu_that_is_there_is_not_stood_in_for(
+    reference_tool: Path, tmp_path: Path, program: bytearray
+) -> None:
+    got = answer(reference_tool, tmp_path, program, 1 << 20, 1 << 20, "an Ethos-U is there")
+    assert got.error == "missing_backend"
+    assert got.message == "the method has delegates: an Ethos-U is there"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,6 @@ class EthosUModelBackend final : public et::BackendInterface {
   et::Error execute(et::BackendExecutionContext& context, et::DelegateHandle* handle,
                     et::Span<et::EValue*> arguments) const override {
     auto& model = *static_cast<EthosUModel*>(handle);
-    note_stand_in(kEthosUModelNote);
     Report report;
     if (!check(model, arguments, report) || !prepare(model, context, report)) return log(report);
     const uint32_t inputs = model.input_count();
@@ -60,6 +59,7 @@ class EthosUModelBackend final : public et::BackendInterface {
         std::memcpy(to.data(), arguments[i]->toTensor().const_data_ptr(), to.size());
       }
     }
+    note_stand_in(kEthosUModelNote);
     if (!model.run(report)) return log(report);
     for (uint32_t i = 0; i < model.output_count(); ++i) {
       const Span<uint8_t> from = model.output(i);

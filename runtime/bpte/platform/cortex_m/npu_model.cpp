@@ -60,9 +60,12 @@ bool run(bpte::Span<const uint8_t> commands, const bpte::EthosURegions& regions,
            << "Ethos-U model: " << size << " bytes needed, " << uint64_t{arena->available()}
            << " left";
   }
-  const bool done =
-      model.prepare(regions, {static_cast<uint8_t*>(own), static_cast<size_t>(size)}, report) &&
-      model.run(report);
+  bool done =
+      model.prepare(regions, {static_cast<uint8_t*>(own), static_cast<size_t>(size)}, report);
+  if (done) {
+    bpte::note_stand_in(bpte::kEthosUModelNote);
+    done = model.run(report);
+  }
   arena->rewind(before);
   return done;
 }
@@ -129,7 +132,6 @@ int BPTE_NPU_ENTRY(ethosu_invoke_v3)(ethosu_driver* driver, const void* commands
 #endif
   }
   if (!reserved || commands == nullptr || commands_size < 0 || count < 0) return kFailed;
-  bpte::note_stand_in(bpte::kEthosUModelNote);
   bpte::EthosURegions regions;
   regions.weights = region<const uint8_t>(bases, sizes, count, 0);
   regions.scratch = region<uint8_t>(bases, sizes, count, 1);
