@@ -112,6 +112,9 @@ def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
     results = sys.modules.get("bpte.run.results_error")
     if results is not None and isinstance(error, results.ResultsError):
         return Outcome.MALFORMED, {"message": str(error)}
+    program = sys.modules.get("bpte.program")
+    if program is not None and isinstance(error, program.ProgramError):
+        return Outcome.MALFORMED, {"message": str(error)}
     values = sys.modules.get("bpte.pack.tensors")
     if values is not None and isinstance(error, values.PackError):
         facts: dict[str, object] = {"message": str(error)}

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Show what a bundle holds: header, segments with offsets and alignment, suites, cases, dtypes and
-shapes. For a .pte: its header and its methods.
+shapes. For a .pte: its header and its methods. With --instructions: what the program executes.
 
 examples:
   bpte inspect model.bpte
   bpte inspect model.bpte --delegates
+  bpte inspect model.pte --instructions
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bpte.text import printable
 if TYPE_CHECKING:
     from bpte.bundle import Bundle
     from bpte.format.metadata import Case, Value
-    from bpte.format.trace import TracedMethod
+    from bpte.format.trace import Instruction, TracedMethod
     from bpte.suites import TestCase
 
 
@@ -29,10 +30,17 @@ _KINDS: dict[type, str] = {bool: "bool", int: "int", float: "double"}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="a .bpte (BP09 or BP08) or .pte file")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--delegates",
         action="store_true",
         help="the program's delegates instead; of an Ethos-U each operation, weights and traffic",
+    )
+    what.add_argument(
+        "--instructions",
+        action="store_true",
+        help="list the program's instructions instead: what they call, read and write, where these "
+        "values lie, and from which to which instruction they are needed",
     )
     parser.add_argument("--json", action="store_true", help="for a machine, on stdout")
 
@@ -43,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     is_program = pte_file.is_program_file(args.file)
     if args.delegates:
         return _delegates(args, is_program)
+    if args.instructions:
+        return _list_instructions(args, is_program)
     if is_program:
         facts = pte_file.describe(args.file)
         print(json.dumps(facts, indent=2) if args.json else _program_text(facts))
@@ -79,6 +89,44 @@ def _delegates(args: argparse.Namespace, is_program: bool) -> int:
             )
     print(json.dumps(found, indent=2) if args.json else _delegates.text(found))
     return 0
+
+
+def _list_instructions(args: argparse.Namespace, is_program: bool) -> int:
+    from bpte.bundle import Bundle
+    from bpte.cli import _instructions
+    from bpte.program import ProgramError, instructions, pte_file
+
+    labels: dict[str, dict[tuple[int, int], Instruction]] = {}
+    try:
+        if is_program:
+            methods = pte_file.instructions_of(args.file)
+        else:
+            with Bundle(args.file) as bundle:
+                methods = instructions(
+                    pte_file.front_of(bundle.program), file_size=bundle.program_extent.size
+                )
+                labels = _labels(bundle)
+    except ProgramError as error:
+        raise ProgramError(error.rule, f"{args.file}: {error.place}".removesuffix(": ")) from None
+    if args.json:
+        facts = {"path": args.file, "methods": _instructions.facts(methods, labels)}
+        print(json.dumps(facts, indent=2))
+    else:
+        print(_instructions.text(methods, labels))
+    return 0
+
+
+def _labels(bundle: Bundle) -> dict[str, dict[tuple[int, int], Instruction]]:
+    """What the bundle's traces say of the instructions, which need not have such texts."""
+    return {
+        suite.method_name: {
+            (each.chain, each.index): each
+            for each in suite.traced_method.instructions
+            if each.operation is None
+        }
+        for suite in bundle.suites
+        if suite.traced_method is not None
+    }
 
 
 def _json(facts: dict[str, Any]) -> str:

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """ExecuTorch programs: what is in a ``.pte`` file, and ``Program`` objects to files and back.
 
-``inspect`` needs neither torch nor executorch; the rest needs executorch, which is imported when
-it is first called. ``to_executorch()`` is called once in a process, so the time of the import
-counts. The package therefore imports each of its names when it is first asked for.
+``inspect`` and ``instructions`` need neither torch nor executorch; the rest needs executorch, which
+is imported when it is first called. ``to_executorch()`` is called once in a process, so the time of
+the import counts. The package therefore imports each of its names when it is first asked for.
 
 What lives here: the codec of programs (``_schema`` and ``_tables``: the description of their
 tables; ``_codec``: ties them to classes; ``_writer``, ``_reader`` and ``_native``: the bytes;
-``_pte`` and ``_restore``: whole files), the inspector, and the drop-in for ExecuTorch's own
-functions. May import ``bpte.files`` and ``bpte.format``.
+``_pte`` and ``_restore``: whole files), the inspector and the list of instructions (``_effects``:
+what each of them reads and writes), and the drop-in for ExecuTorch's own functions. May import
+``bpte.files`` and ``bpte.format``.
 """
 
 from __future__ import annotations
@@ -28,13 +29,22 @@ if TYPE_CHECKING:
         ValueInfo,
         inspect,
     )
+    from bpte.program._instructions import (
+        InstructionInfo,
+        ListedValue,
+        MethodInstructions,
+        instructions,
+    )
     from bpte.program._pte import PteData, serialize, serialize_pte
     from bpte.program._restore import deserialize, deserialize_pte
 
 _HOME = {
     "DelegateInfo": "_inspect",
     "ExtendedHeader": "_header",
+    "InstructionInfo": "_instructions",
+    "ListedValue": "_instructions",
     "MethodInfo": "_inspect",
+    "MethodInstructions": "_instructions",
     "Patch": "_dropin",
     "ProgramInfo": "_inspect",
     "PteData": "_pte",
@@ -44,6 +54,7 @@ _HOME = {
     "deserialize": "_restore",
     "deserialize_pte": "_restore",
     "inspect": "_inspect",
+    "instructions": "_instructions",
     "patch_executorch": "_dropin",
     "serialize": "_pte",
     "serialize_pte": "_pte",
@@ -53,7 +64,10 @@ _HOME = {
 __all__ = [
     "DelegateInfo",
     "ExtendedHeader",
+    "InstructionInfo",
+    "ListedValue",
     "MethodInfo",
+    "MethodInstructions",
     "Patch",
     "ProgramError",
     "ProgramInfo",
@@ -65,6 +79,7 @@ __all__ = [
     "deserialize",
     "deserialize_pte",
     "inspect",
+    "instructions",
     "patch_executorch",
     "serialize",
     "serialize_pte",

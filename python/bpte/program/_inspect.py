@@ -47,11 +47,12 @@ class ValueInfo:
     """One value of a method.
 
     ``kind`` is one of tensor, int, double, bool, string, none, int_list, double_list, bool_list,
-    tensor_list, optional_tensor_list. ``value`` is that of the kinds which are neither a tensor
-    nor a list of tensors. The rest is for tensors, and None for others: ``scalar_type`` is
-    ExecuTorch's number of the element type and ``scalar_type_name`` its name in the schema;
-    ``sizes`` are upper bounds unless ``dynamism`` is "static" ("dynamic_bound": bounded,
-    "dynamic_unbound": they mean nothing); ``dim_order`` lists dimensions from outermost to
+    tensor_list, optional_tensor_list. ``value`` is that of every kind but a tensor; a list of
+    tensors or ints has their indexes among the method's values (-1: none), the others have what
+    they hold. The rest is for tensors, and None for others: ``scalar_type`` is ExecuTorch's number
+    of the element type and ``scalar_type_name`` its name in the schema; ``sizes`` are upper bounds
+    unless ``dynamism`` is "static" ("dynamic_bound": bounded, "dynamic_unbound": they mean
+    nothing); ``dim_order`` lists dimensions from outermost to
     innermost; ``nbytes`` is the size in bytes of a dense tensor with these sizes (None for element
     types that are not whole bytes); ``constant``: the data is in the file or in a file beside it,
     under ``data_name`` if it has one; ``memory``: (buffer id, byte offset) in the method's planned
@@ -228,8 +229,8 @@ def _method(program: Any, plan: Any, view: memoryview, base: int) -> MethodInfo:
     kinds = _count(value.val for value in values)
     return MethodInfo(
         name=plan.name,
-        inputs=tuple(_value(values[i].val) for i in plan.inputs or ()),
-        outputs=tuple(_value(values[i].val) for i in plan.outputs or ()),
+        inputs=tuple(value_info(values[i].val) for i in plan.inputs or ()),
+        outputs=tuple(value_info(values[i].val) for i in plan.outputs or ()),
         operators=tuple(
             f"{operator.name}.{operator.overload}" if operator.overload else str(operator.name)
             for operator in plan.operators or ()
@@ -264,10 +265,16 @@ def _address(part: Any) -> int:
     return int(np.frombuffer(part, np.uint8).ctypes.data)
 
 
-def _value(value: Any) -> ValueInfo:
+def element_bytes(scalar_type: int) -> int | None:
+    """The size of an element; None for types that are not whole bytes."""
+    return _ELEMENT_BYTES.get(scalar_type)
+
+
+def value_info(value: Any) -> ValueInfo:
+    """What a value's table says."""
     kind = _KINDS.get(type(value).__name__, "none")
     if kind != "tensor":
-        if kind == "none" or kind.endswith("tensor_list"):
+        if kind == "none":
             return ValueInfo(kind)
         if kind.endswith("_list"):
             return ValueInfo(kind, tuple(value.items or ()))
@@ -276,7 +283,7 @@ def _value(value: Any) -> ValueInfo:
     elements = 1
     for size in sizes:
         elements *= size
-    width = _ELEMENT_BYTES.get(value.scalar_type)
+    width = element_bytes(value.scalar_type)
     allocation, extra = value.allocation_info, value.extra_tensor_info
     return ValueInfo(
         kind,

@@ -13,7 +13,7 @@ from bpte.format.scalar_type import dtype_name
 from bpte.program import _header
 
 if TYPE_CHECKING:
-    from bpte.program import MethodInfo, ValueInfo
+    from bpte.program import MethodInfo, MethodInstructions, ValueInfo
 
 PROBE_SIZE = 64
 
@@ -48,21 +48,39 @@ def _header_facts(first: bytes) -> dict[str, int] | None:
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What ``bpte inspect`` shows of a ``.pte``."""
+    front, size = _front(path)
+    return {
+        "path": os.fspath(path),
+        "format": "pte",
+        "identifier": front[4:8].decode("ascii", "replace"),
+        "file_size": size,
+        "header": _header_facts(front),
+        **_contents(front, size),
+    }
+
+
+def _front(path: str | os.PathLike[str]) -> tuple[bytes, int]:
+    """A copy of a file's FlatBuffer part, and the size of the whole."""
     fd = access.open_input(path)
     try:
         size = os.fstat(fd).st_size
         first = transfer.read_run(fd, 0, min(PROBE_SIZE, size))
-        front = transfer.read_run(fd, 0, program_size(first, size))
+        return transfer.read_run(fd, 0, program_size(first, size)), size
     finally:
         os.close(fd)
-    return {
-        "path": os.fspath(path),
-        "format": "pte",
-        "identifier": first[4:8].decode("ascii", "replace"),
-        "file_size": size,
-        "header": _header_facts(first),
-        **_contents(front, size),
-    }
+
+
+def front_of(program: memoryview) -> bytes:
+    """A copy of a program's FlatBuffer part, which later changes of the program do not reach."""
+    return bytes(program[: program_size(bytes(program[:PROBE_SIZE]), len(program))])
+
+
+def instructions_of(path: str | os.PathLike[str]) -> tuple[MethodInstructions, ...]:
+    """The instructions of the methods in a ``.pte``. Raises ``ProgramError``, ``OSError``."""
+    from bpte.program import instructions
+
+    front, size = _front(path)
+    return instructions(front, file_size=size)
 
 
 def _contents(front: bytes, file_size: int) -> dict[str, Any]:
@@ -104,13 +122,14 @@ def value_text(info: ValueInfo) -> str:
         return info.kind
     sizes = info.sizes or ()
     bound = {"static": "", "dynamic_bound": "<="}.get(info.dynamism or "", "?")
-    text = f"{_wanted_dtype(info)}[{', '.join(f'{bound}{size}' for size in sizes)}]"
+    text = f"{dtype_text(info)}[{', '.join(f'{bound}{size}' for size in sizes)}]"
     if info.dim_order and info.dim_order != tuple(range(len(sizes))):
         text += f" in order {list(info.dim_order)}"
     return text
 
 
-def _wanted_dtype(info: ValueInfo) -> str:
+def dtype_text(info: ValueInfo) -> str:
+    """The name of a tensor's element type; of one that a bundle cannot carry, the schema's."""
     try:
         return dtype_name(info.scalar_type if info.scalar_type is not None else -1)
     except KeyError:
