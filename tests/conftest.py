@@ -30,6 +30,26 @@ settings.register_profile(
 )
 settings.load_profile("shared-machine")
 
+#: The files that take a minute or so, the slowest first. A worker takes whole files: one of these,
+#: begun last, would keep one worker busy when the others have nothing left.
+SLOWEST = (
+    "consumer/test_consumer.py",
+    "boards/test_results.py",
+    "consumer/test_embedding.py",
+    "consumer/test_install.py",
+    "boards/test_page_commands.py",
+    "engine/reference/test_operators.py",
+    "wire/test_outputs.py",
+    "runner/test_host_runner.py",
+    "boards/test_kept_outputs.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one of xdist's workers, which run in this order
+        rank = {ROOT / "tests" / name: number for number, name in enumerate(SLOWEST)}
+        items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
 
 def find_built(name: str) -> Path | None:
     """The newest executable of this name in the build folder of the preset `host`."""

@@ -60,6 +60,12 @@ def test_each_test_case_is_counted_and_named(module: ModuleType, tmp_path: Path)
     ]
 
 
+def test_the_slowest_files_are_there(pytestconfig: pytest.Config) -> None:
+    (plugin,) = (p for p in pytestconfig.pluginmanager.get_plugins() if hasattr(p, "SLOWEST"))
+    for name in plugin.SLOWEST:
+        assert (PATH.parents[1] / "tests" / name).is_file(), name
+
+
 @pytest.mark.parametrize("text", [None, NOT_RUN, "<testsuite/>"])
 def test_a_program_that_fails_without_a_failed_test_is_a_failure(
     module: ModuleType, tmp_path: Path, text: str | None
