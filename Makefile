@@ -5,6 +5,7 @@
 # make size    flash, RAM and stack of the target's parts
 # make fuzz    each fuzz target for FUZZ_SECONDS (60)
 # make ethosu-fuzz    the Ethos-U model over ETHOSU_GRAPHS (1000) random graphs for each NPU
+# make ethosu-nets    the Ethos-U model over the networks of tests/engine/ethosu/networks.py, which ExecuTorch lowers
 # make ethosu-mutants    the Ethos-U model with one rule broken at a time: do the tests notice?
 # make confirm-npu BOARD=corstone-300 SIMULATOR=fvp    the Ethos-U nets on an NPU: what was equal, as a JSON
 # make lint    what each commit must pass; `make tidy` looks deeper into the C++, for a minute or two
@@ -32,7 +33,7 @@ SIMULATOR ?= fvp
 CONFIRMATION ?= build/npu-confirmation.json
 BUILD_TOOLS := "cmake>=3.28" ninja
 
-.PHONY: demo test size fuzz ethosu-fuzz ethosu-mutants ethosu-model confirm-npu lint tidy docs coverage clean host-packages demo-packages test-packages
+.PHONY: demo test size fuzz ethosu-fuzz ethosu-nets ethosu-mutants ethosu-model confirm-npu lint tidy docs coverage clean host-packages demo-packages test-packages
 
 demo: demo-packages $(VENV)/.run
 	$(BIN)/python tools/demo.py
@@ -69,6 +70,9 @@ ethosu-model: test-packages $(VENV)/.test
 
 ethosu-fuzz: ethosu-model
 	$(BIN)/python tests/engine/ethosu/fuzz_graphs.py --graphs $(ETHOSU_GRAPHS)
+
+ethosu-nets: ethosu-model
+	$(BIN)/python tests/engine/ethosu/compare_nets.py
 
 ethosu-mutants: ethosu-model
 	$(BIN)/python tests/engine/ethosu/mutants.py

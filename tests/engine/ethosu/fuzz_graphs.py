@@ -7,19 +7,25 @@
 
 Graph `seed` with options number `seed` of the target is one case. Any difference, and any refusal
 by the model that KNOWN does not explain, is an error; the line that reports it names the seed.
+
+Nearly all of the time goes to Vela and the TOSA reference model. With --corpus FOLDER what they
+give is kept, and another run over the same graphs takes it from there.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import os
+import pickle
 import re
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -102,56 +108,96 @@ def run_model(tool: Path, folder: Path, container: bytes, inputs: bytes) -> tupl
     return done.stderr.strip() or f"exit code {done.returncode}", b""
 
 
-def check(tool: Path, folder: Path, seed: int, options: Options) -> tuple[str, str]:
-    """ "equal", "skipped" or "wrong", and why."""
+@dataclass(frozen=True)
+class Case:
+    """A graph that Vela compiled, and what the reference model makes of it."""
+
+    container: bytes
+    inputs: bytes
+    expected: bytes
+    description: str
+
+
+def prepare(seed: int, options: Options) -> Case | str:
+    """The case, or why there is none."""
     graph = RandomGraph(seed, options.family)
     flatbuffer, inputs = graph.flatbuffer(), graph.input_values()
     try:
         container = compile_graph(flatbuffer, options, len(graph.graph.outputs))
-    except NotCompiled as error:
-        return "skipped", f"Vela: {re.sub('[0-9]+', 'N', str(error))}"
-    try:
         outputs = reference_outputs(flatbuffer, inputs)
+    except NotCompiled as error:
+        return f"Vela: {re.sub('[0-9]+', 'N', str(error))}"
     except ValueError as error:
-        return "skipped", str(error)
-    expected = b"".join(output.tobytes() for output in outputs)
-    refusal, found = run_model(tool, folder, container, b"".join(i.tobytes() for i in inputs))
-    if refusal:
-        for pattern, why in KNOWN.items():
-            if pattern in refusal:
-                return "skipped", why
-    if not refusal and found == expected:
-        return "equal", ""
-    differing = sum(a != b for a, b in zip(found, expected, strict=False))
-    what = refusal or f"{differing} of {len(expected)} bytes differ"
-    return "wrong", f"{options.target} seed {seed} {graph.dtype} {graph.layers}: {what}"
+        return str(error)
+    expected, given = (b"".join(a.tobytes() for a in part) for part in (outputs, inputs))
+    description = f"{options.target} seed {seed} {graph.dtype} {graph.layers}"
+    return Case(container, given, expected, description)
 
 
-def check_apart(tool: Path, folder: Path, seed: int, options: Options) -> tuple[str, str]:
+def prepare_apart(seed: int, options: Options) -> Case | str:
     """In a process of its own: Vela and the reference model are C++, and do crash."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        try:
-            result = check(tool, folder, seed, options)
-        except Exception as error:
-            result = "wrong", f"{options.target} seed {seed}: {type(error).__name__}: {error}"
-        os.write(writer, "\n".join(result).encode())
+        with os.fdopen(writer, "wb") as answer:
+            pickle.dump(prepare(seed, options), answer)
         os._exit(0)
     os.close(writer)
-    answer = b"".join(iter(lambda: os.read(reader, 4096), b"")).decode()
-    os.close(reader)
+    with os.fdopen(reader, "rb") as answer:
+        given = answer.read()
     os.waitpid(child, 0)
-    verdict, _, why = answer.partition("\n")
-    return (verdict, why) if verdict else ("skipped", "Vela, or the TOSA reference model, crashes")
+    return pickle.loads(given) if given else "Vela, or the TOSA reference model, crashes"
 
 
-def fuzz(tool: Path, target: str, seeds: range, folder: Path) -> Tally:
+class Corpus:
+    """Cases in a folder, one file each; only those that the same sources and versions made."""
+
+    def __init__(self, folder: Path | None) -> None:
+        made_by = [
+            Path(__file__).parent / f"{n}.py" for n in ("random_graphs", "tosa_graph", "vela")
+        ]
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_by))
+        for package in ("ethos-u-vela", "tosa-tools", "numpy"):
+            digest.update(f"{package} {version(package)}".encode())
+        self._folder = folder and folder / digest.hexdigest()[:16]
+
+    def case(self, seed: int, options: Options) -> Case | str:
+        if self._folder is None:
+            return prepare_apart(seed, options)
+        path = self._folder / options.target / str(seed)
+        if path.exists():
+            kept, case = pickle.loads(path.read_bytes())
+            if kept == options:
+                return case
+        case = prepare_apart(seed, options)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".new")
+        unfinished.write_bytes(pickle.dumps((options, case)))
+        unfinished.replace(path)
+        return case
+
+
+def check(tool: Path, folder: Path, case: Case) -> tuple[str, str]:
+    """ "equal", "skipped" or "wrong", and why."""
+    refusal, found = run_model(tool, folder, case.container, case.inputs)
+    if refusal:
+        for pattern, why in KNOWN.items():
+            if pattern in refusal:
+                return "skipped", why
+    if not refusal and found == case.expected:
+        return "equal", ""
+    differing = sum(a != b for a, b in zip(found, case.expected, strict=False))
+    what = refusal or f"{differing} of {len(case.expected)} bytes differ"
+    return "wrong", f"{case.description}: {what}"
+
+
+def fuzz(tool: Path, target: str, seeds: range, folder: Path, corpus: Corpus) -> Tally:
     tally = Tally()
     options = pairwise(target)
     for seed in seeds:
-        verdict, why = check_apart(tool, folder, seed, options[seed % len(options)])
+        case = corpus.case(seed, options[seed % len(options)])
+        verdict, why = ("skipped", case) if isinstance(case, str) else check(tool, folder, case)
         if verdict == "equal":
             tally.equal += 1
         elif verdict == "skipped":
@@ -169,17 +215,27 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of the first graph")
     parser.add_argument("--tool", type=Path, default=TOOL)
     parser.add_argument("--keep", type=Path, help="the folder for a graph's delegate and inputs")
+    parser.add_argument("--corpus", type=Path, help="the folder where compiled graphs are kept")
+    parser.add_argument("--compile-only", action="store_true", help="fill the corpus, run nothing")
     arguments = parser.parse_args()
+    if arguments.compile_only and arguments.corpus is None:
+        parser.error("--compile-only wants --corpus")
+    corpus = Corpus(arguments.corpus)
     failed = False
     for target in arguments.target or TARGETS:
         first = arguments.seed
         if first is None:  # other graphs for each target
             first = list(TARGETS).index(target) * 1_000_000
         seeds = range(first, first + arguments.graphs)
+        if arguments.compile_only:
+            options = pairwise(target)
+            for seed in seeds:
+                corpus.case(seed, options[seed % len(options)])
+            continue
         with tempfile.TemporaryDirectory() as temporary:
             folder = arguments.keep or Path(temporary)
             folder.mkdir(parents=True, exist_ok=True)
-            tally = fuzz(arguments.tool, target, seeds, folder)
+            tally = fuzz(arguments.tool, target, seeds, folder, corpus)
         print(f"{target}: {tally.equal} equal, {len(tally.wrong)} wrong, of {len(seeds)} graphs")
         for reason, count in tally.counts.most_common():
             print(f"    {count} not compared: {reason}")

@@ -236,6 +236,38 @@ MUTANTS = (
         unseen="weights of int8 without a zero point need none",
     ),
     Mutant("runs of fast weights", "weights.cpp", "at_ += others_ * fast_bits_;", ""),
+    # The same with vectors.
+    Mutant(
+        "vectors: halves up",
+        "fast_convolution.cpp",
+        "_mm256_add_epi64(_mm256_mul_epi32(value, multiplier), half)",
+        "_mm256_mul_epi32(value, multiplier)",
+    ),
+    Mutant("vectors: shift", "fast_convolution.cpp", "scale.multiplier *= 2;", ";"),
+    Mutant(
+        "vectors: zero point",
+        "fast_convolution.cpp",
+        "found = _mm256_add_epi32(found, zero_point_);",
+        "",
+    ),
+    Mutant(
+        "vectors: lower limit",
+        "fast_convolution.cpp",
+        "_mm256_max_epi32(found, minimum_)",
+        "found",
+    ),
+    Mutant(
+        "vectors: signed elements",
+        "fast_convolution.cpp",
+        "is_signed ? _mm256_cvtepi8_epi16(bytes) : _mm256_cvtepu8_epi16(bytes)",
+        "_mm256_cvtepu8_epi16(bytes)",
+    ),
+    Mutant(
+        "vectors: last channels",
+        "fast_convolution.cpp",
+        "if (count >= kGroup) {",
+        "if (count >= 1) {",
+    ),
     # Resize and DMA.
     Mutant("nearest", "resize.cpp", "2 * dy >= y.scale", "2 * dy > y.scale"),
     Mutant("resize's offset", "resize.cpp", "(twelve ^ 0x800) - 0x800", "twelve"),

@@ -18,7 +18,8 @@ class Accumulators {
 
   /// Sums of 48 bits: the scales are of another format.
   bool wide() const { return wide_; }
-  bool from_ifm2() const { return input_ == Input::kOfIfm2; }
+  /// Whether sums begin at 0 and go into the OFM, as they mostly do.
+  bool none() const { return input_ == Input::kReset && !only_kept_; }
   /// Whether the sums are only kept.
   bool only_kept() const { return only_kept_; }
   int64_t first(int32_t y, int32_t x, int32_t c) const;

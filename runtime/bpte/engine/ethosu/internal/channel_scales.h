@@ -33,8 +33,10 @@ inline int64_t signed_of(uint64_t bits, uint32_t width) {
 }
 
 inline void ChannelScales::get(int32_t channel, int64_t& bias, Scale& scale) const {
-  const uint8_t* entry =
-      tables_[channel % cores_] + static_cast<size_t>(channel / cores_) * kScaleSize;
+  // Of one core or two.
+  const int32_t core = cores_ == 1 ? 0 : channel & 1;
+  const int32_t of_core = cores_ == 1 ? channel : channel >> 1;
+  const uint8_t* entry = tables_[core] + static_cast<size_t>(of_core) * kScaleSize;
   switch (format_) {
     case Format::kU55:  // 40 bits, 32 bits, 6 bits
       bias = signed_of(load<uint32_t>(entry) | uint64_t{entry[4]} << 32, 40);

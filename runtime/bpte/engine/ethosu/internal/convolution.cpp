@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "convolution.h"
 
+#include <bpte/core/internal/aligned.h>
+
 #include <cstring>
 
-#include "products.h"
+#include "fast_convolution.h"
 
 namespace bpte::ethosu {
 namespace {
@@ -17,13 +19,15 @@ void take_run(const FeatureMap& ifm, int16_t* to, const uint8_t* from, int32_t c
   subtract<uint8_t>(to, from, count, zero);
 }
 
-/// Gathers channels [first, first + depth) of a window, zero points taken off; padding is 0.
-void gather(const Convolution& op, int32_t y, int32_t x, int32_t first, int32_t depth) {
+/// Gathers channels [first, first + depth) of a window, each tap's `stride` after the last one's;
+/// zero points taken off; padding is 0.
+void gather(const Convolution& op, int32_t y, int32_t x, int32_t first, int32_t depth,
+            ptrdiff_t stride) {
   int16_t* to = op.patch;
   const FeatureMap& ifm = op.ifm;
   for (int32_t j = 0; j < op.window.taps_y(); ++j) {
     const int32_t row = op.window.row(y, j);
-    for (int32_t i = 0; i < op.window.taps_x(); ++i, to += depth) {
+    for (int32_t i = 0; i < op.window.taps_x(); ++i, to += stride) {
       const int32_t column = op.window.column(x, i);
       if (row < 0 || column < 0) {
         std::memset(to, 0, static_cast<size_t>(depth) * sizeof(*to));
@@ -39,17 +43,11 @@ void gather(const Convolution& op, int32_t y, int32_t x, int32_t first, int32_t 
   }
 }
 
-/// The sums of some channels of the block, from `c` on.
-void accumulate(const Convolution& op, int32_t c, int32_t count, int32_t block_channels,
-                int64_t* sums) {
-  if (op.depthwise) {
-    dot_columns(op.weights + c, op.block_depth, op.patch + c, block_channels, op.taps(), count,
-                sums);
-    return;
-  }
-  const int32_t length = op.taps() * op.ifm.size().depth;
-  const bool wide = op.wide_ifm();
-  dot_rows(op.weights + ptrdiff_t{c} * length, length, op.patch, length, count, wide, sums);
+/// The sums of a group of channels of the block, from `c` on.
+void accumulate(const Convolution& op, int32_t c, int64_t* sums) {
+  if (op.depthwise) return dot_taps(op.weights + c, op.patch + c, op.tap_stride(), op.taps(), sums);
+  const ptrdiff_t before = ptrdiff_t{c} * op.pairs() * 2;
+  dot_group(op.weights + before, op.patch, op.pairs(), op.wide_ifm(), sums);
 }
 
 /// A sum is complete: on into the OFM.
@@ -71,12 +69,16 @@ void run_block(const Convolution& op, int32_t first, int32_t end) {
   const Size& ofm = op.output.size();
   for (int32_t y = 0; y < ofm.height; ++y) {
     for (int32_t x = 0; x < ofm.width; ++x) {
-      gather(op, y, x, op.depthwise ? first : 0, op.depthwise ? channels : op.ifm.size().depth);
+      if (op.depthwise) {
+        gather(op, y, x, first, channels, op.tap_stride());
+      } else {
+        gather(op, y, x, 0, op.depth(), op.depth());
+      }
       const Output::Pixel pixel = op.output.pixel(y, x);
-      for (int32_t c = 0; c < channels; c += kChannelsAtOnce) {
-        const int32_t count = smaller(channels - c, kChannelsAtOnce);
-        int64_t sums[kChannelsAtOnce];
-        accumulate(op, c, count, channels, sums);
+      for (int32_t c = 0; c < channels; c += kGroup) {
+        int64_t sums[kGroup];
+        accumulate(op, c, sums);
+        const int32_t count = smaller(channels - c, kGroup);
         for (int32_t k = 0; k < count; ++k) put(op, pixel, first + c + k, sums[k]);
       }
     }
@@ -89,7 +91,7 @@ void take_weights(const Convolution& op, int32_t first, int32_t end) {
     const uint8_t* row = op.ifm2.pixel(0, o);
     for (int32_t c = 0; c < op.depth(); ++c) {
       const int32_t value = op.ifm2.read(row + op.ifm2.channel(c)) - op.ifm2.zero_point();
-      op.put_weight(o - first, 0, c, static_cast<int16_t>(value));
+      op.channel_weights(o - first)[op.weight_at(0, c)] = static_cast<int16_t>(value);
     }
   }
 }
@@ -140,17 +142,25 @@ bool describe_work(Machine& machine, Convolution& op) {
   const int32_t depth = op.depth();
   const uint64_t taps = wide(op.window.taps_y()) * wide(op.window.taps_x());
   // 2^32 taps at most, by 2^16 channels.
-  const uint64_t window = taps * wide(op.depthwise ? op.block_depth : depth);
-  const uint64_t rows = op.depthwise ? 1 : wide(op.block_depth);
+  const uint64_t elements_of_tap = wide(op.depthwise ? round_up(op.block_depth, kTapStep) : depth);
+  const uint64_t window = (taps * elements_of_tap + 1) / 2 * 2;
+  const uint64_t rows = op.depthwise ? 1 : wide(round_up(op.block_depth, kGroup));
   constexpr uint64_t kMostWork = uint64_t{1} << 30;
   if (window > kMostWork / (rows + 1)) {
     return machine.unsupported() << "a block of " << window << " weights for each of " << rows
                                  << " channels is too large";
   }
-  machine.need_work(window * (rows + 1));
+  const uint64_t fast = wide(round_up(op.block_depth, kGroup) / kGroup * kFastWork);
+  machine.need_work(fast + window * (rows + 1));
   if (!machine.checking()) {
-    op.weights = machine.memories().work.data();
+    op.weights = machine.memories().work.data() + static_cast<size_t>(fast);
+    if constexpr (kFastWork != 0) {
+      uint8_t* const work = reinterpret_cast<uint8_t*>(machine.memories().work.data());
+      op.fast = internal::as_aligned<GroupScales>(work);
+    }
     op.patch = op.weights + static_cast<size_t>(window * rows);
+    // What no weight fills adds nothing, as what a pair has too many of the window.
+    std::memset(op.weights, 0, static_cast<size_t>(window * (rows + 1)) * sizeof(int16_t));
   }
   // The weights, with what fills up ublocks and kernels, are decoded once.
   const int32_t blocks = (ofm.depth + op.block_depth - 1) / op.block_depth;
@@ -199,8 +209,8 @@ bool describe_weights(Machine& machine, Convolution& op) {
            op.ifm2.place_input(machine, {1, op.output.size().depth, op.depth()});
   }
   const uint32_t format = machine.registers().get(Narrow::WEIGHT_FORMAT);
-  op.sparse = (format >> 4 & 1) != 0;
-  op.fast_weights = (format & 1) != 0;
+  op.sparse = machine.u85() && (format >> 4 & 1) != 0;
+  op.fast_weights = machine.u85() && (format & 1) != 0;
   return describe_streams(machine, op);
 }
 
@@ -231,7 +241,7 @@ bool describe(Machine& machine, Convolution& op) {
 /// Opens the streams, each core's own or one that all share.
 void open_streams(Machine& machine, const Convolution& op) {
   for (int32_t k = 0; k < op.cores; ++k) {
-    if (!op.fast_weights) {
+    if (!kHasU85 || !op.fast_weights) {
       machine.stream(k) = WeightStream(op.streams[k]);
       continue;
     }
@@ -245,6 +255,14 @@ void open_streams(Machine& machine, const Convolution& op) {
 }
 
 }  // namespace
+
+void Convolution::take_weights(WeightStream& stream, int32_t channel, int32_t tap, int32_t c,
+                               int32_t count) const {
+  const int32_t end = channel < 0 ? c : smaller(c + count, depth());
+  int16_t* const to = channel < 0 ? nullptr : channel_weights(channel);
+  for (int32_t i = c; i < end; ++i) to[weight_at(tap, i)] = stream.next();
+  for (int32_t i = c < end ? end : c; i < c + count; ++i) (void)stream.next();
+}
 
 bool convolve(Machine& machine, bool depthwise, uint16_t parameter) {
   Convolution op;
@@ -267,7 +285,7 @@ bool convolve(Machine& machine, bool depthwise, uint16_t parameter) {
       }
       if (stream.failed() != nullptr) return machine.failed() << stream.failed();
     }
-    run_block(op, first, end);
+    if (!run_block_fast(op, first, end)) run_block(op, first, end);
   }
   return true;
 }

@@ -34,6 +34,17 @@ class Output {
   Pixel pixel(int32_t y, int32_t x) const {
     return {reordered_ || absent() ? nullptr : ofm_.pixel_to_write(y, x), y, x};
   }
+  /// Whether numbers of 8 bits are clamped and stored side by side, and nothing else.
+  bool is_plain() const {
+    return ofm_.element().bytes == 1 && clamps_ && table_kind_ == Table::kNone && !reordered_ &&
+           !absent();
+  }
+  int32_t zero_point() const { return zero_point_; }
+  int32_t minimum() const { return minimum_; }
+  int32_t maximum() const { return maximum_; }
+  /// Where a channel of a pixel stands, when is_plain().
+  uint8_t* bytes(const Pixel& pixel, int32_t c) const { return pixel.bytes + ofm_.channel(c); }
+
   /// Puts a value, already scaled, into a channel.
   void put(const Pixel& pixel, int32_t c, int64_t value) const;
 

@@ -6,17 +6,20 @@
 
 namespace bpte::ethosu {
 
-/// Sums of products are made for so many channels of the OFM at a time.
-inline constexpr int32_t kChannelsAtOnce = 8;
+/// The weights of so many channels stand together: of each channel two, then the next two of each.
+/// Thus a window's elements need not be read once for each channel, and vectors have a lane for
+/// each.
+inline constexpr int32_t kGroup = 8;
 
-/// sums[k] = sum of rows[k * stride + i] * patch[i], for k < channels <= kChannelsAtOnce. Without
-/// overflow; `wide`: the patch has 16 bits, else 9, as the rows always do unless both are wide.
-void dot_rows(const int16_t* rows, ptrdiff_t stride, const int16_t* patch, int32_t count,
-              int32_t channels, bool wide, int64_t* sums);
+/// sums[k] = sum of weights[(i / 2 * kGroup + k) * 2 + i % 2] * patch[i], for k < kGroup and
+/// i < 2 * pairs. Without overflow; `wide`: the patch has 16 bits, else 9, as the weights always
+/// have unless both are wide.
+void dot_group(const int16_t* weights, const int16_t* patch, int32_t pairs, bool wide,
+               int64_t* sums);
 
-/// sums[k] = sum over taps of weights[tap * weights_stride + k] * patch[tap * patch_stride + k].
-void dot_columns(const int16_t* weights, ptrdiff_t weights_stride, const int16_t* patch,
-                 ptrdiff_t patch_stride, int32_t taps, int32_t channels, int64_t* sums);
+/// sums[k] = sum of weights[tap * stride + k] * patch[tap * stride + k], for k < kGroup.
+void dot_taps(const int16_t* weights, const int16_t* patch, ptrdiff_t stride, int32_t taps,
+              int64_t* sums);
 
 /// to[i] = from[i] - zero.
 template <typename T>

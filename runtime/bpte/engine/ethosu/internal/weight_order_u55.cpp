@@ -77,12 +77,9 @@ void Decoder::decode_subkernel(int32_t y, int32_t x) {
 void Decoder::decode_ublock(int32_t tap, int32_t c) {
   const int32_t width = op_.depthwise ? 1 : kIfmUblock;
   for (int32_t o = ofm_first_; o < ofm_first_ + op_.ublock_depth; ++o) {
-    for (int32_t i = c; i < c + width; ++i) {
-      const int16_t weight = stream_.next();
-      // What fills up ublocks and kernels is padding.
-      if (tap < 0 || i >= op_.depth() || o >= end_) continue;
-      op_.put_weight(o * op_.cores + core_ - block_first_, tap, i, weight);
-    }
+    const bool padding = tap < 0 || o >= end_;
+    const int32_t channel = padding ? -1 : o * op_.cores + core_ - block_first_;
+    op_.take_weights(stream_, channel, tap, c, width);
   }
 }
 

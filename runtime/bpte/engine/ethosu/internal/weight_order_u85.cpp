@@ -135,11 +135,8 @@ void Decoder::decode_element(int32_t tap) {
     for (int32_t group = core_ * kInterleave; group < op_.ublock_depth;
          group += kInterleave * op_.cores) {
       for (int32_t o = ofm_first_ + group; o < ofm_first_ + group + kInterleave; ++o) {
-        for (int32_t i = ifm_first_ + inner; i < ifm_first_ + inner + width; ++i) {
-          const int16_t weight = stream_.next();
-          if (i >= op_.depth() || o >= end_) continue;
-          op_.put_weight(o - first_, tap, i, weight);
-        }
+        const int32_t channel = o < end_ ? o - first_ : -1;
+        op_.take_weights(stream_, channel, tap, ifm_first_ + inner, width);
       }
     }
   }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "weights.h"
 
+#include <cstring>
+
 #include "bytes.h"
+#include "registers.h"
 
 namespace bpte::ethosu {
 namespace {
 
-constexpr uint32_t kQuotients = 12;  // of a chunk, and its bits
 constexpr uint32_t kWeightsAhead = 8;
 constexpr uint32_t kNoZeroRuns = 6;     // in the place of the zeros' remainder bits
 constexpr uint32_t kEndOfStream = 7;    // the same
@@ -15,19 +17,6 @@ constexpr uint32_t kMostRemainder = 5;  // bits of a compressed weight's remaind
 constexpr uint32_t kMostMagnitude = 255;
 
 }  // namespace
-
-bool WeightStream::Queue::push(uint32_t value) {
-  if (count_ == kCapacity) return false;
-  items_[(first_ + count_++) % kCapacity] = value;
-  return true;
-}
-
-uint32_t WeightStream::Queue::pop() {
-  const uint32_t value = items_[first_];
-  first_ = (first_ + 1) % kCapacity;
-  --count_;
-  return value;
-}
 
 bool WeightStream::fail(const char* why) {
   if (failed_ == nullptr) failed_ = why;
@@ -40,22 +29,17 @@ uint32_t WeightStream::bits(uint32_t count) {
     (void)fail("the weight stream ends too early");
     return 0;
   }
-  uint32_t value = 0;
-  const size_t byte_at = static_cast<size_t>(at_ >> 3);
-  if (bytes_.size() - byte_at >= sizeof(uint32_t)) {  // 25 bits at any place; none asks for more
-    value = load<uint32_t>(bytes_.data() + byte_at) >> (at_ & 7) & ((1u << count) - 1);
-    at_ += count;
-    return value;
+  // A word has 25 bits at any place; none asks for more.
+  const size_t byte = static_cast<size_t>(at_ >> 3);
+  uint32_t word = 0;
+  if (bytes_.size() - byte >= sizeof(word)) {
+    word = load<uint32_t>(bytes_.data() + byte);
+  } else {
+    std::memcpy(&word, bytes_.data() + byte, bytes_.size() - byte);
   }
-  for (uint32_t have = 0; have < count;) {
-    const uint32_t skip = static_cast<uint32_t>(at_ & 7);
-    const uint32_t take = count - have < 8 - skip ? count - have : 8 - skip;
-    const uint32_t byte = bytes_[static_cast<size_t>(at_ >> 3)];
-    value |= (byte >> skip & ((1u << take) - 1)) << have;
-    have += take;
-    at_ += take;
-  }
-  return value;
+  word = word >> (at_ & 7) & ((1u << count) - 1);
+  at_ += count;
+  return word;
 }
 
 bool WeightStream::read_palette() {
@@ -100,30 +84,35 @@ bool WeightStream::begin_slice() {
   // A slice with a palette of its own may begin with zeros; any other has them behind weights only.
   zeros_.total = zero_runs_ ? weights_.total + (new_palette ? 1 : 0) : 0;
   run_wanted_ = zero_runs_ && new_palette;
-  taken_ = 0;
+  decoded_ = 0;
+  ready_at_ = ready_end_ = dense_end_ = 0;
+  runs_at_ = runs_end_ = 0;
   return true;
 }
 
 WeightStream::Quotients WeightStream::weight_quotients(uint32_t unary) {
-  const uint32_t most = uncompressed_ && weights_.remainder_bits > 5 ? 8 : kQuotients;
-  uint32_t ones = 0;
-  for (uint32_t i = 0; i < most; ++i) ones += unary >> i & 1;
-  // A quotient of 1 or more has a second bit.
-  uint32_t more = ones != 0 ? bits(ones) : 0;
   Quotients found;
-  for (uint32_t i = 0; i < most && weights_.quotients < weights_.total; ++i) {
-    uint32_t code = 0;
-    if ((unary >> i & 1) != 0) {
-      code = 1 + (more & 1);
-      more >>= 1;
-    }
+  if (uncompressed_) {  // all are 0
+    found.count = weights_.remainder_bits > 5 ? 8 : kMostCodes;
+    weights_.limit(found);
+    return found;
+  }
+  uint32_t ones = 0;
+  for (uint32_t left = unary; left != 0; left &= left - 1) ++ones;
+  // A quotient of 1 or more has a second bit.
+  uint32_t more = bits(ones);
+  for (uint32_t i = 0; i < kMostCodes; ++i) {
+    const uint32_t one = unary >> i & 1;
+    const uint32_t code = one + (one & more);
+    more >>= one;
     weights_.open += code;
+    found.items[found.count] = weights_.open;
     if (code < 2 || truncated_) {
-      found.items[found.count++] = weights_.open;
       weights_.open = 0;
-      ++weights_.quotients;
+      ++found.count;
     }
   }
+  weights_.limit(found);
   return found;
 }
 
@@ -136,23 +125,62 @@ WeightStream::Quotients WeightStream::zero_quotients(uint32_t unary, uint32_t le
     }
     found.items[found.count++] = zeros_.open;
     zeros_.open = 0;
-    ++zeros_.quotients;
   }
+  zeros_.limit(found);
   return found;
 }
 
-bool WeightStream::read_remainders(Codes& codes) {
-  for (uint32_t i = 0; i < codes.pending.count && codes.finished < codes.total; ++i) {
-    const uint32_t quotient = codes.pending.items[i] << codes.remainder_bits;
-    if (!codes.values.push(quotient + bits(codes.remainder_bits))) {
-      return fail("a weight slice has its zeros too far from its weights");
-    }
-    ++codes.finished;
+namespace {
+
+/// The lowest bit is the sign.
+int16_t unfold(uint32_t value) {
+  const int magnitude = static_cast<int>(value >> 1);
+  return static_cast<int16_t>((value & 1) != 0 ? -magnitude : magnitude);
+}
+
+}  // namespace
+
+inline int16_t WeightStream::weight_of(uint32_t index) {
+  // An index past the palette's is the value itself.
+  const uint32_t value =
+      index < palette_size_ ? palette_[index] : index - palette_size_ + direct_offset_;
+  if (value >> 1 > kMostMagnitude) {
+    (void)fail("a weight does not fit into 9 bits");
+    return 0;
   }
+  return unfold(value);
+}
+
+uint32_t WeightStream::read_remainders(const Codes& codes, uint32_t* to) {
+  for (uint32_t i = 0; i < codes.pending.count; ++i) {
+    to[i] = (codes.pending.items[i] << codes.remainder_bits) + bits(codes.remainder_bits);
+  }
+  return codes.pending.count;
+}
+
+/// Where there are no quotients and no runs of zeros, weights stand one after the other.
+bool WeightStream::plain_chunk() {
+  ready_at_ = 0;
+  ready_end_ = weights_.total - decoded_;
+  if (ready_end_ > kCapacity) ready_end_ = kCapacity;
+  for (uint32_t i = 0; i < ready_end_; ++i) ready_[i] = weight_of(bits(weights_.remainder_bits));
+  dense_end_ = ready_end_;
+  decoded_ += ready_end_;
   return failed_ == nullptr;
 }
 
+/// Moves what was decoded and not yet taken to the front of its buffer, to make room for more.
+template <typename T>
+bool WeightStream::make_room(T* values, uint32_t count, uint32_t& at, uint32_t& end) {
+  end -= at;
+  for (uint32_t i = 0; i < end; ++i) values[i] = values[at + i];
+  at = 0;
+  return count <= kCapacity - end || fail("a weight slice has its zeros too far from its weights");
+}
+
 bool WeightStream::chunk() {
+  // Quicker, and not worth the flash of a small target.
+  if (sizeof(void*) == 8 && uncompressed_ && !zero_runs_) return plain_chunk();
   const uint32_t weights = weights_.quotients;
   const uint32_t zeros = zeros_.quotients;
   const bool weights_turn =
@@ -163,38 +191,25 @@ bool WeightStream::chunk() {
   }
   Quotients new_weights;
   Quotients new_zeros;
-  const uint32_t unary = weights_turn && !uncompressed_ ? bits(kQuotients) : 0;
+  const uint32_t unary = weights_turn && !uncompressed_ ? bits(kMostCodes) : 0;
   if (zeros_turn) {
-    const uint32_t length = zeros_.remainder_bits < 3 ? kQuotients : 8;
+    const uint32_t length = zeros_.remainder_bits < 3 ? kMostCodes : 8;
     new_zeros = zero_quotients(bits(length), length);
   }
   if (weights_turn) new_weights = weight_quotients(unary);
-  if (!read_remainders(weights_) || !read_remainders(zeros_)) return false;
+  uint32_t values[kMostCodes];
+  uint32_t count = read_remainders(weights_, values);
+  if (!make_room(ready_, count, ready_at_, ready_end_)) return false;
+  for (uint32_t i = 0; i < count; ++i) ready_[ready_end_++] = weight_of(values[i]);
+  dense_end_ = zero_runs_ ? 0 : ready_end_;
+  decoded_ += count;
+  count = read_remainders(zeros_, values);
+  if (!make_room(runs_, count, runs_at_, runs_end_)) return false;
+  for (uint32_t i = 0; i < count; ++i) runs_[runs_end_++] = values[i];
   weights_.pending = new_weights;
   zeros_.pending = new_zeros;
-  return true;
+  return failed_ == nullptr;
 }
-
-int16_t WeightStream::weight_of(uint32_t index) {
-  // An index past the palette's is the value itself. Its lowest bit is the sign.
-  const uint32_t value =
-      index < palette_size_ ? palette_[index] : index - palette_size_ + direct_offset_;
-  if (value >> 1 > kMostMagnitude) {
-    (void)fail("a weight does not fit into 9 bits");
-    return 0;
-  }
-  const int magnitude = static_cast<int>(value >> 1);
-  return static_cast<int16_t>((value & 1) != 0 ? -magnitude : magnitude);
-}
-
-namespace {
-
-int16_t unfold(uint32_t value) {
-  const int magnitude = static_cast<int>(value >> 1);
-  return static_cast<int16_t>((value & 1) != 0 ? -magnitude : magnitude);
-}
-
-}  // namespace
 
 WeightStream WeightStream::fast(Span<const uint8_t> bytes, uint32_t run, uint32_t sharers,
                                 uint32_t index) {
@@ -232,28 +247,23 @@ int16_t WeightStream::next_fast() {
   return unfold(palette_[value]);
 }
 
-int16_t WeightStream::next() {
-  if (fast_) return failed_ == nullptr ? next_fast() : int16_t{0};
+int16_t WeightStream::next_after_zeros() {
   while (failed_ == nullptr) {
+    if (kHasU85 && fast_) return next_fast();
     if (run_ != 0) {
       --run_;
       return 0;
     }
-    if (run_wanted_) {
-      if (zeros_.values.empty()) {
-        (void)chunk();
-        continue;
-      }
-      run_ = zeros_.values.pop();
+    if (run_wanted_ && runs_at_ != runs_end_) {
+      run_ = runs_[runs_at_++];
       run_wanted_ = false;
-    } else if (taken_ == weights_.total) {
-      (void)begin_slice();
-    } else if (weights_.values.empty()) {
-      (void)chunk();
-    } else {
-      ++taken_;
+    } else if (!run_wanted_ && ready_at_ != ready_end_) {
       run_wanted_ = zero_runs_;
-      return weight_of(weights_.values.pop());
+      return ready_[ready_at_++];
+    } else if (!run_wanted_ && decoded_ == weights_.total) {
+      (void)begin_slice();
+    } else {
+      (void)chunk();
     }
   }
   return 0;

@@ -24,56 +24,62 @@ class WeightStream {
                            uint32_t index);
 
   /// The next weight, -255..255. 0 when the stream is over or makes no sense: see failed().
-  int16_t next();
+  int16_t next() { return ready_at_ < dense_end_ ? ready_[ready_at_++] : next_after_zeros(); }
   /// Why a weight could not be had; nullptr: all could.
   const char* failed() const { return failed_; }
 
  private:
-  /// Values that were decoded and not yet taken. What a chunk decodes, at most 12, must fit beside
-  /// those that wait for the other kind's: the stream's own rules keep both within 8 of another.
-  class Queue {
-   public:
-    bool empty() const { return count_ == 0; }
-    bool push(uint32_t value);
-    uint32_t pop();
-    void clear() { first_ = count_ = 0; }
+  static constexpr uint32_t kMostCodes = 12;  ///< of a chunk
+  /// Of what was decoded and not yet taken. What a chunk decodes must fit beside the weights that
+  /// wait for runs of zeros, or the other way round: the stream's own rules keep both within 8 of
+  /// another.
+  static constexpr uint32_t kCapacity = 32;
 
-   private:
-    static constexpr uint32_t kCapacity = 32;
-    uint32_t items_[kCapacity] = {};
-    uint32_t first_ = 0;
-    uint32_t count_ = 0;
-  };
   struct Quotients {
-    uint32_t items[12] = {};
+    uint32_t items[kMostCodes] = {};
     uint32_t count = 0;
   };
   /// The codes of one kind, weights or runs of zeros, within a slice.
   struct Codes {
     uint32_t total = 0;      ///< in the slice
     uint32_t quotients = 0;  ///< read so far
-    uint32_t finished = 0;   ///< read so far with their remainders
     uint32_t remainder_bits = 0;
     uint32_t open = 0;  ///< the quotient that goes on in the next chunk
     Quotients pending;  ///< of the last chunk: their remainders come in the next
-    Queue values;
+
+    void limit(Quotients& found) {
+      if (found.count > total - quotients) found.count = total - quotients;
+      quotients += found.count;
+    }
   };
 
   uint32_t bits(uint32_t count);
+  int16_t next_after_zeros();
   int16_t next_fast();
   bool fail(const char* why);
   bool begin_slice();
   bool read_palette();
   bool chunk();
+  bool plain_chunk();
   Quotients weight_quotients(uint32_t unary);
   Quotients zero_quotients(uint32_t unary, uint32_t length);
-  bool read_remainders(Codes& codes);
+  uint32_t read_remainders(const Codes& codes, uint32_t* to);
+  template <typename T>
+  bool make_room(T* values, uint32_t count, uint32_t& at, uint32_t& end);
   int16_t weight_of(uint32_t index);
 
   Span<const uint8_t> bytes_;
   uint64_t bits_ = 0;
   uint64_t at_ = 0;
   const char* failed_ = nullptr;
+
+  int16_t ready_[kCapacity] = {};  ///< weights that were decoded, from ready_at_ to ready_end_
+  uint32_t ready_at_ = 0;
+  uint32_t ready_end_ = 0;
+  uint32_t dense_end_ = 0;         ///< up to here no zeros stand between them
+  uint32_t runs_[kCapacity] = {};  ///< the same of the lengths of runs of zeros
+  uint32_t runs_at_ = 0;
+  uint32_t runs_end_ = 0;
 
   // Of the format FWD.
   bool fast_ = false;
@@ -87,7 +93,7 @@ class WeightStream {
   // Of the slice.
   Codes weights_;
   Codes zeros_;
-  uint32_t taken_ = 0;  ///< weights given out, zeros of runs not counted
+  uint32_t decoded_ = 0;  ///< weights, zeros of runs not counted
   bool zero_runs_ = false;
   bool uncompressed_ = false;
   bool truncated_ = false;   ///< a quotient is at most 2
