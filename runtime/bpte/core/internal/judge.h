@@ -4,6 +4,7 @@
 #include <bpte/core/compare.h>
 #include <bpte/core/internal/element.h>
 #include <bpte/core/internal/sums.h>
+#include <bpte/core/internal/type_facts.h>
 #include <bpte/core/internal/vector_kernels.h>
 
 namespace bpte {
@@ -29,7 +30,10 @@ class Judge {
   /// Uses rtol and atol of `out`. Stores the largest errors and the first mismatch there as it
   /// finds them.
   Judge(ScalarType type, NanPolicy policy, const Scales& scales, Comparison& out)
-      : kind_(number_kind(type)), policy_(policy), scales_(scales), out_(out) {
+      : kind_(static_cast<Number::Kind>(type_facts(type).kind)),
+        policy_(policy),
+        scales_(scales),
+        out_(out) {
     out.max_abs_error = out.max_rel_error = 0;
   }
 
@@ -61,8 +65,8 @@ class Judge {
     if (kind_ == Number::Kind::kDouble) {
       error = magnitude(a.real - e.real);
       if (is_nan(e.real) || is_nan(a.real)) {
-        return is_nan(e.real) &&
-               (policy_ == NanPolicy::kIgnore || (policy_ == NanPolicy::kEqual && is_nan(a.real)));
+        return is_nan(e.real) && policy_ != NanPolicy::kUnequal &&
+               (policy_ == NanPolicy::kIgnore || is_nan(a.real));
       }
       return e.real == a.real || (is_finite(error) && error <= allowed);
     }
@@ -166,7 +170,7 @@ class Judge {
   size_t relatives_ = 0;
   size_t pending_ = 0;       // pairs whose sums are not yet in the totals
   double sums_[kSums] = {};  // of the pending pairs
-  Totals totals_;
+  Totals totals_{};
 };
 
 }  // namespace internal
