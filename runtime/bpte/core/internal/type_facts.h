@@ -28,9 +28,27 @@ struct Bounds {
   double atol;
 };
 
+struct TypeCounts {
+  size_t numbers = 0;  ///< one more than the largest
+  size_t bounds = 1;   ///< that differ from exact, and exact
+};
+
+constexpr TypeCounts count_types() {
+  TypeCounts counts;
+  const auto add = [&](size_t number, Bounds bounds) {
+    counts.numbers = number < counts.numbers ? counts.numbers : number + 1;
+    counts.bounds += bounds.rtol != 0 || bounds.atol != 0 ? 1 : 0;
+  };
+#define BPTE_ROW(enumerator, number, name, stored, encoded, ...) add(number, {__VA_ARGS__});
+  BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
+#undef BPTE_ROW
+  return counts;
+}
+static_assert(count_types().bounds <= 8, "TypeFacts::bounds has three bits");
+
 struct TypeTable {
-  TypeFacts facts[30];  ///< by the type's number
-  Bounds bounds[5];     ///< the first is exact
+  TypeFacts facts[count_types().numbers];  ///< by the type's number
+  Bounds bounds[count_types().bounds];     ///< the first is exact
 };
 
 template <typename Value>
