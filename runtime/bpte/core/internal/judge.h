@@ -30,10 +30,7 @@ class Judge {
   /// Uses rtol and atol of `out`. Stores the largest errors and the first mismatch there as it
   /// finds them.
   Judge(ScalarType type, NanPolicy policy, const Scales& scales, Comparison& out)
-      : kind_(static_cast<Number::Kind>(type_facts(type).kind)),
-        policy_(policy),
-        scales_(scales),
-        out_(out) {
+      : kind_(number_kind(type)), policy_(policy), scales_(scales), out_(out) {
     out.max_abs_error = out.max_rel_error = 0;
   }
 

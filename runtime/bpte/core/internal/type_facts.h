@@ -89,5 +89,10 @@ inline TypeFacts type_facts(ScalarType type) {
   return number < sizeof(kTypeTable.facts) ? kTypeTable.facts[number] : TypeFacts{};
 }
 
+/// How the values of a type that a bundle carries are compared and shown.
+inline Number::Kind number_kind(ScalarType type) {
+  return static_cast<Number::Kind>(type_facts(type).kind);
+}
+
 }  // namespace internal
 }  // namespace bpte
