@@ -7,8 +7,8 @@
 Each row links a program that uses more than the row before it (benchmarks/size), with what is not
 used dropped by the linker, and counts what came out of the core's own object files; "library" is
 what it draws from the C library and the compiler's. Stack is the deepest chain of calls by the
-compiler's own figures (-fstack-usage, -fcallgraph-info); the library's functions and a data
-source's read() are not counted.
+compiler's own figures (-fstack-usage, -fcallgraph-info), calls through pointers included; the
+library's functions and a data source's read() are not counted.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Budget:
     most: int
 
 
-BUDGETS = (Budget("+ compare", 9 * 1024, 9_520), Budget("+ trace", 10 * 1024, 11_984))
+BUDGETS = (Budget("+ compare", 9 * 1024, 8_784), Budget("+ trace", 10 * 1024, 11_088))
 
 
 @dataclass
@@ -141,6 +141,7 @@ def deepest_stack(folders: list[Path]) -> int:
     """Of all chains of calls from entry(); a cycle is an error."""
     frames: dict[str, int] = {}
     calls: dict[str, set[str]] = defaultdict(set)
+    files: dict[str, str] = {}  # of local functions
     for folder in folders:
         for path in folder.glob("*.ci"):
             text = path.read_text(encoding="utf-8")
@@ -150,24 +151,37 @@ def deepest_stack(folders: list[Path]) -> int:
                     if used[2] != "static":
                         raise SystemExit(f"{title}: stack is {used[2]}, so it has no bound")
                     frames[strip(title)] = int(used[1])
+                    files[strip(title)] = title.rpartition(":")[0]
             for source, target in re.findall(
                 r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', text
             ):
                 calls[strip(source)].add(strip(target))
 
-    known: dict[str, int] = {}
+    # A call through a pointer leads to a local function of its file that nobody calls by its name.
+    # Each is in a chain once: what is called so, a part of the metadata's check, is never below
+    # itself.
+    named = set().union(*calls.values())
+    known: dict[tuple[str, frozenset[str]], int] = {}
 
-    def depth(name: str, above: tuple[str, ...]) -> int:
+    def depth(name: str, above: tuple[str, ...], callbacks: frozenset[str]) -> int:
         if name in above:
             raise SystemExit(f"recursion: {' -> '.join((*above, name))}")
-        if name not in known:
-            known[name] = frames.get(name, 0) + max(
-                (depth(callee, (*above, name)) for callee in calls.get(name, ())), default=0
-            )
-        return known[name]
+        key = (name, callbacks)
+        if key not in known:
+            deepest = 0
+            for callee in calls.get(name, ()):
+                if callee == "__indirect_call":
+                    file = files.get(name)
+                    pointed = {f for f in files if file and files[f] == file} - named - callbacks
+                    below = [depth(f, (), callbacks | {f}) for f in pointed]
+                else:
+                    below = [depth(callee, (*above, name), callbacks)]
+                deepest = max(deepest, *below, 0)
+            known[key] = frames.get(name, 0) + deepest
+        return known[key]
 
     # What the core's entries need, not what the measuring program keeps around them.
-    return max((depth(callee, ()) for callee in calls["entry"]), default=0)
+    return max((depth(callee, (), frozenset()) for callee in calls["entry"]), default=0)
 
 
 def strip(title: str) -> str:

@@ -36,31 +36,29 @@ const Header& Bundle::header() const {
 }
 
 uint32_t Bundle::count(Position table, unsigned field) const {
-  return Reader(metadata_).tables(table, field).count;
+  return reader_.tables(table, field).count;
 }
 
-Error Bundle::entry(Position table, unsigned field, uint32_t index, Position& at,
-                    Fault& fault) const {
-  Reader reader(metadata_);
+Position Bundle::entry(Position table, unsigned field, uint32_t index, Fault& fault) const {
+  Reader& reader = reader_;
   const Vector entries = reader.tables(table, field);
   if (index >= entries.count) {
-    return internal::refuse(fault, Error::kNoSuchItem, 0, index, entries.count);
+    (void)internal::refuse(fault, Error::kNoSuchItem, 0, index, entries.count);
+    return 0;
   }
-  at = reader.element(entries, index);
-  return Error::kOk;
+  return reader.element(entries, index);
 }
 
-Error Bundle::read_entry(Position table, unsigned field, uint32_t index,
-                         const internal::Fields& fields, void* into, Fault& fault) const {
-  Position at = 0;
-  BPTE_TRY(entry(table, field, index, at, fault));
-  Reader reader(metadata_);
+Position Bundle::read_entry(Position table, uint32_t index, const internal::Fields& fields,
+                            void* into, Fault& fault) const {
+  const Position at = entry(table, fields.list, index, fault);
+  Reader& reader = reader_;
   (void)internal::read_fields(reader, at, fields, into);  // checked at opening
-  return Error::kOk;
+  return at;
 }
 
 Text Bundle::text(Position table, unsigned field) const {
-  Reader reader(metadata_);
+  Reader& reader = reader_;
   const Vector string = reader.string(table, field);
   return {reinterpret_cast<const char*>(reader.pointer(string.at)), string.count};
 }
@@ -72,7 +70,7 @@ uint32_t Bundle::suite_count() const {
 Result<TestSuite> Bundle::suite(uint32_t index) const {
   return result_of<TestSuite>([&](TestSuite& suite, Fault& fault) {
     suite.bundle_ = this;
-    return entry(root_, schema::kProgramSuites, index, suite.table_, fault);
+    suite.table_ = entry(root_, schema::kProgramSuites, index, fault);
   });
 }
 
@@ -92,7 +90,7 @@ uint32_t Bundle::find(unsigned field, const Text& key) const {
   static_assert(
       schema::kSuiteMethodName == 0 && schema::kNamedDataKey == 0 && schema::kKeyValueKey == 0,
       "the key is the first field of each");
-  Reader reader(metadata_);
+  Reader& reader = reader_;
   const Vector entries = reader.tables(root_, field);
   uint32_t first = 0;
   uint32_t last = entries.count;
@@ -112,7 +110,7 @@ uint32_t Bundle::find(unsigned field, const Text& key) const {
 }
 
 SegmentInfo Bundle::program_info() const {
-  Reader reader(metadata_);
+  Reader& reader = reader_;
 #if BPTE_CORE_BP08
   if (!bp09()) {
     const Vector program = reader.vector(root_, schema::kProgramProgram, flatbuffer::kByte);
@@ -168,7 +166,7 @@ uint32_t Bundle::segment_count() const {
   if (!bp09()) {
     return 0;
   }
-  Reader reader(metadata_);
+  Reader& reader = reader_;
   return segment_table(reader, root_).count;
 }
 
@@ -186,7 +184,7 @@ Result<SegmentInfo> Bundle::segment(uint32_t index) const {
 SegmentInfo Bundle::segment_info(uint32_t index) const {
   SegmentInfo info;
   if (bp09()) {
-    Reader reader(metadata_);
+    Reader& reader = reader_;
     const Vector segments = segment_table(reader, root_);
     if (index < segments.count) {
       info = internal::load_segment(reader, segments, index);
@@ -242,21 +240,18 @@ Result<Text> Bundle::named_data_key(uint32_t index) const {
 
 Result<SegmentInfo> Bundle::named_data_segment(uint32_t index) const {
   return result_of<SegmentInfo>([&](SegmentInfo& info, Fault& fault) {
-    Position at = 0;
     // BP08 has no segments to name.
-    BPTE_TRY(entry(bp09() ? root_ : 0, schema::kProgramNamedData, index, at, fault));
-    info = segment_info(Reader(metadata_).scalar<uint32_t>(at, schema::kNamedDataSegment));
-    return Error::kOk;
+    const Position at = entry(bp09() ? root_ : 0, schema::kProgramNamedData, index, fault);
+    if (at != 0) {
+      info = segment_info(reader_.scalar<uint32_t>(at, schema::kNamedDataSegment));
+    }
   });
 }
 
 Result<NamedDataRole> Bundle::named_data_role(uint32_t index) const {
   return result_of<NamedDataRole>([&](NamedDataRole& role, Fault& fault) {
-    Position at = 0;
-    BPTE_TRY(entry(bp09() ? root_ : 0, schema::kProgramNamedData, index, at, fault));
-    role =
-        static_cast<NamedDataRole>(Reader(metadata_).scalar<uint8_t>(at, schema::kNamedDataRole));
-    return Error::kOk;
+    const Position at = entry(bp09() ? root_ : 0, schema::kProgramNamedData, index, fault);
+    role = static_cast<NamedDataRole>(reader_.scalar<uint8_t>(at, schema::kNamedDataRole));
   });
 }
 
@@ -276,10 +271,7 @@ uint32_t Bundle::metadata_count() const {
 Result<Text> Bundle::entry_text(unsigned list, uint32_t index, unsigned field) const {
   return result_of<Text>([&](Text& found, Fault& fault) {
     const bool has_list = bp09() || list != schema::kProgramNamedData;
-    Position at = 0;
-    BPTE_TRY(entry(has_list ? root_ : 0, list, index, at, fault));
-    found = text(at, field);
-    return Error::kOk;
+    found = text(entry(has_list ? root_ : 0, list, index, fault), field);
   });
 }
 
@@ -302,8 +294,7 @@ uint32_t Bundle::budget_count() const {
 
 Result<Budget> Bundle::budget(uint32_t index) const {
   return result_of<Budget>([&](Budget& budget, Fault& fault) {
-    return read_entry(root_, schema::kProgramBudgets, index, internal::kBudgetFields, &budget,
-                      fault);
+    read_entry(root_, index, internal::kBudgetFields, &budget, fault);
   });
 }
 #endif

@@ -5,6 +5,7 @@
 #include <bpte/core/config.h>
 #include <bpte/core/data_source.h>
 #include <bpte/core/features.h>
+#include <bpte/core/internal/flatbuffer.h>
 #include <bpte/core/result.h>
 #include <bpte/core/tensor_view.h>
 #include <bpte/core/text.h>
@@ -231,12 +232,13 @@ class Bundle {
              Fault& fault) const;
   // Empty when there is no such segment.
   SegmentInfo segment_info(uint32_t index) const;
-  // A vector of tables in the metadata: how many it has, and where one of them lies.
+  // A vector of tables in the metadata: how many it has, and where one of them lies. Past the last
+  // one that is 0, an absent table, all of whose fields are absent.
   uint32_t count(uint32_t table, unsigned field) const;
-  Error entry(uint32_t table, unsigned field, uint32_t index, uint32_t& at, Fault& fault) const;
-  // Reads such a table into a struct.
-  Error read_entry(uint32_t table, unsigned field, uint32_t index, const internal::Fields& fields,
-                   void* into, Fault& fault) const;
+  uint32_t entry(uint32_t table, unsigned field, uint32_t index, Fault& fault) const;
+  // Reads such a table into a struct. Gives where it lies.
+  uint32_t read_entry(uint32_t table, uint32_t index, const internal::Fields& fields, void* into,
+                      Fault& fault) const;
   // Reads a Value table. `payload` holds the bytes of its segment from `from` on.
   Error read_value(uint32_t table, const Span<const uint8_t>& payload, uint64_t from, Value& value,
                    Fault& fault) const;
@@ -255,7 +257,9 @@ class Bundle {
   }
 
   Header header_;
-  Span<const uint8_t> metadata_;   // the FlatBuffer; checked
+  // Of the metadata, which opening has checked. So no reading finds it bad, and none changes it: a
+  // bundle can be read from several threads.
+  mutable flatbuffer::Reader reader_;
   const uint8_t* file_ = nullptr;  // the whole file in place; null when it comes from source_
   DataSource* source_ = nullptr;
   uint32_t root_ = 0;  // of the BundledProgram table in the metadata

@@ -49,21 +49,22 @@ void MetadataCheck::keep(Error rule, Position at) {
 
 // Counts once for each reference. Vectors may be shared, so a small file can take an endless walk.
 // This bounds it.
-void MetadataCheck::reach(uint64_t bytes, Position at) {
+PackedVector MetadataCheck::reach(uint32_t bytes, PackedVector packed) {
+  const Vector found = packed;
+  const uint64_t all = uint64_t{found.count} * bytes;
   sound();
-  if (bytes > reach_left_) {
-    return fail(Error::kTableSharing, at);
+  if (all > reach_left_) {
+    fail(Error::kTableSharing, found.at);
   }
-  reach_left_ -= bytes;
-}
-
-Vector MetadataCheck::tables(Position table, unsigned field) {
-  const Vector found = reader_.tables(table, field);
-  reach(schema::kReachOfEntry * found.count, found.at);
+  reach_left_ -= all;
   return found;
 }
 
-Vector MetadataCheck::needed(Position table, unsigned field, Error missing) {
+PackedVector MetadataCheck::tables(Position table, unsigned field) {
+  return reach(schema::kReachOfEntry, reader_.tables(table, field));
+}
+
+PackedVector MetadataCheck::needed(Position table, unsigned field, Error missing) {
   const Vector found = tables(table, field);
   if (!found) {
     fail(missing, table);
@@ -71,26 +72,41 @@ Vector MetadataCheck::needed(Position table, unsigned field, Error missing) {
   return found;
 }
 
-void MetadataCheck::each(const Vector& entries, Entry check) {
+void MetadataCheck::each(Entry check, PackedVector packed, uint32_t& index) {
+  const Vector entries = packed;
   for (uint32_t i = 0; i < entries.count; ++i) {
+    index = i;
     check(*this, reader_.element(entries, i), i);
     sound();
   }
+  index = kNoIndex;
 }
 
-void MetadataCheck::text(const Vector& text) {
-  reach(text.count, text.at);
+PackedVector MetadataCheck::list(Position table, unsigned field, Entry check) {
+  const Vector entries = tables(table, field);
+  each(check, entries, no_place_);
+  return entries;
+}
+
+PackedVector MetadataCheck::text(Position table, unsigned field) {
+  const Vector text = reach(1, reader_.string(table, field));
   if (!is_text(reader_.pointer(text.at), text.count)) {
-    return fail(Error::kTextEncoding, text.at, text.count, 0);
+    fail(Error::kTextEncoding, text.at, text.count, 0);
   }
+  return text;
 }
 
-void MetadataCheck::key(const Vector& key, uint32_t index) {
-  text(key);
-  if (index != 0 && compare(text_at(last_key_), text_at(key)) >= 0) {
-    return fail(Error::kKeyOrder, key.at, index, 0);
+void MetadataCheck::key(Position entry, uint32_t index, Error missing) {
+  const Vector key = this->text(entry, schema::kKey);
+  // Of metadata alone, a key may be empty.
+  if (missing == Error::kKeyValue ? !key : key.count == 0) {
+    fail(missing, entry);
   }
-  last_key_ = key;
+  const Text text = text_at(key);
+  if (index != 0 && compare(last_key_, text) >= 0) {
+    fail(Error::kKeyOrder, key.at, index, 0);
+  }
+  last_key_ = text;
 }
 
 void MetadataCheck::absent(Position table, unsigned first, unsigned last) {
@@ -103,12 +119,9 @@ void MetadataCheck::absent(Position table, unsigned first, unsigned last) {
 }
 
 void MetadataCheck::feature(Position table, unsigned field, uint32_t bit, Entry check) {
-  const Vector entries = tables(table, field);
+  const Vector entries = check != nullptr ? list(table, field, check) : tables(table, field);
   if (entries.count != 0) {
     features_ |= bit;
-  }
-  if (check != nullptr) {
-    each(entries, check);
   }
 }
 
@@ -126,12 +139,11 @@ void MetadataCheck::root() {
   if (!bp09() && suites_.count > kMaxSuitesBP08) {
     return fail(Error::kTooManySuites, suites_.at, suites_.count, kMaxSuitesBP08);
   }
-  each(suites_, entry<&MetadataCheck::suite>);
-  at_.suite = kNoIndex;
+  each(entry<&MetadataCheck::suite>, suites_, at_.suite);
   if (bp09()) {
-    each(tables(root_, schema::kProgramNamedData), entry<&MetadataCheck::named_data>);
+    list(root_, schema::kProgramNamedData, entry<&MetadataCheck::named_data>);
   }
-  each(tables(root_, schema::kProgramMetadata), entry<&MetadataCheck::key_value>);
+  list(root_, schema::kProgramMetadata, entry<&MetadataCheck::key_value>);
   if (!bp09()) {
     return absent(root_, schema::kProgramBudgets, schema::kProgramBudgets);
   }
@@ -204,14 +216,9 @@ void MetadataCheck::program() {
 }
 
 void MetadataCheck::suite(Position suite, uint32_t index) {
-  at_.suite = index;
-  const Vector name = reader_.string(suite, schema::kSuiteMethodName);
-  if (name.count == 0) {
-    return fail(Error::kMethodNameMissing, suite);
-  }
-  bp09() ? key(name, index) : once(name, index);
+  bp09() ? key(suite, index, Error::kMethodNameMissing) : once(suite, index);
   const Vector cases = needed(suite, schema::kSuiteTestCases, Error::kCasesMissing);
-  const Vector inherited = tolerances(suite, schema::kSuiteTolerances);
+  suite_tolerances_ = tolerances(suite, schema::kSuiteTolerances);
 #if BPTE_CORE_TRACE
   if (bp09()) {
     traced_method(suite);
@@ -219,7 +226,7 @@ void MetadataCheck::suite(Position suite, uint32_t index) {
 #endif
   fewest_outputs_ = kNoIndex;
   unlabelled_ = false;
-  this->cases(cases, inherited);
+  each(entry<&MetadataCheck::test_case>, cases, at_.test_case);
   if (!bp09()) {
     return absent(suite, schema::kSuiteMetrics, schema::kSuiteTracedMethod);
   }
@@ -227,10 +234,13 @@ void MetadataCheck::suite(Position suite, uint32_t index) {
 }
 
 // BP08's suites are in no order: checks the text of a name, and compares it with all before it.
-void MetadataCheck::once(const Vector& name, uint32_t index) {
-  text(name);
+void MetadataCheck::once(Position suite, uint32_t index) {
+  const Vector name = text(suite, schema::kKey);
+  if (name.count == 0) {
+    return fail(Error::kMethodNameMissing, suite);
+  }
   for (uint32_t i = 0; i < index; ++i) {
-    const Vector other = reader_.string(reader_.element(suites_, i), schema::kSuiteMethodName);
+    const Vector other = reader_.string(reader_.element(suites_, i), schema::kKey);
     if (text_at(other) == text_at(name)) {
       return fail(Error::kDuplicateSuite, name.at);
     }
@@ -238,11 +248,7 @@ void MetadataCheck::once(const Vector& name, uint32_t index) {
 }
 
 void MetadataCheck::named_data(Position entry, uint32_t index) {
-  const Vector name = reader_.string(entry, schema::kNamedDataKey);
-  if (name.count == 0) {
-    return fail(Error::kNamedData, entry);
-  }
-  key(name, index);
+  key(entry, index, Error::kNamedData);
   const uint32_t segment = reader_.scalar<uint32_t>(entry, schema::kNamedDataSegment);
   if (segment >= segments_.count) {
     return fail(Error::kNamedData, entry, segment, segments_.count);
@@ -253,7 +259,7 @@ void MetadataCheck::named_data(Position entry, uint32_t index) {
     return fail(Error::kNamedDataRole, entry, static_cast<uint64_t>(number), 0);
   }
   const bool ptd = role == static_cast<uint8_t>(NamedDataRole::kPtd);
-  file_name(reader_.string(entry, schema::kNamedDataFileName), ptd, entry);
+  file_name(entry, ptd);
   const uint32_t alignment = load_segment(reader_, segments_, segment).alignment;
   if (ptd && alignment < schema::kPayloadAlignment) {
     return fail(Error::kPtdAlignment, entry, alignment, schema::kPayloadAlignment);
@@ -261,8 +267,8 @@ void MetadataCheck::named_data(Position entry, uint32_t index) {
 }
 
 // A name, never a path: somebody will write a file of this name.
-void MetadataCheck::file_name(const Vector& name, bool needed, Position entry) {
-  text(name);
+void MetadataCheck::file_name(Position entry, bool needed) {
+  const Vector name = text(entry, schema::kNamedDataFileName);
   bool plain = name ? name.count != 0 : !needed;
   bool dots = true;  // nothing but dots so far
   for (uint32_t i = 0; i < name.count; ++i) {
@@ -276,16 +282,11 @@ void MetadataCheck::file_name(const Vector& name, bool needed, Position entry) {
 }
 
 void MetadataCheck::key_value(Position entry, uint32_t index) {
-  const Vector name = reader_.string(entry, schema::kKeyValueKey);
-  if (!name) {
-    return fail(Error::kKeyValue, entry);
-  }
-  key(name, index);
-  const Vector value = reader_.string(entry, schema::kKeyValueValue);
+  key(entry, index, Error::kKeyValue);
+  const Vector value = text(entry, schema::kKeyValueValue);
   if (!value) {
-    return fail(Error::kKeyValue, entry);
+    fail(Error::kKeyValue, entry);
   }
-  return text(value);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <bpte/core/internal/judge.h>
 #include <bpte/core/internal/judge_blocks.h>
 #include <bpte/core/internal/logarithm.h>
+#include <bpte/core/internal/type_facts.h>
 #include <bpte/core/internal/walk.h>
 
 #include <cstring>
@@ -21,33 +22,18 @@ using namespace internal;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-struct Bounds {
-  double rtol;
-  double atol;
-};
-
-Bounds default_bounds(ScalarType type) {
-#define BPTE_ROW(enumerator, number, name, stored, encoded, rtol, atol) \
-  if (type == ScalarType::enumerator && ((rtol) != 0 || (atol) != 0)) { \
-    return {rtol, atol};                                                \
-  }
-  BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
-#undef BPTE_ROW
-  return {0, 0};
+const Bounds& default_bounds(ScalarType type) {
+  return kTypeTable.bounds[type_facts(type).bounds];
 }
 
 void judge_pairs(const TensorView& expected, const TensorView& actual, Walk& walk, Judge& judge) {
   const uint8_t* const expected_data = expected.data.data();
   const uint8_t* const actual_data = actual.data.data();
-  visit(walk, [&](size_t e, size_t a, const Loop& row) {
-    for (size_t i = 0; i < row.size; ++i) {
-      judge.pair(load(expected.scalar_type, expected_data + e),
-                 load(expected.scalar_type, actual_data + a));
-      e += row.strides[0];
-      a += row.strides[1];
-    }
-    return true;
-  });
+  size_t offsets[2] = {0, 0};
+  do {
+    judge.pair(load(expected.scalar_type, expected_data + offsets[0]),
+               load(expected.scalar_type, actual_data + offsets[1]));
+  } while (advance(walk, walk.end, offsets));
 }
 
 constexpr double kScaleUp = 0x1p600;
@@ -119,7 +105,7 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
     return;
   }
   out.reason = Reason::kNone;
-  const Bounds fallback = default_bounds(expected.scalar_type);
+  const Bounds& fallback = default_bounds(expected.scalar_type);
   out.rtol = is_nan(tolerance.rtol) ? fallback.rtol : tolerance.rtol;
   out.atol = is_nan(tolerance.atol) ? fallback.atol : tolerance.atol;
 
@@ -165,7 +151,7 @@ void compare_elements(const TensorView& expected, const TensorView& actual,
 }  // namespace
 
 Tolerance default_tolerance(ScalarType type) {
-  const Bounds bounds = default_bounds(type);
+  const Bounds& bounds = default_bounds(type);
   Tolerance tolerance;
   tolerance.rtol = bounds.rtol;
   tolerance.atol = bounds.atol;

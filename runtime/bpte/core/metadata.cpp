@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/internal/aligned.h>
+#include <bpte/core/internal/ieee.h>
 #include <bpte/core/internal/metadata.h>
 
 #include <cstddef>
 #include <cstring>
-#include <limits>
 
 namespace bpte::internal {
 
@@ -28,57 +28,64 @@ TensorFields read_tensor(Reader& reader, Position table) {
   return fields;
 }
 
+namespace {
+
+bool keeps(unsigned kind, double x) {
+  return !is_nan(x) && !((kind & kNotNegative) != 0 && x < 0) &&
+         !((kind & kAtMostOne) != 0 && x > 1) && !((kind & kFinite) != 0 && !is_finite(x));
+}
+
+}  // namespace
+
 bool read_fields(Reader& reader, Position table, const Fields& fields, void* into) {
-  bool numbers = true;
+  bool valid = true;
   for (uint32_t i = 0; i < fields.count; ++i) {
     const Field& field = fields.first[i];
     char* const member = static_cast<char*>(into) + field.member;
-    if (field.size == 0) {
+    const unsigned size = field.kind & kSizeMask;
+    if (size == 0) {
       const Vector string = reader.string(table, field.number);
       const Text text = {reinterpret_cast<const char*>(reader.pointer(string.at)), string.count};
       std::memcpy(member, &text, sizeof text);
       continue;
     }
-    const Position at =
-        reader.field(table, field.number, flatbuffer::shape(field.size, field.size));
+    const Position at = reader.field(table, field.number, flatbuffer::shape(size, size));
     if (at == 0) {
       continue;
     }
-    std::memcpy(member, reader.pointer(at), field.size);
-    if (field.size == 8) {
-      const double number = reader.load<double>(at);
-      numbers &= number == number;
+    std::memcpy(member, reader.pointer(at), size);
+    if (field.kind > kSizeMask) {
+      valid &= keeps(field.kind, reader.load<double>(at));
     }
   }
-  return numbers;
+  return valid;
 }
 
 namespace {
 
 template <size_t N>
-constexpr Fields all(const Field (&fields)[N]) {
-  return {fields, N};
+constexpr Fields all(const Field (&fields)[N], unsigned list) {
+  return {fields, N, static_cast<uint16_t>(list)};
 }
 
 constexpr Field kOfTolerance[] = {
-    {schema::kToleranceRtol, 8, offsetof(Tolerance, rtol)},
-    {schema::kToleranceAtol, 8, offsetof(Tolerance, atol)},
-    {schema::kToleranceMaxOutlierShare, 8, offsetof(Tolerance, max_outlier_share)},
-    {schema::kToleranceMinSqnrDb, 8, offsetof(Tolerance, min_sqnr_db)},
-    {schema::kToleranceMinCosine, 8, offsetof(Tolerance, min_cosine)},
-    {schema::kToleranceNanPolicy, 1, offsetof(Tolerance, nan_policy)},
+    {schema::kToleranceRtol, kNumber | kNotNegative, offsetof(Tolerance, rtol)},
+    {schema::kToleranceAtol, kNumber | kNotNegative, offsetof(Tolerance, atol)},
+    {schema::kToleranceMaxOutlierShare, kNumber | kNotNegative | kAtMostOne,
+     offsetof(Tolerance, max_outlier_share)},
+    {schema::kToleranceMinSqnrDb, kNumber, offsetof(Tolerance, min_sqnr_db)},
+    {schema::kToleranceMinCosine, kNumber, offsetof(Tolerance, min_cosine)},
+    {schema::kToleranceNanPolicy, kU8, offsetof(Tolerance, nan_policy)},
 };
+constexpr Fields kToleranceFields = all(kOfTolerance, schema::kSuiteTolerances);
 
 }  // namespace
 
 Tolerance read_tolerance(Reader& reader, Position table, bool& valid) {
   Tolerance tolerance;
-  valid = read_fields(reader, table, all(kOfTolerance), &tolerance);
+  valid = read_fields(reader, table, kToleranceFields, &tolerance);
   tolerance.not_compared = reader.scalar<uint8_t>(table, schema::kToleranceNotCompared) != 0;
-  if (tolerance.rtol < 0 || tolerance.atol < 0 || tolerance.max_outlier_share < 0 ||
-      tolerance.max_outlier_share > 1 || tolerance.nan_policy > NanPolicy::kIgnore) {
-    valid = false;
-  }
+  valid &= tolerance.nan_policy <= NanPolicy::kIgnore;
   return tolerance;
 }
 
@@ -86,77 +93,60 @@ Tolerance read_tolerance(Reader& reader, Position table, bool& valid) {
 namespace {
 
 constexpr Field kOfMetric[] = {
-    {schema::kMetricKind, 1, offsetof(Metric, kind)},
-    {schema::kMetricOutput, 4, offsetof(Metric, output)},
-    {schema::kMetricMinimum, 8, offsetof(Metric, minimum)},
-    {schema::kMetricMaximum, 8, offsetof(Metric, maximum)},
-    {schema::kMetricK, 4, offsetof(Metric, k)},
-    {schema::kMetricClasses, 4, offsetof(Metric, classes)},
-    {schema::kMetricScore, 4, offsetof(Metric, score)},
-    {schema::kMetricBins, 4, offsetof(Metric, bins)},
-    {schema::kMetricLow, 8, offsetof(Metric, low)},
-    {schema::kMetricHigh, 8, offsetof(Metric, high)},
+    {schema::kMetricKind, kU8, offsetof(Metric, kind)},
+    {schema::kMetricOutput, kU32, offsetof(Metric, output)},
+    {schema::kMetricMinimum, kNumber, offsetof(Metric, minimum)},
+    {schema::kMetricMaximum, kNumber, offsetof(Metric, maximum)},
+    {schema::kMetricK, kU32, offsetof(Metric, k)},
+    {schema::kMetricClasses, kU32, offsetof(Metric, classes)},
+    {schema::kMetricScore, kU32, offsetof(Metric, score)},
+    {schema::kMetricBins, kU32, offsetof(Metric, bins)},
+    {schema::kMetricLow, kNumber | kFinite, offsetof(Metric, low)},
+    {schema::kMetricHigh, kNumber | kFinite, offsetof(Metric, high)},
 };
-
-bool from_1(uint32_t count) {
-  return count - 1 < schema::kMaxClasses;
-}
 
 }  // namespace
 
-constexpr Fields kMetricFields = all(kOfMetric);
-
-bool valid_metric(const Metric& metric, bool numbers) {
-  constexpr double kLargest = std::numeric_limits<double>::max();
-  if (!numbers || !from_1(metric.k) || !from_1(metric.bins) || !(metric.low >= -kLargest) ||
-      !(metric.low < metric.high) || !(metric.high <= kLargest)) {
-    return false;
-  }
-  if (metric.kind < MetricKind::kConfusionMatrix) {
-    return metric.classes <= schema::kMaxClasses;
-  }
-  const bool bounded = metric.minimum == metric.minimum || metric.maximum == metric.maximum;
-  return metric.kind == MetricKind::kConfusionMatrix && from_1(metric.classes) && !bounded;
-}
+constexpr Fields kMetricFields = all(kOfMetric, schema::kSuiteMetrics);
 #endif
 
 #if BPTE_CORE_BUDGETS
 namespace {
 
 constexpr Field kOfBudget[] = {
-    {schema::kBudgetResource, 1, offsetof(Budget, resource)},
-    {schema::kBudgetLimit, 8, offsetof(Budget, limit)},
-    {schema::kBudgetSuite, 4, offsetof(Budget, suite)},
-    {schema::kBudgetTarget, 0, offsetof(Budget, target)},
+    {schema::kBudgetResource, kU8, offsetof(Budget, resource)},
+    {schema::kBudgetLimit, kU64, offsetof(Budget, limit)},
+    {schema::kBudgetSuite, kU32, offsetof(Budget, suite)},
+    {schema::kBudgetTarget, kString, offsetof(Budget, target)},
 };
 
 }  // namespace
 
-constexpr Fields kBudgetFields = all(kOfBudget);
+constexpr Fields kBudgetFields = all(kOfBudget, schema::kProgramBudgets);
 #endif
 
 #if BPTE_CORE_TRACE
 namespace {
 
 constexpr Field kOfInstruction[] = {
-    {schema::kInstructionChain, 4, offsetof(Instruction, chain)},
-    {schema::kInstructionIndex, 4, offsetof(Instruction, index)},
-    {schema::kInstructionOperation, 4, offsetof(Instruction, operation)},
-    {schema::kInstructionOperatorName, 0, offsetof(Instruction, operator_name)},
-    {schema::kInstructionNode, 0, offsetof(Instruction, node)},
-    {schema::kInstructionModulePath, 0, offsetof(Instruction, module_path)},
-    {schema::kInstructionSource, 0, offsetof(Instruction, source)},
+    {schema::kInstructionChain, kU32, offsetof(Instruction, chain)},
+    {schema::kInstructionIndex, kU32, offsetof(Instruction, index)},
+    {schema::kInstructionOperation, kU32, offsetof(Instruction, operation)},
+    {schema::kInstructionOperatorName, kString, offsetof(Instruction, operator_name)},
+    {schema::kInstructionNode, kString, offsetof(Instruction, node)},
+    {schema::kInstructionModulePath, kString, offsetof(Instruction, module_path)},
+    {schema::kInstructionSource, kString, offsetof(Instruction, source)},
 };
 
 constexpr Field kOfTraceValue[] = {
-    {schema::kTraceValueInstruction, 4, offsetof(TraceValue, instruction)},
-    {schema::kTraceValueOutput, 4, offsetof(TraceValue, output)},
+    {schema::kTraceValueInstruction, kU32, offsetof(TraceValue, instruction)},
+    {schema::kTraceValueOutput, kU32, offsetof(TraceValue, output)},
 };
 
 }  // namespace
 
-constexpr Fields kInstructionFields = all(kOfInstruction);
-constexpr Fields kTraceValueFields = all(kOfTraceValue);
+constexpr Fields kInstructionFields = all(kOfInstruction, schema::kTracedMethodInstructions);
+constexpr Fields kTraceValueFields = all(kOfTraceValue, schema::kCaseTrace);
 #endif
 
 }  // namespace bpte::internal

@@ -50,12 +50,12 @@ Error Bundle::adopt(const Span<const uint8_t>& metadata, const OpenOptions& opti
   }
 #endif
   BPTE_TRY(internal::check_metadata(header_, metadata, fault));
-  metadata_ = metadata;
-  root_ = flatbuffer::Reader(metadata).root();
+  reader_ = flatbuffer::Reader(metadata);
+  root_ = reader_.root();
   if (options.verify_checksums) {
     const Error broken = verify(0, segment_count(), header_.metadata_size, scratch, fault);
     if (broken != Error::kOk) {
-      metadata_ = {};  // nothing can be read from a refused bundle
+      root_ = 0;  // nothing can be read from a refused bundle
       return broken;
     }
   }

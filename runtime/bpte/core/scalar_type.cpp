@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/core/internal/element.h>
+#include <bpte/core/internal/type_facts.h>
 #include <bpte/core/scalar_type.h>
 #include <bpte/core/tensor_view.h>
 
@@ -8,14 +9,8 @@
 namespace bpte {
 
 size_t element_size(ScalarType type) {
-  switch (type) {
-#define BPTE_ROW(enumerator, number, name, stored, ...) \
-  case ScalarType::enumerator:                          \
-    return sizeof(stored);
-    BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
-#undef BPTE_ROW
-  }
-  return 0;  // a file or an engine may give a number that has no row
+  // A file or an engine may give a number that has no row.
+  return (size_t{1} << internal::type_facts(type).size) >> 1;
 }
 
 bool fits_float32(ScalarType type) {

@@ -67,7 +67,7 @@ Result<TestCase> TestSuite::test_case(uint32_t index) const {
   return internal::result_of<TestCase>([&](TestCase& test_case, Fault& fault) {
     test_case.bundle_ = bundle_;
     test_case.suite_table_ = table_;
-    return bundle_->entry(table_, schema::kSuiteTestCases, index, test_case.table_, fault);
+    test_case.table_ = bundle_->entry(table_, schema::kSuiteTestCases, index, fault);
   });
 }
 
@@ -88,7 +88,7 @@ uint32_t TestCase::payload_segment() const {
   if (!bundle_->bp09()) {
     return kNoIndex;
   }
-  Reader reader(bundle_->metadata_);
+  Reader& reader = bundle_->reader_;
   constexpr unsigned kFields[] = {schema::kCaseInputs, schema::kCaseExpectedOutputs};
   for (const unsigned field : kFields) {
     const Vector values = reader.tables(table_, field);
@@ -118,15 +118,14 @@ Result<Value> TestCase::expected_output(uint32_t index, Span<const uint8_t> payl
 Result<Value> TestCase::value(uint32_t index, const Span<const uint8_t>& payload_bytes,
                               unsigned field) const {
   return internal::result_of<Value>([&](Value& value, Fault& fault) {
-    Position entry = 0;
-    BPTE_TRY(bundle_->entry(table_, field, index, entry, fault));
+    const Position entry = bundle_->entry(table_, field, index, fault);
     return bundle_->read_value(entry, payload_bytes, 0, value, fault);
   });
 }
 
 Error Bundle::read_value(Position entry, const Span<const uint8_t>& payload, uint64_t from,
                          Value& value, Fault& fault) const {
-  Reader reader(metadata_);
+  Reader& reader = reader_;
   const Position table = reader.table(entry, schema::kValueTable);
   value.kind = static_cast<ValueKind>(reader.scalar<uint8_t>(entry, schema::kValueType));
   switch (value.kind) {
@@ -148,7 +147,7 @@ Error Bundle::read_value(Position entry, const Span<const uint8_t>& payload, uin
 }
 
 Tolerance TestCase::tolerance(uint32_t output_index) const {
-  Reader reader(bundle_->metadata_);
+  Reader& reader = bundle_->reader_;
   Vector entries = reader.tables(table_, schema::kCaseTolerances);
   if (entries.count == 0 && BPTE_CORE_STEPS) {
     entries = reader.tables(case_table_, schema::kCaseTolerances);
@@ -171,7 +170,7 @@ Result<TestCase> TestCase::step(uint32_t index) const {
   return internal::result_of<TestCase>([&](TestCase& step, Fault& fault) {
     step = *this;
     step.case_table_ = table_;
-    return bundle_->entry(table_, schema::kCaseSteps, index, step.table_, fault);
+    step.table_ = bundle_->entry(table_, schema::kCaseSteps, index, fault);
   });
 }
 
@@ -179,7 +178,7 @@ Result<TestCase> TestCase::step(uint32_t index) const {
 Span<const Carry> TestCase::carries() const {
   static_assert(sizeof(Carry) == schema::kCarrySize && alignof(Carry) == 4, "");
   static_assert(offsetof(Carry, input) == schema::kCarryAtInput, "");
-  Reader reader(bundle_->metadata_);
+  Reader& reader = bundle_->reader_;
   const Vector carries = reader.vector(table_, schema::kCaseCarries, schema::kCarry);
   return {internal::as_aligned<Carry>(reader.pointer(carries.at)), carries.count};
 }
@@ -187,7 +186,7 @@ Span<const Carry> TestCase::carries() const {
 
 #if BPTE_CORE_METRICS
 Span<const int32_t> TestCase::labels() const {
-  Reader reader(bundle_->metadata_);
+  Reader& reader = bundle_->reader_;
   const Vector labels = reader.vector(table_, schema::kCaseLabels, schema::kLabel);
   return {internal::as_aligned<int32_t>(reader.pointer(labels.at)), labels.count};
 }
@@ -198,8 +197,7 @@ uint32_t TestSuite::metric_count() const {
 
 Result<Metric> TestSuite::metric(uint32_t index) const {
   return internal::result_of<Metric>([&](Metric& metric, Fault& fault) {
-    return bundle_->read_entry(table_, schema::kSuiteMetrics, index, internal::kMetricFields,
-                               &metric, fault);
+    bundle_->read_entry(table_, index, internal::kMetricFields, &metric, fault);
   });
 }
 #endif
@@ -212,10 +210,9 @@ uint32_t TestCase::trace_count() const {
 Result<TraceValue> Bundle::trace_value(const TestCase& test_case, uint32_t index,
                                        Span<uint8_t> buffer) const {
   return internal::result_of<TraceValue>([&](TraceValue& found, Fault& fault) {
-    Position at = 0;
-    BPTE_TRY(entry(test_case.table_, schema::kCaseTrace, index, at, fault));
-    Reader reader(metadata_);
-    (void)internal::read_fields(reader, at, internal::kTraceValueFields, &found);
+    const Position at =
+        read_entry(test_case.table_, index, internal::kTraceValueFields, &found, fault);
+    Reader& reader = reader_;
     const Position value = reader.table(at, schema::kTraceValueValue);
     const Position reference = payload_of(reader, value);
     Span<const uint8_t> bytes;
@@ -231,25 +228,23 @@ Result<TraceValue> Bundle::trace_value(const TestCase& test_case, uint32_t index
 }
 
 TraceOrigin TestSuite::trace_origin() const {
-  Reader reader(bundle_->metadata_);
+  Reader& reader = bundle_->reader_;
   const Position method = reader.table(table_, schema::kSuiteTracedMethod);
   return static_cast<TraceOrigin>(reader.scalar<uint8_t>(method, schema::kTracedMethodOrigin));
 }
 
 uint32_t TestSuite::instruction_count() const {
-  const Position method = Reader(bundle_->metadata_).table(table_, schema::kSuiteTracedMethod);
+  const Position method = bundle_->reader_.table(table_, schema::kSuiteTracedMethod);
   return bundle_->count(method, schema::kTracedMethodInstructions);
 }
 
 Result<Instruction> TestSuite::instruction(uint32_t index) const {
   return internal::result_of<Instruction>([&](Instruction& found, Fault& fault) {
-    Reader reader(bundle_->metadata_);
+    Reader& reader = bundle_->reader_;
     const Position method = reader.table(table_, schema::kSuiteTracedMethod);
-    Position at = 0;
-    BPTE_TRY(bundle_->entry(method, schema::kTracedMethodInstructions, index, at, fault));
-    (void)internal::read_fields(reader, at, internal::kInstructionFields, &found);
+    const Position at =
+        bundle_->read_entry(method, index, internal::kInstructionFields, &found, fault);
     found.is_operation = reader.field(at, schema::kInstructionOperation, flatbuffer::kU32) != 0;
-    return Error::kOk;
   });
 }
 #endif

@@ -7,6 +7,7 @@
 #include <bpte/core/internal/element.h>
 #include <bpte/core/internal/ieee.h>
 #include <bpte/core/internal/logarithm.h>
+#include <bpte/core/internal/type_facts.h>
 #include <bpte/core/internal/walk.h>
 #include <bpte/runner/record_writer.h>
 
@@ -262,15 +263,12 @@ class Measurement {
 
   void sum(const TensorView& expected, const TensorView& actual, internal::Walk& walk) {
     const Number::Kind kind = internal::number_kind(actual.scalar_type);
-    internal::visit(walk, [&](size_t e, size_t a, const internal::Loop& row) {
-      for (size_t i = 0; i < row.size; ++i) {
-        add(kind, internal::load(actual.scalar_type, expected.data.data() + e),
-            internal::load(actual.scalar_type, actual.data.data() + a));
-        e += row.strides[0];
-        a += row.strides[1];
-      }
-      return true;
-    });
+    if (walk.numel == 0) return;
+    size_t offsets[2] = {0, 0};
+    do {
+      add(kind, internal::load(actual.scalar_type, expected.data.data() + offsets[0]),
+          internal::load(actual.scalar_type, actual.data.data() + offsets[1]));
+    } while (internal::advance(walk, walk.end, offsets));
     state_.elements += walk.numel;
   }
 

@@ -10,42 +10,26 @@
 namespace bpte::internal {
 namespace {
 
-void MetadataCheck::cases(const Vector& cases, const Vector& inherited) {
-  for (uint32_t i = 0; i < cases.count; ++i) {
-    at_.test_case = i;
-    const Position at = reader_.element(cases, i);
-    Vector tolerances = inherited;
-    const Vector steps = test_case(at, tolerances);
-    this->steps(steps, tolerances);
-    after_values(at, 0, steps.count != 0);
-  }
-  at_.test_case = kNoIndex;
+void MetadataCheck::test_case(Position test_case, uint32_t) {
+  const Vector steps = inputs_and_outputs(test_case, suite_tolerances_);
+#if BPTE_CORE_STEPS
+  case_tolerances_ = tolerances_;
+  step_before_ = 0;
+  each(entry<&MetadataCheck::step>, steps, at_.step);
+#endif
+  after_values(test_case, 0, steps.count != 0);
 }
 
-// Not a recursion: a target bounds its stack.
-void MetadataCheck::steps(const Vector& steps, const Vector& inherited) {
-  Position before = 0;
-  for (uint32_t i = 0; i < steps.count; ++i) {
-    at_.step = i;
-    const Position at = reader_.element(steps, i);
-    Vector tolerances = inherited;
-    test_case(at, tolerances);
-    after_values(at, before, false);
-    before = at;
-  }
-  at_.step = kNoIndex;
-}
-
-// A case or, when at_ names one, a step: up to its values. `tolerances` are the inherited ones;
-// then those that hold. Gives the steps of a case.
-Vector MetadataCheck::test_case(Position test_case, Vector& tolerances) {
+// A case or, when at_ names one, a step: up to its values. Keeps the tolerances that hold for it.
+// Gives the steps of a case.
+PackedVector MetadataCheck::inputs_and_outputs(Position test_case, PackedVector inherited) {
   case_segment_ = kNoIndex;
   const Vector inputs = needed(test_case, schema::kCaseInputs, Error::kInputsMissing);
   const Vector outputs = needed(test_case, schema::kCaseExpectedOutputs, Error::kOutputsMissing);
-  text(reader_.string(test_case, schema::kCaseName));
-  const Vector own = this->tolerances(test_case, schema::kCaseTolerances);
-  if (own.count != 0) {
-    tolerances = own;
+  text(test_case, schema::kCaseName);
+  tolerances_ = tolerances(test_case, schema::kCaseTolerances);
+  if (tolerances_.count == 0) {
+    tolerances_ = inherited;
   }
   Vector steps;
   if (bp09()) {
@@ -67,14 +51,14 @@ Vector MetadataCheck::test_case(Position test_case, Vector& tolerances) {
     }
     return steps;
   }
-  if (tolerances.count > 1 && tolerances.count != outputs.count) {
-    fail(Error::kToleranceCount, tolerances.at, tolerances.count, outputs.count);
+  if (tolerances_.count > 1 && tolerances_.count != outputs.count) {
+    fail(Error::kToleranceCount, tolerances_.at, tolerances_.count, outputs.count);
   }
   if (outputs.count < fewest_outputs_) {
     fewest_outputs_ = outputs.count;
   }
-  values(inputs, at_.input);
-  values(outputs, at_.output);
+  each(entry<&MetadataCheck::value>, inputs, at_.input);
+  each(entry<&MetadataCheck::value>, outputs, at_.output);
   return steps;
 }
 
@@ -95,26 +79,31 @@ void MetadataCheck::after_values(Position test_case, [[maybe_unused]] Position b
 #endif
 }
 
-Vector MetadataCheck::tolerances(Position table, unsigned field) {
+PackedVector MetadataCheck::tolerances(Position table, unsigned field) {
   const Vector found = tables(table, field);
-  for (uint32_t i = 0; i < found.count; ++i) {
-    const Position tolerance = reader_.element(found, i);
-    at_.output = i;
-    bool valid;
-    read_tolerance(reader_, tolerance, valid);
-    if (!valid) {
-      fail(Error::kToleranceValue, tolerance);
-    }
-    sound();
-  }
-  at_.output = kNoIndex;
+  each(entry<&MetadataCheck::tolerance>, found, at_.output);
   return found;
 }
 
+void MetadataCheck::tolerance(Position at, uint32_t) {
+  bool valid;
+  read_tolerance(reader_, at, valid);
+  if (!valid) {
+    fail(Error::kToleranceValue, at);
+  }
+}
+
 #if BPTE_CORE_STEPS
+// Called by the case, not by itself: a target bounds its stack.
+void MetadataCheck::step(Position step, uint32_t) {
+  inputs_and_outputs(step, case_tolerances_);
+  after_values(step, step_before_, false);
+  step_before_ = step;
+}
+
 void MetadataCheck::carries(Position step, Position before) {
-  const Vector carries = reader_.vector(step, schema::kCaseCarries, schema::kCarry);
-  reach(schema::kReachOfItem * carries.count, carries.at);
+  const Vector carries =
+      reach(schema::kReachOfItem, reader_.vector(step, schema::kCaseCarries, schema::kCarry));
   const Vector inputs = reader_.tables(step, schema::kCaseInputs);
   const Vector outputs = reader_.tables(before, schema::kCaseExpectedOutputs);
   uint32_t last = 0;
@@ -144,8 +133,8 @@ void MetadataCheck::carries(Position step, Position before) {
 
 #if BPTE_CORE_METRICS
 void MetadataCheck::labels(Position test_case, bool has_steps) {
-  const Vector labels = reader_.vector(test_case, schema::kCaseLabels, schema::kLabel);
-  reach(schema::kReachOfItem * labels.count, labels.at);
+  const Vector labels =
+      reach(schema::kReachOfItem, reader_.vector(test_case, schema::kCaseLabels, schema::kLabel));
   unlabelled_ |= labels.count == 0 && !has_steps;
   if (has_steps && labels.count != 0) {
     return fail(Error::kStepValues, labels.at);

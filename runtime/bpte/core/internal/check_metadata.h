@@ -43,16 +43,20 @@ class MetadataCheck {
   void keep(Error rule, Position at);
   // Fails unless everything read so far was a valid FlatBuffer.
   void sound();
-  // Counts the bytes that a reference leads to.
-  void reach(uint64_t bytes, Position at);
+  // Counts what a reference leads to, `bytes` for each of its items. Gives it back.
+  PackedVector reach(uint32_t bytes, PackedVector packed);
   // A vector of tables, empty when absent.
-  Vector tables(Position table, unsigned field);
+  PackedVector tables(Position table, unsigned field);
   // The same where absence breaks a rule.
-  Vector needed(Position table, unsigned field, Error missing);
-  void each(const Vector& entries, Entry check);
-  void text(const Vector& text);
-  // Checks the text of key `index` of its list, and its order after the one before it.
-  void key(const Vector& key, uint32_t index);
+  PackedVector needed(Position table, unsigned field, Error missing);
+  // Checks each entry of a vector of tables; `index` is where its index is kept meanwhile.
+  void each(Entry check, PackedVector packed, uint32_t& index);
+  // The same for a list whose entries have no place in at_. Gives it.
+  PackedVector list(Position table, unsigned field, Entry check);
+  // Checks a text, and gives it.
+  PackedVector text(Position table, unsigned field);
+  // Checks the key of entry `index` of a list, and its order after the one before it.
+  void key(Position entry, uint32_t index, Error missing);
   // A list whose entries need a feature. Without a check: a build without the feature, for which
   // the bit in the header was refused, so that a list with entries breaks feature_bits.
   void feature(Position table, unsigned field, uint32_t bit, Entry check);
@@ -62,23 +66,23 @@ class MetadataCheck {
   void segments();
   void program();
   void suite(Position suite, uint32_t index);
-  void once(const Vector& name, uint32_t index);
+  void once(Position suite, uint32_t index);
   void named_data(Position entry, uint32_t index);
-  void file_name(const Vector& name, bool needed, Position entry);
+  void file_name(Position entry, bool needed);
   void key_value(Position entry, uint32_t index);
 
   // check_cases.h
-  void cases(const Vector& cases, const Vector& inherited);
-  Vector test_case(Position test_case, Vector& tolerances);
-  void steps(const Vector& steps, const Vector& inherited);
+  void test_case(Position test_case, uint32_t index);
+  void step(Position step, uint32_t index);
+  PackedVector inputs_and_outputs(Position test_case, PackedVector inherited);
   void after_values(Position test_case, Position before, bool has_steps);
   void carries(Position step, Position before);
   void labels(Position test_case, bool has_steps);
-  Vector tolerances(Position table, unsigned field);
+  PackedVector tolerances(Position table, unsigned field);
+  void tolerance(Position at, uint32_t index);
 
   // check_values.h
-  void values(const Vector& values, uint32_t& index);
-  void value(Position value);
+  void value(Position value, uint32_t index);
   void tensor(Position table);
   void payload(const TensorFields& fields, Position table, uint64_t bytes);
   bool alike(Position a, Position b);
@@ -102,7 +106,7 @@ class MetadataCheck {
   static constexpr Entry kBudget = nullptr;
 #endif
 
-  Text text_at(const Vector& string) const {
+  Text text_at(Vector string) const {
     return {reinterpret_cast<const char*>(reader_.pointer(string.at)), string.count};
   }
 
@@ -111,22 +115,30 @@ class MetadataCheck {
   Fault at_;      // where the walk is
   const Header& header_;
   uint64_t reach_left_;
-  Position root_ = 0;
+  uint32_t features_ = 0;              // that the metadata uses
+  uint32_t other_segment_ = kNoIndex;  // while a trace is looked at: of its case's payloads
+
+  // What follows is set on the way, before it is read.
+  Position root_;
   Vector segments_;
   Vector suites_;
-  Vector last_key_;
-  uint32_t program_crc32_ = 0;
-  uint32_t features_ = 0;  // that the metadata uses
+  Text last_key_;
+  uint32_t program_crc32_;
+  uint32_t no_place_;  // in at_, of entries that have none there
 
   // Of the current suite.
-  uint32_t instructions_ = 0;    // of its traced method
-  uint32_t last_place_[4] = {};  // of the instruction before
-  uint32_t fewest_outputs_ = 0;
-  bool unlabelled_ = false;  // a case or step has no labels
+  Vector suite_tolerances_;
+  uint32_t instructions_;    // of its traced method
+  uint64_t last_place_;      // of the instruction before: chain and index
+  uint64_t last_operation_;  // the same, in its delegate call
+  uint32_t fewest_outputs_;
+  bool unlabelled_;  // a case or step has no labels
 
   // Of the current case or step.
-  uint32_t case_segment_ = kNoIndex;   // of the payloads
-  uint32_t other_segment_ = kNoIndex;  // while its trace is looked at: of its inputs and outputs
+  Vector case_tolerances_;  // that its steps inherit
+  Vector tolerances_;       // that hold
+  Position step_before_;    // of the case's steps
+  uint32_t case_segment_;   // of the payloads
 };
 
 }  // namespace

@@ -10,16 +10,7 @@
 namespace bpte::internal {
 namespace {
 
-// `index` is at_.input or at_.output.
-void MetadataCheck::values(const Vector& values, uint32_t& index) {
-  for (uint32_t i = 0; i < values.count; ++i) {
-    index = i;
-    value(reader_.element(values, i));
-  }
-  index = kNoIndex;
-}
-
-void MetadataCheck::value(Position value) {
+void MetadataCheck::value(Position value, uint32_t) {
   const auto kind = static_cast<ValueKind>(reader_.scalar<uint8_t>(value, schema::kValueType));
   const Position table = reader_.table(value, schema::kValueTable);
   if (kind == ValueKind::kNone || kind > ValueKind::kDouble || table == 0) {
@@ -32,7 +23,6 @@ void MetadataCheck::value(Position value) {
     const uint32_t size = kind == ValueKind::kBool ? 1 : 8;
     reader_.field(table, schema::kIntVal, flatbuffer::shape(size, size));
   }
-  return sound();
 }
 
 void MetadataCheck::tensor(Position table) {

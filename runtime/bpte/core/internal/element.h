@@ -69,25 +69,5 @@ inline Element load(ScalarType type, const uint8_t* bytes) {
   return {0, 0};
 }
 
-template <typename Value>
-constexpr Number::Kind number_kind_of() {
-  if (std::is_floating_point_v<Value>) {
-    return Number::Kind::kDouble;
-  }
-  return std::is_signed_v<Value> ? Number::Kind::kInt : Number::Kind::kUInt;
-}
-
-/// How the values of a type that a bundle carries are compared and shown.
-inline Number::Kind number_kind(ScalarType type) {
-  switch (type) {
-#define BPTE_ROW(enumerator, number, name, stored, encoded, ...) \
-  case ScalarType::enumerator:                                   \
-    return number_kind_of<decltype(encoding::encoded::value(stored{}))>();
-    BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
-#undef BPTE_ROW
-  }
-  return Number::Kind::kUInt;
-}
-
 }  // namespace internal
 }  // namespace bpte

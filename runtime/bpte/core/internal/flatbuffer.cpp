@@ -67,34 +67,34 @@ Position Reader::table(Position table, unsigned index) {
   return at != 0 ? follow(at) : 0;
 }
 
-uint64_t Reader::find(Position table, unsigned index, Shape element) {
+PackedVector Reader::find(Position table, unsigned index, Shape element) {
+  Vector found;
   const Position at = this->table(table, index);
   if (at == 0 || !holds(at, 4, 4)) {
-    return 0;
+    return PackedVector::kAbsent;
   }
-  const uint32_t count = load<uint32_t>(at);
-  const Position first = at + 4;
+  found.count = load<uint32_t>(at);
+  found.at = at + 4;
   // holds() takes a product below 2^32: no buffer is larger than 2^31.
-  const uint64_t bytes = uint64_t{count} * (element >> 8);
+  const uint64_t bytes = uint64_t{found.count} * (element >> 8);
   if (bytes > kMaxSize ||
-      !holds(first, static_cast<uint32_t>(bytes), bytes != 0 ? element & 0xFF : 1)) {
-    return fail(at);
+      !holds(found.at, static_cast<uint32_t>(bytes), bytes != 0 ? element & 0xFF : 1)) {
+    fail(at);
+    return PackedVector::kAbsent;
   }
-  return uint64_t{count} << 32 | first;
+  return found;
 }
 
-uint64_t Reader::find_tables(Position table, unsigned index) {
+PackedVector Reader::find_tables(Position table, unsigned index) {
   return find(table, index, kOffset);
 }
 
-uint64_t Reader::find_string(Position table, unsigned index) {
-  const uint64_t found = find(table, index, kByte);
-  const Vector string = unpack(found);
-  if (string) {
-    const Position end = string.at + string.count;
-    if (!holds(end, 1, 1) || data_[end] != 0) {
-      return fail(string.at);
-    }
+PackedVector Reader::find_string(Position table, unsigned index) {
+  const Vector found = find(table, index, kByte);
+  const Position end = found.at + found.count;
+  if (found && (!holds(end, 1, 1) || data_[end] != 0)) {
+    fail(found.at);
+    return PackedVector::kAbsent;
   }
   return found;
 }

@@ -37,10 +37,21 @@ inline constexpr Shape kOffset = shape(4, 4);
 inline constexpr Shape kByte = shape(1, 1);
 inline constexpr Shape kU32 = shape(4, 4);
 
+/// A Vector as one number, count above position. A 32-bit target passes and returns that in
+/// registers, and a struct of two words through memory: functions that are not inline take and give
+/// this, for a Vector.
+enum class PackedVector : uint64_t { kAbsent = 0 };
+
 /// A vector whose elements lie inside the buffer.
 struct Vector {
   Position at = 0;  ///< of the first element; 0 when absent
   uint32_t count = 0;
+
+  Vector() = default;
+  Vector(PackedVector packed)
+      : at(static_cast<Position>(packed)),
+        count(static_cast<uint32_t>(static_cast<uint64_t>(packed) >> 32)) {}
+  operator PackedVector() const { return PackedVector{uint64_t{count} << 32 | at}; }
   explicit operator bool() const { return at != 0; }
 };
 
@@ -74,9 +85,15 @@ class Reader {
 
   /// A scalar field, or `otherwise` when absent.
   template <typename T>
-  T scalar(Position table, unsigned index, T otherwise = 0) {
+  T scalar(Position table, unsigned index, T otherwise) {
     const Position at = field(table, index, shape(sizeof(T), sizeof(T)));
     return at != 0 ? load<T>(at) : otherwise;
+  }
+  /// The same for those whose default is 0. (An argument less in each call.)
+  template <typename T>
+  T scalar(Position table, unsigned index) {
+    const Position at = field(table, index, shape(sizeof(T), sizeof(T)));
+    return at != 0 ? load<T>(at) : T{0};
   }
 
   /// What an offset field leads to: a table, or a union's value.
@@ -84,15 +101,15 @@ class Reader {
 
   /// A vector of elements of this shape.
   [[gnu::always_inline]] Vector vector(Position table, unsigned index, Shape element) {
-    return unpack(find(table, index, element));
+    return find(table, index, element);
   }
   /// A vector of tables.
   [[gnu::always_inline]] Vector tables(Position table, unsigned index) {
-    return unpack(find_tables(table, index));
+    return find_tables(table, index);
   }
   /// A string: its bytes without the NUL that must follow them.
   [[gnu::always_inline]] Vector string(Position table, unsigned index) {
-    return unpack(find_string(table, index));
+    return find_string(table, index);
   }
 
   /// Element `index` (below count) of a vector of tables (kOffset).
@@ -110,14 +127,9 @@ class Reader {
  private:
   static constexpr uint32_t kNone = 0xFFFFFFFFu;
 
-  // A Vector as one number, count above position: ABIs return that in registers, which saves 300
-  // bytes on a Cortex-M55. Its users must be inline for that.
-  static Vector unpack(uint64_t packed) {
-    return {static_cast<Position>(packed), static_cast<uint32_t>(packed >> 32)};
-  }
-  uint64_t find(Position table, unsigned index, Shape element);
-  uint64_t find_tables(Position table, unsigned index);
-  uint64_t find_string(Position table, unsigned index);
+  PackedVector find(Position table, unsigned index, Shape element);
+  PackedVector find_tables(Position table, unsigned index);
+  PackedVector find_string(Position table, unsigned index);
   bool holds(Position at, uint32_t size, uint32_t align);
   Position follow(Position at);
 

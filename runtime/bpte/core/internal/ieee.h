@@ -43,7 +43,11 @@ inline bool is_finite(double x) {
   return (static_cast<uint32_t>(bits_of(x) >> 32) & kHighExponent) != kHighExponent;
 }
 
-inline bool is_nan(double x) {
+#ifdef __OPTIMIZE_SIZE__
+[[gnu::noinline]]
+#endif
+inline bool
+is_nan(double x) {
   return (bits_of(x) << 1) > (uint64_t{kHighExponent} << 33);
 }
 

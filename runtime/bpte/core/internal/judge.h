@@ -4,6 +4,7 @@
 #include <bpte/core/compare.h>
 #include <bpte/core/internal/element.h>
 #include <bpte/core/internal/sums.h>
+#include <bpte/core/internal/type_facts.h>
 #include <bpte/core/internal/vector_kernels.h>
 
 namespace bpte {
@@ -61,8 +62,8 @@ class Judge {
     if (kind_ == Number::Kind::kDouble) {
       error = magnitude(a.real - e.real);
       if (is_nan(e.real) || is_nan(a.real)) {
-        return is_nan(e.real) &&
-               (policy_ == NanPolicy::kIgnore || (policy_ == NanPolicy::kEqual && is_nan(a.real)));
+        return is_nan(e.real) && policy_ != NanPolicy::kUnequal &&
+               (policy_ == NanPolicy::kIgnore || is_nan(a.real));
       }
       return e.real == a.real || (is_finite(error) && error <= allowed);
     }
@@ -166,7 +167,7 @@ class Judge {
   size_t relatives_ = 0;
   size_t pending_ = 0;       // pairs whose sums are not yet in the totals
   double sums_[kSums] = {};  // of the pending pairs
-  Totals totals_;
+  Totals totals_{};
 };
 
 }  // namespace internal

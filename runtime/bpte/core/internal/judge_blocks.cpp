@@ -114,21 +114,25 @@ class Block {
   alignas(32) uint8_t actual_[kBlockBytes];
 };
 
-// Notes the mismatch that comes first in logical order.
-void find_first(const TensorView& expected, const TensorView& actual, Walk& walk, Judge& judge) {
+// Notes the mismatch that comes first in logical order. Takes a copy of the walk, since it stops in
+// the middle.
+void find_first(const TensorView& expected, const TensorView& actual, Walk walk, Judge& judge) {
+  const size_t inner = walk.end - 1;
+  const Loop& row = walk.loops[inner];
+  size_t offsets[2] = {0, 0};
   uint64_t index = 0;
-  visit(walk, [&](size_t e, size_t a, const Loop& row) {
-    for (size_t i = 0; i < row.size; ++i, ++index) {
-      const Element x = load(expected.scalar_type, expected.data.data() + e + i * row.strides[0]);
-      const Element y = load(expected.scalar_type, actual.data.data() + a + i * row.strides[1]);
+  do {
+    const uint8_t* e = expected.data.data() + offsets[0];
+    const uint8_t* a = actual.data.data() + offsets[1];
+    for (size_t i = 0; i < row.size; ++i, ++index, e += row.strides[0], a += row.strides[1]) {
+      const Element x = load(expected.scalar_type, e);
+      const Element y = load(expected.scalar_type, a);
       double error;
       if (!judge.close(x, y, error)) {
-        judge.found(index, x, y);
-        return false;
+        return judge.found(index, x, y);
       }
     }
-    return true;
-  });
+  } while (advance(walk, inner, offsets));
 }
 
 }  // namespace
@@ -145,11 +149,12 @@ void judge_blocks(const TensorView& expected, const TensorView& actual, double r
   const bool same_order =
       expected.dim_order.empty() || std::memcmp(expected.dim_order.data(), actual.dim_order.data(),
                                                 expected.dim_order.size()) == 0;
-  if (!same_order || walk.first == walk.last) {
-    visit(walk, [&](size_t e, size_t a, const Loop& row) {
-      block.row(expected_data + e, actual_data + a, row);
-      return true;
-    });
+  const size_t inner = walk.end - 1;
+  if (!same_order || walk.first == inner) {
+    size_t offsets[2] = {0, 0};
+    do {
+      block.row(expected_data + offsets[0], actual_data + offsets[1], walk.loops[inner]);
+    } while (advance(walk, inner, offsets));
     block.flush();
     return;
   }

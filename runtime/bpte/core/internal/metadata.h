@@ -9,6 +9,7 @@
 
 namespace bpte::internal {
 
+using flatbuffer::PackedVector;
 using flatbuffer::Position;
 using flatbuffer::Reader;
 using flatbuffer::Vector;
@@ -31,28 +32,40 @@ TensorFields read_tensor(Reader& reader, Position table);
 /// whether the values keep the rule tolerance_value.
 Tolerance read_tolerance(Reader& reader, Position table, bool& valid);
 
-/// Whether a metric keeps the rule metric_value; `numbers`: what read_fields() gave for it.
-bool valid_metric(const Metric& metric, bool numbers);
+/// What a field holds: a scalar of 1, 4 or 8 bytes, or a string, whose member is a Text. Bits above
+/// the size say what a double must be.
+enum FieldKind : uint8_t {
+  kString = 0,
+  kU8 = 1,
+  kU32 = 4,
+  kU64 = 8,
+  kSizeMask = 15,
+  kNumber = 16 | 8,  ///< no NaN
+  kNotNegative = 32,
+  kAtMostOne = 64,
+  kFinite = 128,
+};
 
 /// One field of a table, and the member of a struct that takes it.
 struct Field {
   uint8_t number;  ///< in the schema
-  uint8_t size;    ///< of the scalar: 1, 4 or 8 bytes; 0: it is a string, the member a Text
+  uint8_t kind;    ///< of FieldKind
   uint8_t member;  ///< where the member lies in the struct
 };
 
 /// A table's fields that are read into a struct.
 struct Fields {
   const Field* first;
-  uint32_t count;
+  uint16_t count;
+  uint16_t list;  ///< field of the table above: the vector of such tables
 };
 extern const Fields kMetricFields;
 extern const Fields kBudgetFields;
 extern const Fields kInstructionFields;
 extern const Fields kTraceValueFields;
 
-/// Reads the fields that the table states; the other members stay. False when a field of eight
-/// bytes, taken as a double, is NaN: no number is stated so.
+/// Reads the fields that the table states; the other members stay. False when a double is not what
+/// its kind says.
 bool read_fields(Reader& reader, Position table, const Fields& fields, void* into);
 
 }  // namespace bpte::internal

@@ -8,6 +8,9 @@
 
 namespace bpte::schema {
 
+/// Of every table that is an entry of a sorted list, the key is the first field.
+enum : unsigned { kKey = 0 };
+
 enum : unsigned { kIntVal = 0 };
 enum : unsigned { kBoolVal = 0 };
 enum : unsigned { kDoubleVal = 0 };
@@ -153,7 +156,7 @@ enum : unsigned { kSchemaVersion = 2 };
 /// "Work at opening": how many bytes a walk may visit for each byte of metadata; for how many an
 /// entry of a vector of tables counts, and one of structs or numbers.
 inline constexpr uint64_t kReachPerByte = 8;
-inline constexpr uint64_t kReachOfEntry = 32;
-inline constexpr uint64_t kReachOfItem = 8;
+inline constexpr uint32_t kReachOfEntry = 32;
+inline constexpr uint32_t kReachOfItem = 8;
 
 }  // namespace bpte::schema

@@ -20,7 +20,7 @@ enum Sum : uint8_t {
   kSums,
 };
 
-/// Compensated totals: what rounding loses of a total is kept beside it.
+/// Compensated totals: what rounding loses of a total is kept beside it. Totals{} are all zero.
 class Totals {
  public:
   /// Adds the sums of a block to the totals, and makes them zero.
@@ -47,8 +47,8 @@ class Totals {
   double operator[](size_t sum) const { return total_[sum]; }
 
  private:
-  double total_[kSums] = {};
-  double lost_[kSums] = {};
+  double total_[kSums];
+  double lost_[kSums];
 };
 
 }  // namespace internal

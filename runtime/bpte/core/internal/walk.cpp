@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/core/config.h>
 #include <bpte/core/internal/walk.h>
 
 namespace bpte {
@@ -32,6 +33,7 @@ bool measure(const TensorView& view, size_t element_bytes, size_t side, Walk& wa
     const size_t size = static_cast<size_t>(view.sizes[dimension]);
     walk.loops[dimension].size = size;
     walk.loops[dimension].strides[side] = count * element_bytes;
+    walk.loops[dimension].index = 0;
     if (!empty) {
       if (size > limit / count) {
         return false;
@@ -43,6 +45,7 @@ bool measure(const TensorView& view, size_t element_bytes, size_t side, Walk& wa
   return walk.numel <= limit;
 }
 
+#if !BPTE_CORE_SMALL
 // Joins neighbouring dimensions that lie alike on both sides into one loop, so that two contiguous
 // tensors take a single loop. Works in place, from the innermost outwards.
 void merge(size_t rank, size_t element_bytes, Walk& walk) {
@@ -64,8 +67,9 @@ void merge(size_t rank, size_t element_bytes, Walk& walk) {
     *loop = outer;
   }
   walk.first = static_cast<size_t>(loop - walk.loops);
-  walk.last = kMaxRank;
+  walk.end = kMaxRank + 1;
 }
+#endif
 
 }  // namespace
 
@@ -80,7 +84,12 @@ bool plan(const TensorView& expected, const TensorView& actual, size_t element_b
       return false;
     }
   }
+#if BPTE_CORE_SMALL
+  walk.first = 0;
+  walk.end = rank;
+#else
   merge(rank, element_bytes, walk);
+#endif
   return true;
 }
 

@@ -16,11 +16,11 @@ struct Loop {
 };
 
 /// Nested loops that visit the elements of two tensors in logical order (row-major), whatever their
-/// dim_orders: loops[first], the outermost, up to loops[last].
+/// dim_orders: from loops[first], the outermost, up to the one before loops[end].
 struct Walk {
   Loop loops[kMaxRank + 1];
   size_t first;
-  size_t last;
+  size_t end;
   size_t numel;
 };
 
@@ -29,31 +29,21 @@ struct Walk {
 /// lies outside the data.
 bool plan(const TensorView& expected, const TensorView& actual, size_t element_bytes, Walk& walk);
 
-/// Calls row(expected_offset, actual_offset, innermost loop) for every run of the innermost loop,
-/// as long as it returns true. Offsets are in bytes. The tensors must have elements.
-template <typename Row>
-void visit(Walk& walk, Row&& row) {
-  for (size_t d = walk.first; d < walk.last; ++d) {
-    walk.loops[d].index = 0;
-  }
-  size_t offsets[2] = {0, 0};
-  while (row(offsets[0], offsets[1], walk.loops[walk.last])) {
-    size_t d = walk.last;
-    for (;;) {
-      if (d == walk.first) {
-        return;
-      }
-      Loop& loop = walk.loops[--d];
-      offsets[0] += loop.strides[0];
-      offsets[1] += loop.strides[1];
-      if (++loop.index < loop.size) {
-        break;
-      }
-      offsets[0] -= loop.strides[0] * loop.size;
-      offsets[1] -= loop.strides[1] * loop.size;
-      loop.index = 0;
+/// Takes one step in the loops outside of loops[end], and moves the offsets of both tensors with
+/// it. False after the last step: then all is as before the first one.
+inline bool advance(Walk& walk, size_t end, size_t (&offsets)[2]) {
+  while (end != walk.first) {
+    Loop& loop = walk.loops[--end];
+    offsets[0] += loop.strides[0];
+    offsets[1] += loop.strides[1];
+    if (++loop.index < loop.size) {
+      return true;
     }
+    offsets[0] -= loop.strides[0] * loop.size;
+    offsets[1] -= loop.strides[1] * loop.size;
+    loop.index = 0;
   }
+  return false;
 }
 
 }  // namespace internal
