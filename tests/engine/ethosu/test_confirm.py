@@ -81,7 +81,9 @@ def test_every_net_is_equal_on_an_emulated_cortex_m(tmp_path: Path) -> None:
     for tool in ("arm-none-eabi-g++", "qemu-system-arm"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
-    firmware = build.program(find_board("corstone-300"), "reference", npu_model=True)
+    firmware = build.program(
+        find_board("corstone-300"), "reference", features=("BPTE_ETHOSU_MODEL",)
+    )
     path = tmp_path / "confirmation.json"
     words = ["--board", "corstone-300", "--simulator", "qemu", "--engine", "reference"]
     assert confirm.main([*words, "--elf", str(firmware), "-o", str(path)]) == 0
