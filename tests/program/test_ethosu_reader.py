@@ -169,6 +169,18 @@ def test_inspect_shows_the_operations(inspect: Callable[..., str]) -> None:
     assert facts["ethosu"]["read"]["weights"] == 752 == facts["ethosu"]["weight_data_bytes"]
 
 
+def test_the_list_of_instructions_goes_into_the_delegate(inspect: Callable[..., str]) -> None:
+    lines = inspect(PROGRAM, "--instructions").splitlines()
+    at = next(i for i, line in enumerate(lines) if "delegate 0, EthosUBackend" in line)
+    operations = [line.split() for line in lines[at:] if " NPU_OP_" in line]
+    assert len(operations) == 23
+    assert operations[-1][:3] == ["222", "NPU_OP_POOL", "AVERAGE,"]
+    assert any("NPU_OP_CONV, int8[8, 8, 3] NHWC to int8[8, 8, 8] NHCWB16" in line for line in lines)
+    (method,) = json.loads(inspect(PROGRAM, "--instructions", "--json"))["methods"]
+    inside = [each["operations"] for each in method["instructions"]]
+    assert [None if each is None else len(each) for each in inside] == [None, 23, None]
+
+
 def test_inspect_of_a_bundle_shows_its_programs(
     demo_bundle: Path, tmp_path: Path, inspect: Callable[..., str]
 ) -> None:

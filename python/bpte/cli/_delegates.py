@@ -12,6 +12,44 @@ _HEAD = ("command", "operation", "block", "IFM", "IFM2", "OFM", "MACs", "weights
          "read", "written")  # fmt: skip
 
 
+def of_file(path: str, is_program: bool) -> list[dict[str, Any]]:
+    """What is known of the delegates of a `.pte`, or of a bundle's program. Raises ProgramError."""
+    import os
+
+    from bpte.bundle import Bundle
+    from bpte.files import access, transfer
+    from bpte.program import delegates
+
+    if is_program:
+        fd = access.open_input(path)
+        try:
+            size = os.fstat(fd).st_size
+            return delegates.describe(lambda at, count: transfer.read_run(fd, at, count), size)
+        finally:
+            os.close(fd)
+    with Bundle(path) as bundle, bundle.program as program:
+        return delegates.describe(lambda at, count: bytes(program[at : at + count]), len(program))
+
+
+def operations(delegates: list[dict[str, Any]]) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """The operations of each Ethos-U delegate that can be read, by its method and index."""
+    return {
+        (each["method"], each["index"]): each["ethosu"]["operations"]
+        for each in delegates
+        if "ethosu" in each
+    }
+
+
+def operation_text(operation: dict[str, Any]) -> str:
+    """Such as "NPU_OP_POOL AVERAGE, int8[3, 8, 8] NHWC to int8[3, 8, 8] NHWC"."""
+    name = f"{operation['name']} {operation['mode']}".rstrip()
+    if operation["ofm"] is None:
+        return f"{name}, {sum(operation['read'].values())} bytes"
+    inputs = " and ".join(_map(operation[key]) for key in ("ifm", "ifm2") if operation[key])
+    macs = f", {operation['macs']} multiply-adds" if operation["macs"] else ""
+    return f"{name}, {inputs or 'constants'} to {_map(operation['ofm'])}{macs}"
+
+
 def text(delegates: list[dict[str, Any]]) -> str:
     """Of the facts that `bpte.program.delegates.describe` gives. Ends without a newline."""
     if not delegates:

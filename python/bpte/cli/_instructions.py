@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bpte.cli import _output
+from bpte.cli._delegates import operation_text
 from bpte.text import printable
 
 if TYPE_CHECKING:
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 Labels = Mapping[str, Mapping[tuple[int, int], "Instruction"]]
 """What the traces of a bundle say of instructions: by method, and by chain and index."""
 
+Operations = Mapping[tuple[str, int], Sequence[dict[str, Any]]]
+"""What an NPU does in a delegate, by method and delegate."""
+
 _LONGEST_LIST = 12  # items of a list that are shown as text
 
 
 # --- As data --------------------------------------------------------------------------------------
 
 
-def facts(methods: Sequence[MethodInstructions], labels: Labels) -> list[dict[str, Any]]:
+def facts(
+    methods: Sequence[MethodInstructions], labels: Labels, operations: Operations
+) -> list[dict[str, Any]]:
     """What ``--json`` shows."""
     return [
         {
@@ -32,12 +38,21 @@ def facts(methods: Sequence[MethodInstructions], labels: Labels) -> list[dict[st
             "outputs": list(method.outputs),
             "instructions": [
                 _instruction_facts(each, labels.get(method.name, {}))
+                | {"operations": _operations_of(method, each, operations)}
                 for each in method.instructions
             ],
             "values": [_value_facts(value) for value in method.values],
         }
         for method in methods
     ]
+
+
+def _operations_of(
+    method: MethodInstructions, each: InstructionInfo, operations: Operations
+) -> list[dict[str, Any]] | None:
+    """Those of the delegate that an instruction calls; None where they are not known."""
+    found = None if each.delegate is None else operations.get((method.name, each.delegate))
+    return None if found is None else list(found)
 
 
 def _instruction_facts(
@@ -91,15 +106,18 @@ def _value_facts(value: ListedValue) -> dict[str, Any]:
 # --- As text --------------------------------------------------------------------------------------
 
 
-def text(methods: Sequence[MethodInstructions], labels: Labels) -> str:
+def text(methods: Sequence[MethodInstructions], labels: Labels, operations: Operations) -> str:
     """A paragraph for each method, some lines for each instruction."""
     return "\n\n".join(
-        "\n".join(_method_lines(method, labels.get(method.name, {}))) for method in methods
+        "\n".join(_method_lines(method, labels.get(method.name, {}), operations))
+        for method in methods
     )
 
 
 def _method_lines(
-    method: MethodInstructions, labels: Mapping[tuple[int, int], Instruction]
+    method: MethodInstructions,
+    labels: Mapping[tuple[int, int], Instruction],
+    operations: Operations,
 ) -> Iterator[str]:
     count = len(method.instructions)
     yield f"method {_output.bold(method.name)}, {count} instructions, {len(method.values)} values"
@@ -112,6 +130,8 @@ def _method_lines(
                 head = what if place == 0 else ""
                 value = _value_text(method, index, many=len(chains) > 1)
                 yield f"       {head:6}  v{index} {printable(value)}"
+        for inner in _operations_of(method, each, operations) or ():
+            yield f"{inner['command']:>13}  {operation_text(inner)}"
 
 
 def _call_text(each: InstructionInfo, label: Instruction | None) -> str:

@@ -68,32 +68,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _delegates(args: argparse.Namespace, is_program: bool) -> int:
-    import os
-
-    from bpte.bundle import Bundle
     from bpte.cli import _delegates
-    from bpte.files import access, transfer
-    from bpte.program import delegates
 
-    if is_program:
-        fd = access.open_input(args.file)
-        try:
-            size = os.fstat(fd).st_size
-            found = delegates.describe(lambda at, count: transfer.read_run(fd, at, count), size)
-        finally:
-            os.close(fd)
-    else:
-        with Bundle(args.file) as bundle, bundle.program as program:
-            found = delegates.describe(
-                lambda at, count: bytes(program[at : at + count]), len(program)
-            )
+    found = _delegates.of_file(args.file, is_program)
     print(json.dumps(found, indent=2) if args.json else _delegates.text(found))
     return 0
 
 
 def _list_instructions(args: argparse.Namespace, is_program: bool) -> int:
     from bpte.bundle import Bundle
-    from bpte.cli import _instructions
+    from bpte.cli import _delegates, _instructions
     from bpte.program import ProgramError, instructions, pte_file
 
     labels: dict[str, dict[tuple[int, int], Instruction]] = {}
@@ -106,13 +90,14 @@ def _list_instructions(args: argparse.Namespace, is_program: bool) -> int:
                     pte_file.front_of(bundle.program), file_size=bundle.program_extent.size
                 )
                 labels = _labels(bundle)
+        operations = _delegates.operations(_delegates.of_file(args.file, is_program))
     except ProgramError as error:
         raise ProgramError(error.rule, f"{args.file}: {error.place}".removesuffix(": ")) from None
     if args.json:
-        facts = {"path": args.file, "methods": _instructions.facts(methods, labels)}
+        facts = {"path": args.file, "methods": _instructions.facts(methods, labels, operations)}
         print(json.dumps(facts, indent=2))
     else:
-        print(_instructions.text(methods, labels))
+        print(_instructions.text(methods, labels, operations))
     return 0
 
 

@@ -35,6 +35,7 @@ from bpte.run import describe, launcher
 from bpte.run.outcome import State, Verdict
 from bpte.run.protocol_keys import Case
 
+ROOT = Path(__file__).parents[3]
 #: The NPU that a board's simulator has (board.toml's `num_macs`), unless another is named.
 ACCELERATORS = {"corstone-300": "ethos-u55-128", "corstone-320": "ethos-u85-256"}
 #: States of a run whose records are complete and about the bundle. What came of others does not
@@ -126,11 +127,20 @@ def _note(text: str) -> None:
     print(f"confirm: {text}", file=sys.stderr, flush=True)
 
 
-def confirm(arguments: argparse.Namespace, chosen: Sequence[Net], folder: Path) -> dict[str, Any]:
-    bundle, source = folder / "nets.bpte", folder / "nets.pte"
-    save_bundle(bundle, chosen)
+def _operators_from(arguments: argparse.Namespace, chosen: Sequence[Net]) -> tuple[Path, ...]:
+    """What ExecuTorch's firmware is built for: these programs want the delegate and no operator.
+    The file stays, as the build depends on it."""
+    if arguments.board == "host" or arguments.elf or arguments.engine != "executorch":
+        return ()
+    source = ROOT / "build" / "confirm-npu" / f"{chosen[0].accelerator}.pte"
+    source.parent.mkdir(parents=True, exist_ok=True)
     source.write_bytes(program(chosen))
-    firmware = arguments.board != "host" and arguments.elf is None
+    return (source,)
+
+
+def confirm(arguments: argparse.Namespace, chosen: Sequence[Net], folder: Path) -> dict[str, Any]:
+    bundle = folder / "nets.bpte"
+    save_bundle(bundle, chosen)
     request = launcher.Request(
         bundle,
         board=arguments.board,
@@ -138,8 +148,7 @@ def confirm(arguments: argparse.Namespace, chosen: Sequence[Net], folder: Path) 
         program=arguments.elf,
         engine=arguments.engine,
         timeout=arguments.timeout,
-        # No operator: the delegate alone.
-        operators_from=(source,) if firmware else (),
+        operators_from=_operators_from(arguments, chosen),
         npu=arguments.npu,
     )
     confirmation = Confirmation(request, chosen)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import confirm
 import pytest
 from delegate_program import nets
+
+from bpte.run import build
+from bpte.run.board import find_board
 
 STAND_IN = "Ethos-U functional model, not an NPU"
 
@@ -71,3 +75,18 @@ def test_what_a_board_said_is_judged_as_well(bpte_runner: Path, tmp_path: Path) 
     log.write_bytes(done.stdout[: done.stdout.index(b'"event":"end"')])
     assert confirm.main([*board, "--log", str(log), "-o", str(path)]) == 4
     assert json.loads(path.read_text())["equal"] == 0
+
+
+def test_every_net_is_equal_on_an_emulated_cortex_m(tmp_path: Path) -> None:
+    for tool in ("arm-none-eabi-g++", "qemu-system-arm"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    firmware = build.program(
+        find_board("corstone-300"), "reference", features=("BPTE_ETHOSU_MODEL",)
+    )
+    path = tmp_path / "confirmation.json"
+    words = ["--board", "corstone-300", "--simulator", "qemu", "--engine", "reference"]
+    assert confirm.main([*words, "--elf", str(firmware), "-o", str(path)]) == 0
+    found = json.loads(path.read_text())
+    assert found["equal"] == len(found["nets"]) == len(nets(["ethos-u55-128"])) > 20
+    assert (found["target"], found["stand_in"]) == ("corstone-300", STAND_IN)
