@@ -118,6 +118,8 @@ CLASSES = {
     "measured": "Measured",
     "confusion": "ConfusionRow",
     "metric": "MetricResult",
+    "resources": "Resources",
+    "budget": "BudgetResult",
     "end": "End",
 }
 

@@ -140,6 +140,27 @@ KEYS: dict[str, dict[str, Key]] = {
         "error": Key("text", required=False),
         "message": Key("text", required=False),
     },
+    "resources": {
+        "planned_memory": Key("integer", required=False),
+        "engine_memory": Key("integer", required=False),
+        "buffers": Key("integer", required=False),
+        "static_memory": Key("integer", required=False),
+        "stack_size": Key("integer", required=False),
+        "stack": Key("integer", required=False),
+        "flash": Key("integer", required=False),
+    },
+    "budget": {
+        "budget": Key("integer", required=False),
+        "resource": Key("text"),
+        "limit": Key("integer"),
+        "method": Key("text", required=False),
+        "amount": Key("integer", required=False),
+        "suite": Key("integer", required=False),
+        "case": Key("integer", required=False),
+        "step": Key("index", required=False),
+        "verdict": Key("verdict", of=("pass", "fail", "error")),
+        "error": Key("text", required=False),
+    },
     "error": {
         "error": Key("text"),
         "message": Key("text", required=False),
@@ -214,7 +235,7 @@ class Begin:
     atol: float | None = None
     #: how many will be run, counted likewise
     cases: int
-    #: of times: `ns` or `cycles`
+    #: of times: `ns`, `cycles` or `instructions`
     unit: str = ""
     #: how the actual outputs are sent: `pull` or `once`, see Transfers
     wire: str | None = None
@@ -418,6 +439,52 @@ class MetricResult:
     error: str | None = None
     #: the same for people
     message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """`resources`: what the run took of the target, in bytes, before `end`."""
+
+    #: the largest memory plan of a method that was run
+    planned_memory: int | None = None
+    #: the engine's own structures and scratch
+    engine_memory: int | None = None
+    #: for a bundle that is read from a file
+    buffers: int | None = None
+    #: `.data` and `.bss`
+    static_memory: int | None = None
+    #: what there is of stack
+    stack_size: int | None = None
+    #: the most of it that was in use
+    stack: int | None = None
+    #: of the program, without a bundle
+    flash: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetResult:
+    """`budget`: one for each budget of the bundle that holds for this run."""
+
+    #: its index in the bundle
+    budget: int | None = None
+    #: as in the schema, in small letters: `planned_memory`
+    resource: str
+    #: as judged with
+    limit: int
+    #: the method that it holds for
+    method: str | None = None
+    #: what was taken, of a time the longest of an execution
+    amount: int | None = None
+    #: of a time: whose it is
+    suite: int | None = None
+    #: likewise
+    case: int | None = None
+    #: likewise
+    step: int | None = None
+    #: `pass`, `fail` or `error` (the target cannot measure it)
+    verdict: Verdict
+    #: `not_measured`
+    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
