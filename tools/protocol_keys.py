@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "schema" / "protocol.toml"
 HEADER = ROOT / "runtime" / "bpte" / "runner" / "protocol_keys.h"
 MODULE = ROOT / "python" / "bpte" / "run" / "protocol_keys.py"
+TABLE_MODULE = ROOT / "python" / "bpte" / "run" / "protocol_table.py"
 PAGE = ROOT / "docs" / "result-protocol.md"
 SCHEMA = ROOT / "schema" / "results.schema.json"
 PAGE_START = "<!-- generated from schema/protocol.toml: start -->\n"
@@ -118,6 +119,8 @@ CLASSES = {
     "measured": "Measured",
     "confusion": "ConfusionRow",
     "metric": "MetricResult",
+    "resources": "Resources",
+    "budget": "BudgetResult",
     "end": "End",
 }
 
@@ -150,21 +153,16 @@ def classes(records: dict[str, Record]) -> list[str]:
     return lines
 
 
-def module(version: int, records: dict[str, Record]) -> str:
-    """The Python module."""
+def table(version: int, records: dict[str, Record]) -> str:
+    """The Python module with the keys."""
     lines = [
         "# SPDX-License-Identifier: BSD-3-Clause",
-        '"""The result protocol\'s keys and records. Generated from schema/protocol.toml by',
+        '"""The result protocol\'s keys. Generated from schema/protocol.toml by',
         'tools/protocol_keys.py; do not edit."""',
         "",
         "from __future__ import annotations",
         "",
-        "from dataclasses import dataclass",
-        "from typing import NamedTuple, TypeAlias",
-        "",
-        "from bpte.run.outcome import Outcome, Verdict",
-        "",
-        "Number: TypeAlias = int | float | bool",
+        "from typing import NamedTuple",
         "",
         "",
         "class Key(NamedTuple):",
@@ -191,7 +189,29 @@ def module(version: int, records: dict[str, Record]) -> str:
                 arguments += f", of=({', '.join(values)})"
             lines.append(f'        "{name}": Key({arguments}),')
         lines.append("    },")
-    return "\n".join([*lines, "}", *classes(records), ""])
+    return "\n".join([*lines, "}", ""])
+
+
+def module(_: int, records: dict[str, Record]) -> str:
+    """The Python module with the records."""
+    lines = [
+        "# SPDX-License-Identifier: BSD-3-Clause",
+        '"""The result protocol\'s records. Generated from schema/protocol.toml by',
+        'tools/protocol_keys.py; do not edit."""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "from dataclasses import dataclass",
+        "from typing import TypeAlias",
+        "",
+        "from bpte.run.outcome import Outcome, Verdict",
+        "from bpte.run.protocol_table import KEYS as KEYS",
+        "from bpte.run.protocol_table import PROTOCOL as PROTOCOL",
+        "from bpte.run.protocol_table import Key as Key",
+        "",
+        "Number: TypeAlias = int | float | bool",
+    ]
+    return "\n".join([*lines, *classes(records), ""])
 
 
 def page(version: int, records: dict[str, Record]) -> str:
@@ -263,6 +283,7 @@ def main() -> int:
     for path, make in (
         (HEADER, header),
         (MODULE, module),
+        (TABLE_MODULE, table),
         (PAGE, page),
         (SCHEMA, schema),
     ):

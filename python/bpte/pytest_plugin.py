@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""pytest runs bundles: every case and metric of a ``.bpte`` file is a test.
+"""pytest runs bundles: every case, metric and budget of a ``.bpte`` file is a test.
 
 ::
 
@@ -109,6 +109,15 @@ class BundleFile(pytest.File):
             for number, suite in enumerate(bundle.suites):
                 if selection.method in (None, suite.method_name):
                     yield from self._metrics(number, suite)
+        for number, budget in enumerate(bundle.budgets):
+            board = self.config.getoption("bpte_board")
+            here = budget.target in (None, board) and (
+                budget.method is None or selection.method in (None, budget.method)
+            )
+            if here:
+                resource = budget.resource.name.lower()
+                name = printable(f"{budget.method or 'all'}[budget-{resource}]")
+                yield BundleBudget.from_parent(self, name=name, budget=number)
         if none:
             yield NoCases.from_parent(self, name="cases", why=f"{self.path}: it has no cases")
 
@@ -210,6 +219,28 @@ class BundleMetric(_Item):
             pytest.skip(result.message)
         if result.counted is not Counted.PASSED:
             raise CaseFailed(result.message)
+
+
+class BundleBudget(_Item):
+    """One budget of a bundle."""
+
+    def __init__(self, *, budget: int, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.budget = budget
+
+    def runtest(self) -> None:
+        from bpte.run import budget_words
+        from bpte.run.outcome import Counted
+
+        assert isinstance(self.parent, BundleFile)
+        results = self.parent.results()
+        found = [b for b in results.run.transcript.budgets if b.budget == self.budget]
+        if not found:
+            raise CaseFailed(f"{results.why} (this budget did not arrive)")
+        used = budget_words.amount(found[0].amount, found[0].resource)
+        self.user_properties.append(("used", used))
+        if results.of_budget(found[0]) is not Counted.PASSED:
+            raise CaseFailed(budget_words.why(found[0]) or results.why)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

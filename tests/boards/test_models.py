@@ -24,13 +24,6 @@ def elf(corstone_300: Path) -> Path:
     return corstone_300 / "bpte-firmware.elf"
 
 
-def memory(result: launcher.Run) -> dict[str, int]:
-    """What the firmware stated of its memory, in bytes."""
-    (line,) = (x for x in result.transcript.other_lines if x.startswith("bpte-memory: "))
-    pairs = (word.split("=") for word in line.removeprefix("bpte-memory: ").split())
-    return {key: int(value) for key, value in pairs}
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_passes_in_place_and_from_a_file(
     name: str, reference_models: Models, elf: Path, tmp_path: Path
@@ -43,11 +36,11 @@ def test_passes_in_place_and_from_a_file(
     assert begin.program_address == 0x71000000 + begin.program_offset
     assert begin.program_address % 128 == 0
 
-    used = memory(in_place)
-    beyond_the_plan = used["static"] + used["stack"] + used["engine"] + used["buffers"]
-    assert beyond_the_plan < 16 * 1024
-    assert used["stack_used"] < used["stack"]
-    assert used["planned"] > 0
+    used = in_place.transcript.resources
+    assert used is not None and used.planned_memory and used.stack and used.stack_size
+    beyond_the_plan = (used.static_memory, used.stack_size, used.engine_memory, used.buffers)
+    assert sum(figure or 0 for figure in beyond_the_plan) < 16 * 1024
+    assert used.stack < used.stack_size
 
     from_file = run(bundle, elf, from_file=True)
     assert from_file.state is State.PASSED, from_file.message

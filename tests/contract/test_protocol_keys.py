@@ -33,6 +33,8 @@ _SAMPLES = {
     "case": t.case(0, "error"),
     "metric": t.metric(),
     "confusion": t.confusion(0, 1),
+    "resources": t.resources(),
+    "budget": t.budget(),
     "error": t.error("e", "m", 4),
     "end": t.end([]),
 }
@@ -103,7 +105,12 @@ def _every_kind(folder: Path) -> Path:
     ]
     suite = bpte.MethodTestSuite("echo", [case], metrics=metrics)
     path = folder / "echo.bpte"
-    bpte.BundledProgram(b"no program", [suite]).save(path, fit="skip", durable=False)
+    budgets = [
+        bpte.Budget(bpte.BudgetResource.TIME_CYCLES, 1, "echo"),
+        bpte.Budget(bpte.BudgetResource.TIME_NS, 1),
+    ]
+    bundled = bpte.BundledProgram(b"no program", [suite], budgets=budgets)
+    bundled.save(path, fit="skip", durable=False)
     return path
 
 
@@ -113,7 +120,9 @@ def _steps(folder: Path) -> Path:
     case = bpte.MethodTestCase(steps=[bpte.MethodTestCase(values, values)])
     path = folder / "steps.bpte"
     suites = [bpte.MethodTestSuite("echo", [case])]
-    bpte.BundledProgram(b"no program", suites).save(path, fit="skip", durable=False)
+    budgets = [bpte.Budget(bpte.BudgetResource.TIME_CYCLES, 1)]
+    bundled = bpte.BundledProgram(b"no program", suites, budgets=budgets)
+    bundled.save(path, fit="skip", durable=False)
     return path
 
 

@@ -134,12 +134,23 @@ def confusion(label: int, *found: int, **more: Any) -> dict[str, Any]:
     return row | {"found": list(found), "counts": [1] * len(found)} | more
 
 
+def resources(**more: Any) -> dict[str, Any]:
+    return {"event": "resources", "planned_memory": 64, "stack": 32, **more}
+
+
+def budget(amount: int | None = 64, limit: int = 64, **more: Any) -> dict[str, Any]:
+    record = {"event": "budget", "budget": 0, "resource": "planned_memory", "limit": limit}
+    if amount is None:
+        return record | {"verdict": "error", "error": "not_measured"} | more
+    return record | {"amount": amount, "verdict": "pass" if amount <= limit else "fail"} | more
+
+
 def error(name: str, message: str, outcome: int, **more: Any) -> dict[str, Any]:
     return {"event": "error", "error": name, "message": message, "outcome": outcome, **more}
 
 
 def outcome_of(records: list[dict[str, Any]]) -> int:
-    verdicts = [r["verdict"] for r in records if r["event"] in ("case", "metric")]
+    verdicts = [r["verdict"] for r in records if r["event"] in ("case", "metric", "budget")]
     errors = [r["outcome"] for r in records if r["event"] == "error"]
     if "fail" in verdicts:
         return 1

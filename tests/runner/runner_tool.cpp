@@ -8,6 +8,7 @@
 // also from the report; "none" for no failure at all; "once" for none, and with the actual outputs
 // in frames.
 
+#include <bpte/runner/budgets.h>
 #include <bpte/runner/metrics.h>
 #include <bpte/runner/runner.h>
 #include <bpte/runner/selection.h>
@@ -82,6 +83,21 @@ class Stdout final : public bpte::Output {
   void write(const char* data, size_t size) override { std::fwrite(data, 1, size, stdout); }
 };
 
+class Meter final : public bpte::Meter {
+ public:
+  bpte::Resources measure() override {
+    bpte::Resources resources;
+    resources.planned_memory = 1001;
+    resources.engine_memory = 1002;
+    resources.buffers = 1003;
+    resources.static_memory = 1004;
+    resources.stack_size = 1005;
+    resources.stack = 1006;
+    resources.flash = 1007;
+    return resources;
+  }
+};
+
 // Wraps once: the time of a case must be right all the same.
 class Clock final : public bpte::Clock {
  public:
@@ -129,6 +145,8 @@ int main(int argc, char** argv) {
   options.metric_buffer = {measured.data(), room_for_metrics};
 #endif
   options.teach = std::getenv("TEACH") != nullptr;
+  Meter meter;
+  if (std::getenv("NO_METER") == nullptr) options.meter = &meter;
   Echo engine(argv[2], argc > 3 ? argv[3] : "");
 #if BPTE_RUNNER_WIRE
   uint8_t record[4096];

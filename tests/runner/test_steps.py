@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import bpte
-from bpte.format.budget import Budget, BudgetResource
 from bpte.run import identity
 from bpte.run.outcome import Outcome
 from bpte.run.protocol import Transcript, parse
@@ -41,11 +40,10 @@ def run(cpp_tool: Callable[[str], Path], tmp_path: Path) -> Runner:
         *failure: str,
         teach: bool = False,
         carry_bytes: int | None = None,
-        bundle: dict[str, Any] | None = None,
     ) -> tuple[Outcome, Transcript, identity.Finding]:
         path = tmp_path / "echo.bpte"
         suites = [bpte.MethodTestSuite("echo", cases)]
-        bundled = bpte.BundledProgram(b"no program", suites, **(bundle or {}))
+        bundled = bpte.BundledProgram(b"no program", suites)
         bundled.save(path, fit="skip", durable=False)
         environment = {"TEACH": "1"} if teach else {}
         if carry_bytes is not None:
@@ -152,11 +150,3 @@ def test_records_of_other_steps_are_not_about_this_bundle(run: Runner, tmp_path:
         assert says in (found.difference or "")
     missing = replace(transcript, begin=replace(transcript.begin, cases=2), cases=(first, third))
     assert identity.check(missing, facts, identity.Asked()).difference
-
-
-def test_what_is_not_judged_is_never_green(run: Runner) -> None:
-    budgets = [Budget(BudgetResource.STACK, 1 << 20)]
-    outcome, transcript, _ = run([step(values())], bundle={"budgets": budgets})
-    assert (outcome, transcript.cases) == (Outcome.INFRASTRUCTURE, ())
-    assert transcript.error is not None and transcript.error.error == "unsupported"
-    assert transcript.error.message == ("the bundle states budgets: not supported by this runner")

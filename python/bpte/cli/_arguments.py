@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bpte.format.budget import Budget
     from bpte.run.request import Request
 
 
@@ -57,6 +58,24 @@ def size(text: str) -> int:
     return int(digits) << shift
 
 
+def budgets(text: str) -> tuple[Budget, ...]:
+    """Of ``--budget``."""
+    from bpte.run import budget_words
+
+    try:
+        return budget_words.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def percent(text: str) -> float:
+    """``5%`` is 0.05."""
+    value = tolerance(text.removesuffix("%")) if text.endswith("%") else -1.0
+    if not 0 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"not a percentage, such as 5%: {text!r}")
+    return value / 100
+
+
 #: What says which cases run, where and how: each option with argparse's keywords.
 RUN_OPTIONS: dict[str, dict[str, Any]] = {
     "method": {"metavar": "M", "help": "only this method's suite"},
@@ -78,6 +97,10 @@ RUN_OPTIONS: dict[str, dict[str, Any]] = {
     "teach": {
         "action": "store_true",
         "help": "give each step the inputs that the bundle states, also those that are carried",
+    },
+    "count-instructions": {
+        "action": "store_true",
+        "help": "let an emulator count instructions instead of time: the same in every run",
     },
     "board": {"default": "host", "metavar": "NAME", "help": "where to run; default: host"},
     "simulator": {"metavar": "S", "help": "qemu, fvp, ...; default: the first one installed"},

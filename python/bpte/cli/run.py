@@ -15,7 +15,9 @@ from bpte.cli import _arguments, _output
 from bpte.files import access
 from bpte.files.atomic import ReportFile
 from bpte.run import document, launcher, report
+from bpte.run.budget_check import Baseline
 from bpte.run.outcome import Outcome, State
+from bpte.run.results_error import ResultsError
 from bpte.run.results_folder import ResultsFolder
 from bpte.text import printable
 
@@ -28,11 +30,13 @@ examples:
   bpte run model.bpte --board corstone-300 --elf firmware.elf --junit results.xml
   bpte run model.bpte --board corstone-300 --elf firmware.elf --linked
   bpte run model.bpte -o results --keep-outputs   (a folder, for bpte judge and bpte diff)
+  bpte run model.bpte --board corstone-300 --budget "instructions<=2M,arena<=64KiB,flash<=256KiB"
+  bpte run model.bpte --save base.json, and later: --against base.json --slower 5%
   bpte run model.bpte --log uart.txt         (judges a recorded output of that bundle)
   bpte run --log uart.txt --rtol 1e-3        (judges a recorded output again)
 
 exit codes:
-  0 passed   1 a case failed   2 usage   3 malformed bundle
+  0 passed   1 a case, metric or budget failed   2 usage   3 malformed bundle
   4 it could not be run: not started, hung, died, faulted, protocol cut short, nothing judged,
     contradictory records, another bundle
   70 a mistake in bpte
@@ -57,6 +61,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="write the results: JSON, a JUnit report, what the target said",
+    )
+    parser.add_argument(
+        "--budget",
+        type=_arguments.budgets,
+        action="extend",
+        default=[],
+        metavar="B",
+        help='what the run may take: "time<=25ms,arena<=64KiB,flash<=128KiB"; also static, stack, '
+        "instructions, cycles. Time is that of each execution",
+    )
+    parser.add_argument(
+        "--save", type=Path, metavar="JSON", help="write the results, to compare later runs with"
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="JSON",
+        help="no execution may be slower than it was in these results (--save, or results.json)",
+    )
+    parser.add_argument(
+        "--slower",
+        type=_arguments.percent,
+        metavar="P",
+        help="by how much it may be, such as 5%%; default: 0%%",
     )
     parser.add_argument("--junit", type=Path, metavar="XML", help="write a JUnit report, too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
@@ -84,19 +112,38 @@ def _show_note(text: str) -> None:
     print(f"bpte run: {text}", file=sys.stderr, flush=True)
 
 
-def _announce_files(arguments: argparse.Namespace) -> ReportFile | None:
-    """Holds the report, before anything is run, against all that is read: by this program, by the
-    build, or by the target. Raises ``OSError``."""
-    inputs = [arguments.file, arguments.log, arguments.elf, *arguments.operators_from]
+def _announce_files(
+    arguments: argparse.Namespace,
+) -> tuple[ReportFile | None, ReportFile | None]:
+    """The JUnit report and the saved results. Holds them, before anything is run, against all that
+    is read: by this program, by the build, or by the target. Raises ``OSError``."""
+    inputs = [arguments.file, arguments.log, arguments.elf, arguments.against]
+    inputs += arguments.operators_from
     for path in inputs:
         if path is not None:
             access.reads_path(path)
-    return None if arguments.junit is None else ReportFile(arguments.junit)
+    junit, save = (
+        None if path is None else ReportFile(path) for path in (arguments.junit, arguments.save)
+    )
+    return junit, save
 
 
 def _request(arguments: argparse.Namespace) -> launcher.Request:
     request = _arguments.request(arguments.file, lambda name: getattr(arguments, name))
-    return replace(request, keep_outputs=arguments.keep_outputs)
+    budgets = tuple(arguments.budget)
+    return replace(request, keep_outputs=arguments.keep_outputs, budgets=budgets)
+
+
+def _baseline(arguments: argparse.Namespace) -> Baseline | None:
+    """Raises ``ResultsError``, ``OSError``."""
+    if arguments.against is None:
+        return None
+    earlier = document.from_json(access.read_input(arguments.against), arguments.against.parent)
+    begin = earlier.transcript.begin
+    if begin is None or earlier.state not in (State.PASSED, State.MISMATCH):
+        raise ResultsError(f"{arguments.against}: that run did not end by its verdicts")
+    unit, cases = begin.unit, earlier.transcript.cases
+    return Baseline(unit, cases, arguments.slower or 0.0)
 
 
 def _judge_log(
@@ -127,19 +174,24 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the verb; returns the exit code."""
     if arguments.file is None and arguments.log is None:
         return _usage("give a FILE, or --log, or both")
+    if arguments.slower is not None and arguments.against is None:
+        return _usage("--slower: slower than what? (--against)")
     try:
-        junit = _announce_files(arguments)
+        junit, save = _announce_files(arguments)
+        baseline = _baseline(arguments)
     except OSError as error:
         return _usage(f"{error.filename}: {error.strerror}")
     try:
         if arguments.output is None:
-            result = _result(arguments, None)
+            result = _result(arguments, baseline, None)
         else:
             with ResultsFolder(arguments.output) as folder:
-                result = _result(arguments, folder.say)
+                result = _result(arguments, baseline, folder.say)
                 folder.write(result)
         if junit is not None:
             junit.write(report.as_junit(result))
+        if save is not None:
+            save.write(document.as_json(result).encode())
     except OSError as error:
         return _usage(f"{error.filename}: {error.strerror}")
     if arguments.json:
@@ -152,7 +204,19 @@ def run(arguments: argparse.Namespace) -> int:
     return result.outcome
 
 
-def _result(arguments: argparse.Namespace, on_text: Callable[[bytes], None] | None) -> launcher.Run:
+def _result(
+    arguments: argparse.Namespace,
+    baseline: Baseline | None,
+    on_text: Callable[[bytes], None] | None,
+) -> launcher.Run:
+    """Raises OSError."""
+    result = _judged(arguments, on_text)
+    if arguments.budget or baseline is not None:
+        result = launcher.judge_budgets(result, arguments.budget, baseline)
+    return result
+
+
+def _judged(arguments: argparse.Namespace, on_text: Callable[[bytes], None] | None) -> launcher.Run:
     """Raises OSError."""
     if arguments.log is not None:
         return _judge_log(arguments, on_text)

@@ -29,8 +29,8 @@ class Simulator:
     name: str
     #: argv. Placeholders: {program}, {bundle}, {load_address}, {timeout} (whole seconds);
     #: {arguments}, the runner's arguments within a word, each as `argument` says. Words of their
-    #: own: {arguments...}, one word for each, and {preload...}, the words of `preload` when the
-    #: bundle is handed over in memory.
+    #: own: {arguments...}, one word for each, {preload...}, the words of `preload` when the bundle
+    #: is handed over in memory, and {count...}, those of `count` when instructions are counted.
     command: tuple[str, ...]
     argument: str = " {}"
     preload: tuple[str, ...] = ()
@@ -38,6 +38,9 @@ class Simulator:
     exit_status: bool = True
     #: Whether what its standard input gets reaches the runner.
     input: bool = False
+    #: The options with which each instruction takes the emulator the same time; and that time.
+    count: tuple[str, ...] = ()
+    instruction_ns: int = 0
     #: An environment variable that names the executable, if it is not the command's first word.
     environment: str | None = None
     #: How to get it, for the message when it is missing.
@@ -99,7 +102,7 @@ _PERIPHERALS = ("uart", "clock_hz")
 _KEY = re.compile(r"[a-z][a-z0-9_]*\Z")
 _ADDRESSES = 1 << 32
 _PLACEHOLDERS = {"program", "bundle", "load_address", "timeout", "arguments"}
-_WORDS = {"{arguments...}", "{preload...}"}
+_WORDS = {"{arguments...}", "{preload...}", "{count...}"}
 
 
 _T = TypeVar("_T")
@@ -212,12 +215,19 @@ def _simulator(path: Path, name: str, table: _Table) -> Simulator:
         preload=table.words("preload", required=False),
         exit_status=table.flag("exit_status", True),
         input=table.flag("input", False),
+        count=table.words("count", required=False),
+        instruction_ns=table.integer("instruction_ns") or 0,
         environment=table.optional_text("environment"),
         install=table.optional_text("install") or "",
     )
     table.done()
     if not simulator.command:
         raise BoardError(f"{path}: simulators.{name}.command is empty")
+    if bool(simulator.count) != (simulator.instruction_ns > 0):
+        raise BoardError(
+            f"{path}: simulators.{name}: count and instruction_ns belong together, and the time of "
+            "an instruction is 1 or more"
+        )
     _check_placeholders(path, simulator.command + simulator.preload, _PLACEHOLDERS)
     _check_placeholders(path, (simulator.argument,), {""})
     return simulator

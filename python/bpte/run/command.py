@@ -70,6 +70,9 @@ def command_line(
             elif word == "{preload...}":
                 if preloads(board, request):
                     yield from expand(simulator.preload)
+            elif word == "{count...}":
+                if request.count_instructions:
+                    yield from simulator.count
             else:
                 yield word.format(**values)
 
@@ -101,6 +104,8 @@ def _arguments(
             words += [name + "-bits", "0x" + struct.pack(">d", value).hex()]
         else:
             words += [name, repr(value)]
+    if request.count_instructions and firmware:
+        words += ["--instruction-ns", str(simulator.instruction_ns)]
     if request.teach:
         words += ["--teach", "1"] if firmware else ["--teach"]
     if request.engine is not None and not firmware:

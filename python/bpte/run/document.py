@@ -18,15 +18,26 @@ from pathlib import Path
 from typing import Any
 
 from bpte import __version__
-from bpte.run import metric_words, records
+from bpte.run import budget_check, budget_words, metric_words, records
 from bpte.run.board import source_root
+from bpte.run.budget_check import BudgetRecords
 from bpte.run.identity import BundleFacts
 from bpte.run.judge import Run
 from bpte.run.metric_evidence import MetricRecords
 from bpte.run.outcome import Counted, State, run_outcome
 from bpte.run.outputs_file import OUTPUTS, KeptFile, Stored, parse
 from bpte.run.protocol import Transcript
-from bpte.run.protocol_keys import KEYS, Begin, Case, ConfusionRow, End, Key, MetricResult
+from bpte.run.protocol_keys import (
+    KEYS,
+    Begin,
+    BudgetResult,
+    Case,
+    ConfusionRow,
+    End,
+    Key,
+    MetricResult,
+    Resources,
+)
 from bpte.run.receiver import LineCounts
 from bpte.run.records import CaseKey
 from bpte.run.results import Results
@@ -40,6 +51,9 @@ MARK = f'{{\n  "format": "{FORMAT}",'.encode()
 
 #: What the objects of a key are, by its type.
 _OBJECTS = {"outputs": "output", "values": "value", "first": "first", "measured": "measured"}
+
+#: What a list of records holds, where it has another name.
+_EVENTS: dict[type, str] = {MetricResult: "metric", BudgetResult: "budget"}
 
 _Stored = Mapping[CaseKey, list[Stored]]
 
@@ -119,9 +133,16 @@ def as_dict(run: Run, stored: _Stored | None = None) -> dict[str, Any]:
             facts["kept"] = [entry.as_dict() for entry in entries]
         cases.append(facts)
     result |= {"cases": cases, "metrics": _metrics(run)}
+    result["budgets"] = [_budget(budget) for budget in transcript.budgets]
+    if transcript.resources is not None:
+        result["resources"] = members(transcript.resources, "resources")
     result["confusion"] = [members(row, "confusion") for row in transcript.confusion]
     stderr = [printable(_relative(line)) for line in run.stderr.splitlines()]
     return result | {"log": list(transcript.other_lines), "stderr": stderr}
+
+
+def _budget(budget: BudgetResult) -> dict[str, Any]:
+    return members(budget, "budget") | {"why": budget_words.why(budget)}
 
 
 def _metrics(run: Run) -> list[dict[str, Any]]:
@@ -216,6 +237,8 @@ def _run(document: dict[str, Any], folder: Path) -> Run:
             cases,
             tuple(_records(document, "metrics", MetricResult)),
             tuple(_records(document, "confusion", ConfusionRow)),
+            tuple(_records(document, "budgets", BudgetResult)),
+            _record(document, "resources", Resources),
             _record(document, "error", records.RunError),
             _record(document, "end", End),
             _of(document, "violation", str, nullable=True),
@@ -248,7 +271,7 @@ def _records(document: dict[str, Any], name: str, kind: type) -> Iterator[Any]:
     for members in _of(document, name, list, nullable=True) or []:
         if not isinstance(members, dict):
             raise ResultsError(f"{name!r} holds something other than objects")
-        record = records.read_record("metric" if kind is MetricResult else name, members)
+        record = records.read_record(_EVENTS.get(kind, name), members)
         assert isinstance(record, kind)
         yield record
 
@@ -300,7 +323,7 @@ def _check(run: Run, document: dict[str, Any]) -> None:
                 f"{transcript.begin.cases} cases were announced, "  # type: ignore[union-attr]
                 f"but {len(transcript.cases)} are there"
             )
-    if (wrong := _measured(transcript)) is not None:
+    if (wrong := _measured(transcript) or _budgeted(transcript)) is not None:
         raise ResultsError(wrong)
     results = Results(run)
     _check_results("case", [found.counted for found in results.arrived], document["cases"])
@@ -334,3 +357,16 @@ def _measured(transcript: Transcript) -> str | None:
     if pending:
         return "rows of a matrix without its metric"
     return measured.at_end() if transcript.complete and transcript.error is None else None
+
+
+def _budgeted(transcript: Transcript) -> str | None:
+    """What the bundle's budgets say otherwise than the cases and the resources."""
+    judged = BudgetRecords()
+    judged.resources = transcript.resources
+    begin = transcript.begin
+    for budget in transcript.budgets:
+        if begin is None or budget_check.decided(budget) != budget:
+            return f"a budget of {budget.resource} has the verdict {budget.verdict.value}"
+        if budget.budget is not None and (wrong := judged.take(budget, begin, transcript.cases)):
+            return wrong
+    return judged.at_end() if transcript.complete and transcript.error is None else None

@@ -18,6 +18,7 @@ from typing import Any
 from bpte.bundle import Bundle, open_bundle
 from bpte.files import transfer
 from bpte.files.checksum import crc32
+from bpte.format.budget import Budget
 from bpte.format.metric import Metric
 from bpte.format.rules import BundleError
 from bpte.run.expected_output import ExpectedOutput, differences, expected_output
@@ -81,8 +82,7 @@ class Fingerprint(BundleFacts):
 
     program_offset: int
     suites: tuple[Suite, ...]
-    #: What must be judged beside cases and metrics; no record speaks of it yet.
-    unjudged: tuple[str, ...] = ()
+    budgets: tuple[Budget, ...] = ()
 
     @property
     def cases(self) -> int:
@@ -159,7 +159,7 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
             )
             for suite in bundle.suites
         ),
-        unjudged=tuple(f"a budget of {b.resource.name.lower()}" for b in bundle.budgets),
+        budgets=tuple(bundle.budgets),
     )
 
 
@@ -227,11 +227,7 @@ def check(transcript: Transcript, bundle: Fingerprint | Unreadable, asked: Asked
         if not request:
             found += _of_the_cases(transcript, begin, bundle, asked)
             found += _of_the_metrics(transcript, bundle, asked)
-        if transcript.error is None:
-            found += [
-                f"the file states {what}, which the target did not judge"
-                for what in bundle.unjudged
-            ]
+            found += _of_the_budgets(transcript, begin, bundle, asked)
     if found:
         more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         return Finding("; ".join(found[:_NAMED]) + more)
@@ -378,6 +374,31 @@ def _of_the_metrics(transcript: Transcript, bundle: Fingerprint, asked: Asked) -
             kind = metric.kind.name.lower()
             method = bundle.suites[number].method
             yield f"the file states {kind} of {method}, which the target did not judge"
+
+
+def _of_the_budgets(
+    transcript: Transcript, begin: Begin, bundle: Fingerprint, asked: Asked
+) -> Iterator[str]:
+    """That every budget of the file that holds here was judged as it is stated, and no other."""
+    wanted = {
+        index: budget
+        for index, budget in enumerate(bundle.budgets)
+        if budget.target in (None, begin.target)
+        and (budget.method is None or asked.method in (None, budget.method))
+    }
+    for result in transcript.budgets:
+        index = -1 if result.budget is None else result.budget
+        budget = wanted.pop(index, None)
+        if budget is None:
+            yield f"budget {index} does not hold for this run, or the file does not state it"
+            continue
+        stated = (budget.resource.name.lower(), budget.limit, budget.method)
+        if (reported := (result.resource, result.limit, result.method)) != stated:
+            yield f"budget {index}: {reported}, the file's is {stated}"
+    if transcript.error is None:
+        for budget in wanted.values():
+            what = budget.resource.name.lower()
+            yield f"the file states a budget of {what}, which the target did not judge"
 
 
 def _notes(begin: Begin, asked: Asked) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bpte.run import describe, identity, metric_words
+from bpte.run import budget_words, describe, identity, metric_words
 from bpte.run.kept import KeptOutput
 from bpte.run.outcome import Outcome, State, Verdict
 from bpte.run.protocol import Transcript
@@ -151,18 +151,22 @@ def judge_complete(transcript: Transcript, outcome: Outcome) -> Judgement:
         if metric.verdict is Verdict.ERROR:
             message = f"{metric_words.label(metric)}: {metric_words.why(metric)}"
             return Judgement(State.NOT_RUN, message)
+    for budget in transcript.budgets:
+        if budget.verdict is Verdict.ERROR:
+            message = f"budget of {budget_words.name(budget)}: {budget_words.why(budget)}"
+            return Judgement(State.NOT_RUN, message)
     return Judgement(State.NOT_RUN, "nothing was judged")
 
 
 def _what_passed(transcript: Transcript) -> str:
     cases = transcript.cases
     passed = sum(case.verdict is Verdict.PASS for case in cases)
-    kept = sum(metric.verdict is Verdict.PASS for metric in transcript.metrics)
-    text = f"{passed} of {len(cases)} cases passed" if passed or not kept else ""
-    if kept:
-        judged = f"{kept} of {kept} metrics kept their bounds"
-        text += f", {judged}" if text else f"{judged}, over {len(cases)} cases"
-    return text
+    metrics = sum(metric.verdict is Verdict.PASS for metric in transcript.metrics)
+    parts = [f"{passed} of {len(cases)} cases passed" if passed else f"{len(cases)} cases run"]
+    parts += [f"{metrics} of {metrics} metrics kept their bounds"] if metrics else []
+    budgets = len(transcript.budgets)
+    parts += [f"{budgets} of {budgets} budgets kept"] if budgets else []
+    return ", ".join(parts)
 
 
 def _what_failed(transcript: Transcript) -> str:
@@ -173,6 +177,11 @@ def _what_failed(transcript: Transcript) -> str:
         f"{metric_words.label(metric)}: {metric_words.why(metric)}"
         for metric in transcript.metrics
         if metric.verdict is Verdict.FAIL
+    ]
+    parts += [
+        f"budget of {budget_words.name(budget)}: {budget_words.why(budget)}"
+        for budget in transcript.budgets
+        if budget.verdict is Verdict.FAIL
     ]
     return "; ".join(parts)
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from bpte.format.budget import BudgetResource
 from bpte.run import build, identity, kept_check, process
 from bpte.run.board import Board, Simulator
 from bpte.run.command import BUNDLE, PROGRAM, command_line, pick_simulator
@@ -20,12 +21,12 @@ from bpte.run.judge import SETTLE_SECONDS, Ended, Judgement, Run, hold_against, 
 from bpte.run.outcome import State
 from bpte.run.pull import PullReceiver
 from bpte.run.receiver import OnceReceiver, Receiver
-from bpte.run.recorded import judge_again, judge_log
+from bpte.run.recorded import judge_again, judge_budgets, judge_log
 from bpte.run.records import Record
 from bpte.run.request import Refused, Request, examine
 from bpte.run.scratch import Scratch, scratch_folder
 
-__all__ = ["Request", "Run", "judge_again", "judge_log", "run"]
+__all__ = ["Request", "Run", "judge_again", "judge_budgets", "judge_log", "run"]
 
 #: How long a process is given to say more after its end record when it does not exit by itself, or
 #: when its exit status means nothing.
@@ -65,6 +66,7 @@ def _run(
         simulator, executable = pick_simulator(board, request.simulator)
         simulator_name = simulator.name
         bundle = identity.fingerprint(request.bundle)
+        request = _with_count(board, simulator, request, bundle)
         program = _program(board, request, bundle, on_note)
     except Refused as refused:
         return Run(refused.state, str(refused), request.bundle, request.board, simulator_name)
@@ -127,6 +129,27 @@ def _receiver(request: Request, simulator: Simulator, nonce: str) -> Receiver:
     return OnceReceiver() if wire == "once" else Receiver()
 
 
+def _with_count(
+    board: Board,
+    simulator: Simulator,
+    request: Request,
+    bundle: identity.Fingerprint | identity.Unreadable,
+) -> Request:
+    """The request, which asks for instructions where the bundle's budgets do and they can be
+    counted. Raises Refused."""
+    if request.count_instructions and not simulator.count:
+        raise Refused(
+            State.USAGE,
+            f"--count-instructions: {board.name} ({simulator.name}) does not count instructions",
+        )
+    stated = bundle.budgets if isinstance(bundle, identity.Fingerprint) else ()
+    wanted = any(
+        budget.resource is BudgetResource.TIME_INSTRUCTIONS and budget.target in (None, board.name)
+        for budget in (*stated, *request.budgets)
+    )
+    return replace(request, count_instructions=True) if wanted and simulator.count else request
+
+
 def _program(
     board: Board,
     request: Request,
@@ -140,6 +163,8 @@ def _program(
         features.append("BPTE_RUNNER_WIRE")
     if isinstance(bundle, identity.Fingerprint) and any(suite.metrics for suite in bundle.suites):
         features.append("BPTE_RUNNER_METRICS")
+    if isinstance(bundle, identity.Fingerprint) and bundle.budgets:
+        features.append("BPTE_RUNNER_BUDGETS")
     if request.npu == "model":
         features.append("BPTE_ETHOSU_MODEL")
     try:

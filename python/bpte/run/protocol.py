@@ -13,9 +13,18 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bpte.run.budget_check import BudgetRecords
 from bpte.run.metric_evidence import MetricRecords
 from bpte.run.outcome import Outcome, Verdict, run_outcome
-from bpte.run.protocol_keys import Begin, Case, ConfusionRow, End, MetricResult
+from bpte.run.protocol_keys import (
+    Begin,
+    BudgetResult,
+    Case,
+    ConfusionRow,
+    End,
+    MetricResult,
+    Resources,
+)
 from bpte.run.records import (
     CaseKey,
     ContradictionError,
@@ -47,6 +56,9 @@ class Transcript:
     metrics: tuple[MetricResult, ...] = ()
     #: The rows of the metrics that are confusion matrices.
     confusion: tuple[ConfusionRow, ...] = ()
+    #: The bundle's, as the target judged them; then those that were stated for the run.
+    budgets: tuple[BudgetResult, ...] = ()
+    resources: Resources | None = None
     error: RunError | None = None
     end: End | None = None
     violation: str | None = None
@@ -76,9 +88,10 @@ class Transcript:
 
     @property
     def verdicts(self) -> Iterator[Verdict]:
-        """Those that the outcome follows from: of cases and of metrics."""
+        """Those that the outcome follows from: of cases, metrics and budgets."""
         yield from (case.verdict for case in self.cases)
         yield from (metric.verdict for metric in self.metrics)
+        yield from (budget.verdict for budget in self.budgets)
 
     @property
     def outcome(self) -> Outcome:
@@ -116,6 +129,7 @@ class Parser:
         self._cases: list[Case] = []
         self._seen: set[CaseKey] = set()
         self._measured = MetricRecords()
+        self._budgets = BudgetRecords()
         self._error: RunError | None = None
         self._end: End | None = None
         self._violation: str | None = None
@@ -154,6 +168,8 @@ class Parser:
             tuple(self._cases),
             tuple(self._measured.metrics),
             tuple(self._measured.confusion),
+            tuple(self._budgets.budgets),
+            self._budgets.resources,
             self._error,
             self._end,
             self._violation,
@@ -229,6 +245,10 @@ class Parser:
             self._take_case(self._begin, record)
         elif isinstance(record, ConfusionRow | MetricResult):
             self._take_metric(self._begin, record)
+        elif isinstance(record, BudgetResult):
+            self._take_budget(self._begin, record)
+        elif isinstance(record, Resources):
+            _hold(self._budgets.take_resources(record))
         elif isinstance(record, RunError):
             if self._error is not None:
                 raise ProtocolError("a second error record")
@@ -266,6 +286,13 @@ class Parser:
         else:
             _hold(self._measured.take_metric(record, begin.case is not None))
 
+    def _take_budget(self, begin: Begin, record: BudgetResult) -> None:
+        if self._error is not None:
+            raise ProtocolError("a budget after the error record")
+        if record.budget is None:
+            raise ProtocolError("budget: 'budget' is missing")
+        _hold(self._budgets.take(record, begin, self._cases))
+
     def _check_end(self, begin: Begin, end: End) -> None:
         if end.crc32 != self._crc:
             raise ProtocolError(
@@ -275,6 +302,7 @@ class Parser:
             raise ProtocolError(f"{len(self._cases)} of the {begin.cases} cases announced arrived")
         if self._error is None:
             _hold(self._measured.at_end())
+            _hold(self._budgets.at_end())
         counts = dict.fromkeys(Verdict, 0)
         for case in self._cases:
             counts[case.verdict] += 1
@@ -291,6 +319,7 @@ class Parser:
         stopped = self._error.outcome if self._error is not None else None
         verdicts = [case.verdict for case in self._cases]
         verdicts += [metric.verdict for metric in self._measured.metrics]
+        verdicts += [budget.verdict for budget in self._budgets.budgets]
         implied = run_outcome(verdicts, stopped)
         if end.outcome != implied:
             raise ProtocolError(

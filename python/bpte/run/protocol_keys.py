@@ -1,169 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The result protocol's keys and records. Generated from schema/protocol.toml by
+"""The result protocol's records. Generated from schema/protocol.toml by
 tools/protocol_keys.py; do not edit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from bpte.run.outcome import Outcome, Verdict
+from bpte.run.protocol_table import KEYS as KEYS
+from bpte.run.protocol_table import PROTOCOL as PROTOCOL
+from bpte.run.protocol_table import Key as Key
 
 Number: TypeAlias = int | float | bool
-
-
-class Key(NamedTuple):
-    """What a key holds; `of`: the values that its type allows here."""
-
-    type: str
-    required: bool = True
-    of: tuple[str | int, ...] = ()
-
-
-PROTOCOL = 2
-
-#: Records and the objects in them.
-KEYS: dict[str, dict[str, Key]] = {
-    "begin": {
-        "protocol": Key("integer"),
-        "nonce": Key("text", required=False),
-        "target": Key("text"),
-        "engine": Key("text", required=False),
-        "engine_version": Key("text", required=False),
-        "format": Key("text", required=False),
-        "file_size": Key("integer", required=False),
-        "metadata_crc32": Key("crc32", required=False),
-        "program_crc32": Key("crc32", required=False),
-        "verified": Key("boolean", required=False),
-        "program_offset": Key("integer", required=False),
-        "program_size": Key("integer", required=False),
-        "program_address": Key("address", required=False),
-        "suites": Key("integer", required=False),
-        "bundle_cases": Key("integer", required=False),
-        "method": Key("text", required=False),
-        "case": Key("index", required=False),
-        "teach": Key("boolean", required=False),
-        "rtol": Key("real", required=False),
-        "atol": Key("real", required=False),
-        "cases": Key("count"),
-        "unit": Key("text", required=False),
-        "wire": Key("text", required=False),
-    },
-    "case": {
-        "suite": Key("integer"),
-        "method": Key("text"),
-        "case": Key("integer"),
-        "step": Key("index", required=False),
-        "name": Key("text", required=False),
-        "time": Key("integer", required=False),
-        "stand_in": Key("text", required=False),
-        "outputs": Key("outputs", required=False),
-        "values": Key("values", required=False),
-        "measured": Key("measured", required=False),
-        "verdict": Key("verdict", of=("pass", "fail", "error", "unjudged")),
-        "error": Key("text", required=False),
-        "message": Key("text", required=False),
-    },
-    "output": {
-        "verdict": Key("verdict", of=("pass", "fail", "not_compared")),
-        "reason": Key("text", required=False),
-        "kind": Key("text", required=False),
-        "dtype": Key("text", required=False),
-        "shape": Key("sizes", required=False),
-        "actual_kind": Key("text", required=False),
-        "actual_dtype": Key("text", required=False),
-        "actual_shape": Key("sizes", required=False),
-        "numel": Key("integer", required=False),
-        "mismatches": Key("integer", required=False),
-        "nonfinite": Key("integer", required=False),
-        "first": Key("first", required=False),
-        "max_abs": Key("real", required=False),
-        "mean_abs": Key("real", required=False),
-        "max_rel": Key("real", required=False),
-        "mean_rel": Key("real", required=False),
-        "sqnr_db": Key("real", required=False),
-        "cosine": Key("real", required=False),
-        "rtol": Key("real", required=False),
-        "atol": Key("real", required=False),
-        "max_outlier_share": Key("real", required=False),
-        "min_sqnr_db": Key("real", required=False),
-        "min_cosine": Key("real", required=False),
-    },
-    "value": {
-        "kind": Key("text"),
-        "dtype": Key("text", required=False),
-        "shape": Key("sizes", required=False),
-        "dim_order": Key("sizes", required=False),
-        "size": Key("integer", required=False),
-        "crc32": Key("crc32", required=False),
-        "value": Key("number", required=False),
-    },
-    "first": {
-        "index": Key("sizes", required=False),
-        "expected": Key("number"),
-        "actual": Key("number"),
-    },
-    "measured": {
-        "samples": Key("integer"),
-        "hits": Key("integer", required=False),
-        "missed": Key("missed", required=False),
-    },
-    "confusion": {
-        "suite": Key("integer"),
-        "metric": Key("integer"),
-        "label": Key("integer"),
-        "found": Key("integers"),
-        "counts": Key("integers"),
-    },
-    "metric": {
-        "suite": Key("integer"),
-        "method": Key("text"),
-        "metric": Key("integer"),
-        "kind": Key("text"),
-        "output": Key("integer"),
-        "k": Key("integer", required=False),
-        "classes": Key("integer", required=False),
-        "score": Key("integer", required=False),
-        "bins": Key("integer", required=False),
-        "low": Key("real", required=False),
-        "high": Key("real", required=False),
-        "minimum": Key("real", required=False),
-        "maximum": Key("real", required=False),
-        "cases": Key("integer"),
-        "samples": Key("integer"),
-        "hits": Key("integer", required=False),
-        "positives": Key("integer", required=False),
-        "elements": Key("integer", required=False),
-        "value": Key("real", required=False),
-        "error_bound": Key("real", required=False),
-        "verdict": Key("verdict", of=("pass", "fail", "error", "unjudged")),
-        "error": Key("text", required=False),
-        "message": Key("text", required=False),
-    },
-    "error": {
-        "error": Key("text"),
-        "message": Key("text", required=False),
-        "outcome": Key("outcome", of=(3, 4)),
-        "suite": Key("integer", required=False),
-        "case": Key("integer", required=False),
-        "step": Key("integer", required=False),
-        "input": Key("integer", required=False),
-        "output": Key("integer", required=False),
-        "segment": Key("integer", required=False),
-        "offset": Key("integer", required=False),
-        "value": Key("integer", required=False),
-        "expected": Key("integer", required=False),
-    },
-    "end": {
-        "passed": Key("integer"),
-        "failed": Key("integer"),
-        "errors": Key("integer"),
-        "unjudged": Key("integer"),
-        "outcome": Key("outcome", of=(0, 1, 3, 4)),
-        "retransmitted": Key("integer", required=False),
-        "crc32": Key("crc32"),
-    },
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +63,7 @@ class Begin:
     atol: float | None = None
     #: how many will be run, counted likewise
     cases: int
-    #: of times: `ns` or `cycles`
+    #: of times: `ns`, `cycles` or `instructions`
     unit: str = ""
     #: how the actual outputs are sent: `pull` or `once`, see Transfers
     wire: str | None = None
@@ -418,6 +267,52 @@ class MetricResult:
     error: str | None = None
     #: the same for people
     message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """`resources`: what the run took of the target, in bytes, before `end`."""
+
+    #: the largest memory plan of a method that was run
+    planned_memory: int | None = None
+    #: the engine's own structures and scratch
+    engine_memory: int | None = None
+    #: for a bundle that is read from a file
+    buffers: int | None = None
+    #: `.data` and `.bss`
+    static_memory: int | None = None
+    #: what there is of stack
+    stack_size: int | None = None
+    #: the most of it that was in use
+    stack: int | None = None
+    #: of the program, without a bundle
+    flash: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetResult:
+    """`budget`: one for each budget of the bundle that holds for this run."""
+
+    #: its index in the bundle
+    budget: int | None = None
+    #: as in the schema, in small letters: `planned_memory`
+    resource: str
+    #: as judged with
+    limit: int
+    #: the method that it holds for
+    method: str | None = None
+    #: what was taken, of a time the longest of an execution
+    amount: int | None = None
+    #: of a time: whose it is
+    suite: int | None = None
+    #: likewise
+    case: int | None = None
+    #: likewise
+    step: int | None = None
+    #: `pass`, `fail` or `error` (the target cannot measure it)
+    verdict: Verdict
+    #: `not_measured`
+    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

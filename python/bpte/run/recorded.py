@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from bpte.run import identity, kept_check
+from bpte.format.budget import Budget
+from bpte.run import budget_check, identity, kept_check
+from bpte.run.budget_check import Baseline
 from bpte.run.judge import Ended, Judgement, Run, hold_against, judge, judge_complete
 from bpte.run.outcome import State, run_outcome
 from bpte.run.protocol import Transcript
@@ -39,6 +41,23 @@ def judge_again(
         message += f"; {len(judged.undecided)} could not be judged again from the evidence alone"
     text = Judgement(state, message, result.notes).text
     return replace(result, state=state, message=text, transcript=transcript)
+
+
+def judge_budgets(result: Run, budgets: Iterable[Budget], baseline: Baseline | None = None) -> Run:
+    """A complete run under budgets that its bundle does not state, and against an earlier run. One
+    that the records cannot decide makes the run one that did not end well."""
+    transcript = result.transcript
+    if not transcript.complete or result.state not in _DECIDED_BY_RECORDS:
+        return result
+    assert transcript.begin is not None  # it is complete
+    asked = budget_check.judge(budgets, transcript.begin, transcript.cases, transcript.resources)
+    if baseline is not None:
+        asked += budget_check.against(baseline, transcript.begin, transcript.cases)
+    transcript = replace(transcript, budgets=(*transcript.budgets, *asked))
+    stopped = transcript.error.outcome if transcript.error is not None else None
+    judgement = judge_complete(transcript, run_outcome(transcript.verdicts, stopped))
+    text = judgement._replace(notes=result.notes).text
+    return replace(result, state=judgement.state, message=text, transcript=transcript)
 
 
 def judge_log(path: Path, pieces: Iterable[bytes], request: Request | None = None) -> Run:

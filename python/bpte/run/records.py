@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
+from bpte.format.budget import BudgetResource
 from bpte.format.metadata import MAX_RANK
 from bpte.format.metric import MAX_CLASSES
 from bpte.format.scalar_type import ELEMENT_SIZE, from_name
@@ -26,6 +27,7 @@ from bpte.run.protocol_keys import (
     PROTOCOL,
     ActualValue,
     Begin,
+    BudgetResult,
     Case,
     ConfusionRow,
     End,
@@ -35,6 +37,7 @@ from bpte.run.protocol_keys import (
     MetricResult,
     Number,
     Output,
+    Resources,
 )
 
 #: Versions that are read: 1 says nothing of the bundle that was run.
@@ -63,7 +66,9 @@ class RunError:
     where: dict[str, int] = field(default_factory=dict)
 
 
-Record: TypeAlias = Begin | Case | ConfusionRow | MetricResult | RunError | End
+Record: TypeAlias = (
+    Begin | Case | ConfusionRow | MetricResult | BudgetResult | Resources | RunError | End
+)
 
 
 class CaseKey(NamedTuple):
@@ -92,6 +97,7 @@ _CRC = re.compile(r"[0-9a-fA-F]{8}\Z")
 _U64 = 1 << 64
 _NO_INDEX = (1 << 32) - 1
 _MAX_OUTPUTS = 65536
+_RESOURCES = tuple(resource.name.lower() for resource in BudgetResource)
 
 
 class _Refused(Exception):
@@ -309,6 +315,17 @@ def _metric(members: dict[str, Any]) -> MetricResult:
     return metric
 
 
+def _resources(members: dict[str, Any]) -> Resources:
+    return Resources(**_members(members, "resources"))
+
+
+def _budget(members: dict[str, Any]) -> BudgetResult:
+    budget = BudgetResult(**_members(members, "budget"))
+    if budget.resource not in _RESOURCES:
+        raise ProtocolError(f"budget: no such resource: {budget.resource[:60]!r}")
+    return budget
+
+
 def _error(members: dict[str, Any]) -> RunError:
     known = _members(members, "error")
     stated = {name: known.pop(name) for name in ("error", "message", "outcome") if name in known}
@@ -324,6 +341,8 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], Record]] = {
     "case": _case,
     "confusion": _confusion,
     "metric": _metric,
+    "resources": _resources,
+    "budget": _budget,
     "error": _error,
     "end": _end,
 }

@@ -8,7 +8,7 @@ import textwrap
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
-from bpte.run import describe, metric_words
+from bpte.run import budget_words, describe, metric_words
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict
 from bpte.run.protocol_keys import Case, Output
@@ -22,7 +22,6 @@ SHOWN_CASES = 40
 #: How many failed outputs, and cases that did not run, are described.
 SHOWN_FAILURES = 20
 _LONGEST_NAME = 40  # in front of a failure
-MEMORY_PREFIX = "bpte-memory: "
 #: The columns of a terminal that does not report them.
 WIDTH = 80
 
@@ -184,12 +183,43 @@ def _metrics(run: Run, width: int, colour: bool) -> list[str]:
     return lines
 
 
-def _memory(run: Run) -> list[str]:
-    """What a firmware said of its memory (platform/cortex_m/firmware.cpp), or nothing."""
-    for line in run.transcript.other_lines:
-        if line.startswith(MEMORY_PREFIX):
-            return ["", "memory in bytes: " + printable(line.removeprefix(MEMORY_PREFIX))]
-    return []
+_BUDGET_COLUMNS = (
+    Column("budget"),
+    Column("verdict"),
+    Column("limit", right=True),
+    Column("used", right=True),
+    Column("by"),
+)
+
+
+def _budgets(run: Run, width: int, colour: bool) -> list[str]:
+    budgets = run.transcript.budgets
+    if not budgets:
+        return []
+    rows = [
+        (
+            printable(budget_words.name(budget)),
+            budget.verdict.value,
+            f"{budget.limit:,}",
+            budget_words.amount(budget.amount, budget.resource),
+            budget_words.where(budget),
+        )
+        for budget in budgets
+    ]
+    verdicts = [budget.verdict.value for budget in budgets]
+    return ["", *_coloured(fit(_BUDGET_COLUMNS, rows, width), verdicts, colour)]
+
+
+def _memory(run: Run, width: int) -> list[str]:
+    """What the target took, if it said so; and what its times are, where that may be mistaken."""
+    lines = []
+    if (resources := run.transcript.resources) is not None:
+        text = "memory in bytes: " + budget_words.memory(resources)
+        lines += ["", *textwrap.wrap(text, width)]
+    begin = run.transcript.begin
+    if begin is not None and begin.unit == "instructions":
+        lines += ["", "Times are instructions that an emulator counted. They are not cycles."]
+    return lines
 
 
 def _head(run: Run) -> list[str]:
@@ -227,7 +257,8 @@ def table(run: Run, colour: bool = False, width: int = WIDTH) -> str:
             lines += ["", f"{len(cases)} cases: {_counts(cases)}"]
             lines.append(f"The {SHOWN_CASES} worst are shown; --json and --junit report all.")
     lines += _metrics(run, width, colour)
-    lines += _memory(run)
+    lines += _budgets(run, width, colour)
+    lines += _memory(run, width)
     if details := _failures(worst if len(cases) > SHOWN_CASES else cases, width):
         lines += ["", *details[:SHOWN_FAILURES]]
         if len(details) > SHOWN_FAILURES:
@@ -288,6 +319,12 @@ def as_junit(run: Run) -> bytes:
         ElementTree.SubElement(properties, "property", name="value", value=value)
         if tag := _TAGS.get(outcome.counted):
             ElementTree.SubElement(element, tag, message=outcome.message).text = outcome.message
+    for budget in run.transcript.budgets:
+        name = printable(f"budget {budget_words.name(budget)}")
+        element = ElementTree.SubElement(suite, "testcase", classname="bpte", name=name)
+        if tag := _TAGS.get(results.of_budget(budget)):
+            message = printable(budget_words.why(budget)) or results.why
+            ElementTree.SubElement(element, tag, message=message).text = message
     if results.ended_otherwise:
         element = ElementTree.SubElement(suite, "testcase", classname="bpte", name="run")
         ElementTree.SubElement(element, "error", message=results.why)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bpte.bundle import open_bundle
+from bpte.format.budget import Budget
 from bpte.format.rules import BundleError
 from bpte.run.board import Board, BoardError, Simulator, find_board
 from bpte.run.identity import Asked
@@ -62,6 +63,11 @@ class Request:
     keep_outputs: bool = False
     #: Gives every step the inputs that the bundle states, also those that are carried.
     teach: bool = False
+    #: Lets an emulator count instructions, in place of the time that it took.
+    count_instructions: bool = False
+    #: What the run may take beside the bundle's own budgets (`recorded.judge_budgets`). One of
+    #: instructions lets an emulator count them, where it can.
+    budgets: tuple[Budget, ...] = ()
     #: "model": a firmware is built with the functional model of the Ethos-U.
     npu: str | None = None
     #: .pte files whose operators alone a firmware is built with.
@@ -74,6 +80,8 @@ class Request:
         for name, value in given.items():
             if isinstance(value, Path):
                 given[name] = str(value)
+            elif name == "budgets":
+                given[name] = [f"{b.resource.name.lower()}<={b.limit}" for b in self.budgets]
             elif isinstance(value, tuple):
                 given[name] = list(map(str, value))
         return given

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from bpte.run import describe, metric_words
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict, counted
-from bpte.run.protocol_keys import Case, MetricResult
+from bpte.run.protocol_keys import BudgetResult, Case, MetricResult
 from bpte.text import printable
 
 
@@ -81,6 +81,11 @@ class Results:
             if (metric.suite, metric.metric) == (suite, number):
                 return self._of_metric(metric)
         return MetricOutcome(Counted.ERROR, None, f"{self.why} (this metric did not arrive)")
+
+    def of_budget(self, budget: BudgetResult) -> Counted:
+        """What a budget counts for."""
+        stopped = self.run.transcript.error is not None
+        return counted(budget.verdict, self.run.state, stopped, self._judged)
 
     @property
     def ended_otherwise(self) -> bool:

@@ -13,3 +13,10 @@
 #ifndef BPTE_RUNNER_METRICS
 #define BPTE_RUNNER_METRICS 0
 #endif
+
+/// Judges the budgets of bundles (budgets.h). The CMake option of the same name sets this macro.
+/// Without it nothing of them is compiled, and a bundle that states budgets is not run:
+/// `unsupported`.
+#ifndef BPTE_RUNNER_BUDGETS
+#define BPTE_RUNNER_BUDGETS 0
+#endif

@@ -29,10 +29,10 @@ void write_request(RecordWriter& writer, const RunOptions& options) {
 
 // The outcome of a run. docs/result-protocol.md states the order of these questions.
 Outcome outcome_of(const Tally& tally, bool stopped, Outcome reason) {
-#if BPTE_RUNNER_METRICS
-  const bool failed = tally.failed > 0 || tally.metric_failed;
-  const bool errors = tally.errors > 0 || tally.metric_error;
-  const bool passed = tally.passed > 0 || tally.metric_passed;
+#if BPTE_RUNNER_METRICS || BPTE_RUNNER_BUDGETS
+  const bool failed = tally.failed > 0 || tally.other_failed;
+  const bool errors = tally.errors > 0 || tally.other_error;
+  const bool passed = tally.passed > 0 || tally.other_passed;
 #else
   const bool failed = tally.failed > 0;
   const bool errors = tally.errors > 0;

@@ -12,17 +12,17 @@
 
 namespace bpte {
 
-/// How many cases have which verdict, and which verdicts metrics have.
+/// How many cases have which verdict, and which verdicts metrics and budgets have.
 struct Tally {
   uint64_t passed = 0;
   uint64_t failed = 0;
   uint64_t errors = 0;
   uint64_t unjudged = 0;
-#if BPTE_RUNNER_METRICS
-  // Whether any metric has this verdict.
-  bool metric_passed = false;
-  bool metric_failed = false;
-  bool metric_error = false;
+#if BPTE_RUNNER_METRICS || BPTE_RUNNER_BUDGETS
+  // Whether any metric or budget has this verdict.
+  bool other_passed = false;
+  bool other_failed = false;
+  bool other_error = false;
 #endif
 #if BPTE_RUNNER_WIRE
   const Wire* wire = nullptr;  ///< counts what it had to send again

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/engine/message.h>
 #include <bpte/runner/arithmetic.h>
+#include <bpte/runner/budgets.h>
 #include <bpte/runner/identity.h>
 #include <bpte/runner/metrics.h>
 #include <bpte/runner/output_record.h>
@@ -84,7 +85,12 @@ class Run {
 #if BPTE_RUNNER_METRICS
   void judge_metrics();
 #endif
+#if BPTE_RUNNER_BUDGETS
+  Use use_of(const Longest& longest);
+  void judge_budgets(uint32_t suite, Text method, const Use& use);
+#endif
   void settle();
+  void measure();
   Outcome finish();
 
   // Both end the run.
@@ -121,6 +127,11 @@ class Run {
 #if BPTE_RUNNER_METRICS
   Metrics metrics_;  // of the current suite
 #endif
+#if BPTE_RUNNER_BUDGETS
+  Longest longest_;           // of the run
+  Longest longest_of_suite_;  // of the current suite
+#endif
+  Resources taken_;  // so far
 #if BPTE_CORE_STEPS
   Span<uint8_t> carried_;  // the half of options_.carry_buffer that holds this step's
 #endif
@@ -281,13 +292,13 @@ bool Run::check_suites() {
 
 // What this runner cannot judge must not look judged.
 bool Run::check_supported() {
-  const auto unsupported = [this](const char* what, uint32_t suite) {
+  [[maybe_unused]] const auto unsupported = [this](const char* what, uint32_t suite) {
     message_.clear();
     message_ << what << " not supported by this runner";
     stop(to_string(EngineError::kUnsupported), message_.c_str(), Outcome::kInfrastructure, suite);
     return false;
   };
-#if BPTE_CORE_BUDGETS
+#if BPTE_CORE_BUDGETS && !BPTE_RUNNER_BUDGETS
   if (bundle_.budget_count() != 0) return unsupported("the bundle states budgets:", kNoIndex);
 #endif
 #if BPTE_CORE_METRICS && !BPTE_RUNNER_METRICS
@@ -544,6 +555,10 @@ bool Run::execute(const TestCase& test_case) {
   const uint64_t time = clock_.now() - start;
   stand_in_ = engine_.stand_in();
   if (error != EngineError::kOk) return case_error(error, engine_.message());
+#if BPTE_RUNNER_BUDGETS
+  longest_.take(time, suite_index_, case_index_, step_index_);
+  longest_of_suite_.take(time, suite_index_, case_index_, step_index_);
+#endif
   return judge(test_case, *payload, time);
 }
 
@@ -627,16 +642,56 @@ void Run::judge_metrics() {
       }
     }
     if (stopped_) return;
-    tally_.metric_passed |= verdict == MetricVerdict::kPass;
-    tally_.metric_failed |= verdict == MetricVerdict::kFail;
-    tally_.metric_error |= verdict == MetricVerdict::kError;
+    tally_.other_passed |= verdict == MetricVerdict::kPass;
+    tally_.other_failed |= verdict == MetricVerdict::kFail;
+    tally_.other_error |= verdict == MetricVerdict::kError;
     write_metric(writer_, name, state, verdict, message_);
     settle();
   }
 }
 #endif
 
+// What the target has taken by now. A plan and the engine's memory are those of the method that was
+// loaded last: the largest counts.
+void Run::measure() {
+  if (options_.meter == nullptr) return;
+  const Resources before = taken_;
+  taken_ = options_.meter->measure();
+  const auto keep = [](uint64_t& now, uint64_t then) {
+    if (then != kNotMeasured && (now == kNotMeasured || now < then)) now = then;
+  };
+  keep(taken_.planned_memory, before.planned_memory);
+  keep(taken_.engine_memory, before.engine_memory);
+}
+
+#if BPTE_RUNNER_BUDGETS
+Use Run::use_of(const Longest& longest) {
+  Use use;
+  use.longest = longest;
+  use.unit = clock_.unit();
+  use.resources = options_.meter != nullptr ? options_.meter->measure() : Resources();
+  return use;
+}
+
+// The budgets of one suite, or with kNoIndex those of all of them.
+void Run::judge_budgets(uint32_t suite, Text method, const Use& use) {
+  for (uint32_t i = 0; i < bundle_.budget_count() && !stopped_; ++i) {
+    const Result<Budget> budget = bundle_.budget(i);
+    if (!budget.ok() || budget->suite != suite || !holds_for(*budget, options_.target)) continue;
+    const BudgetVerdict verdict = verdict_of(*budget, use);
+    tally_.other_passed |= verdict == BudgetVerdict::kPass;
+    tally_.other_failed |= verdict == BudgetVerdict::kFail;
+    tally_.other_error |= verdict == BudgetVerdict::kError;
+    write_budget(writer_, i, *budget, method, use);
+    settle();
+  }
+}
+#endif
+
 void Run::run_suite(uint32_t index, const TestSuite& suite) {
+#if BPTE_RUNNER_BUDGETS
+  longest_of_suite_ = Longest();
+#endif
 #if BPTE_RUNNER_METRICS
   suite_index_ = index;
   method_ = suite.method_name();
@@ -648,8 +703,12 @@ void Run::run_suite(uint32_t index, const TestSuite& suite) {
   for (uint32_t i = 0; i < suite.case_count() && !stopped_; ++i) {
     if (selected(i, options_)) run_case(index, suite, i);
   }
+  measure();
 #if BPTE_RUNNER_METRICS
   if (!stopped_) judge_metrics();
+#endif
+#if BPTE_RUNNER_BUDGETS
+  if (!stopped_) judge_budgets(index, suite.method_name(), use_of(longest_of_suite_));
 #endif
 }
 
@@ -659,6 +718,16 @@ Outcome Run::run() {
       const Result<TestSuite> suite = bundle_.suite(i);
       if (suite.ok() && selected(*suite, options_)) run_suite(i, *suite);
     }
+#if BPTE_RUNNER_BUDGETS
+    Use use = use_of(longest_);
+    use.resources = taken_;
+    if (!stopped_) judge_budgets(kNoIndex, Text(), use);
+#endif
+  }
+  if (options_.meter != nullptr) {
+    measure();
+    write_resources(writer_, taken_);
+    settle();
   }
   return finish();
 }

@@ -10,6 +10,7 @@
 
 namespace bpte {
 
+class Meter;
 class Wire;
 
 /// Where the result protocol is written to: stdout, a UART, semihosting. It must not fail, and must
@@ -26,7 +27,7 @@ class Output {
 class Clock {
  public:
   virtual uint64_t now() = 0;
-  virtual const char* unit() const = 0;  ///< "ns" or "cycles"
+  virtual const char* unit() const = 0;  ///< "ns", "cycles" or "instructions"
 
  protected:
   ~Clock() = default;
@@ -65,6 +66,8 @@ struct RunOptions {
   Span<uint8_t> case_buffer;         ///< for the payloads of a data source; not used in place
   Span<uint8_t> scratch;             ///< for checksums through a data source
   const char* target = "host";       ///< for the report: the board's name
+  /// Tells what the target takes, for the record `resources` and for budgets. Null: it cannot tell.
+  Meter* meter = nullptr;
 #if BPTE_RUNNER_WIRE
   /// Writes to the run's output, and sends the actual outputs as well (wire.h). Null: they stay
   /// here.

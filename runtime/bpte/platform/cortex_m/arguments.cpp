@@ -100,6 +100,8 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
     } else if (is("--size")) {
       arguments.has_size = true;
       arguments.size = static_cast<uint32_t>(n);
+    } else if (is("--instruction-ns")) {
+      arguments.instruction_ns = static_cast<uint32_t>(n);
     } else if (is("--case")) {
       arguments.run.test_case = static_cast<uint32_t>(n);
     } else {

@@ -19,6 +19,7 @@ namespace bpte_board {
 ///   --rtol-bits X  --atol-bits X   tolerances, a double's 64 bits in hexadecimal: exact, and
 ///                       nothing to parse
 ///   --console uart|semihosting
+///   --instruction-ns N  the emulator takes N ns of its time for each instruction: counts them
 ///   --outputs pull|once  send the actual outputs (with BPTE_RUNNER_WIRE)
 struct Arguments {
   bool has_address = false;
@@ -28,6 +29,7 @@ struct Arguments {
   const char* file = nullptr;
   bool linked = false;
   bool semihosting_console = false;
+  uint32_t instruction_ns = 0;  ///< 0: times are not those of instructions
 #if BPTE_RUNNER_WIRE
   bool send_outputs = false;
   bool pull = false;  ///< the other side asks for them

@@ -54,14 +54,15 @@ extern "C" void clock_interrupt() {
   note_cycles();
 }
 
-void BoardClock::start() {
+void BoardClock::start(uint32_t instruction_ns) {
+  instruction_ns_ = instruction_ns;
   uint32_t control = 0;
   reg(kDemcr) = reg(kDemcr) | kTraceEnable;
   if (probe_read(kDwtControl, control)) {
     reg(kDwtControl) = control | kCycleCounterEnable;
     const uint32_t before = reg(kDwtCycles);
     for (int i = 0; i < 64; ++i) asm volatile("nop");
-    cycles_ = reg(kDwtCycles) != before;
+    cycles_ = instruction_ns == 0 && reg(kDwtCycles) != before;
   }
   reg(kSysTickReload) = kSysTickMax;
   reg(kSysTickValue) = 0;
@@ -85,10 +86,12 @@ uint64_t BoardClock::now() {
     ++seen;
   }
   const uint64_t ticks = (static_cast<uint64_t>(seen) << 24) + (kSysTickMax - value);
-  return ticks * 1'000'000 / (BPTE_BOARD_CLOCK_HZ / 1'000);
+  const uint64_t time = ticks * 1'000'000 / (BPTE_BOARD_CLOCK_HZ / 1'000);
+  return instruction_ns_ != 0 ? time / instruction_ns_ : time;
 }
 
 const char* BoardClock::unit() const {
+  if (instruction_ns_ != 0) return "instructions";
   return cycles_ ? "cycles" : "ns";
 }
 

@@ -6,6 +6,7 @@
 
 #include <bpte/core/bundle.h>
 #include <bpte/core/internal/aligned.h>
+#include <bpte/runner/budgets.h>
 #include <bpte/runner/metrics.h>
 #include <bpte/runner/runner.h>
 #include <bpte/runner/selection.h>
@@ -23,6 +24,7 @@
 extern "C" {
 // From firmware.ld.
 extern uint8_t __data_start[], __bss_end[], __stack_limit[], __stack_top[];
+extern uint8_t __flash_size[];
 extern uint8_t __arena_start[], __arena_end[], __ram_free_start[], __ram_free_end[];
 // From bpte_add_bundle(), if it was used.
 extern const uint8_t bpte_bundle[] __attribute__((weak));
@@ -82,16 +84,27 @@ uint32_t stack_used() {
   return static_cast<uint32_t>(__stack_top - reinterpret_cast<const uint8_t*>(at));
 }
 
-void report_memory(size_t buffers) {
-  const EngineMemory engine = engine_memory();
-  const auto fixed = static_cast<uint32_t>(__bss_end - __data_start);
-  const auto stack = static_cast<uint32_t>(__stack_top - __stack_limit);
-  bpte::Message text;
-  text << "bpte-memory: static=" << fixed << " stack=" << stack << " stack_used=" << stack_used()
-       << " engine=" << engine.other << " buffers=" << buffers << " planned=" << engine.planned
-       << "\n";
-  say(text);
-}
+/// Tells what the firmware takes of its board.
+class BoardMeter final : public bpte::Meter {
+ public:
+  explicit BoardMeter(size_t buffers) : buffers_(buffers) {}
+  bpte::Resources measure() override {
+    const EngineMemory engine = engine_memory();
+    bpte::Resources resources;
+    resources.planned_memory = engine.planned;
+    resources.engine_memory = engine.other;
+    resources.buffers = buffers_;
+    resources.static_memory = static_cast<uint32_t>(__bss_end - __data_start);
+    resources.stack_size = static_cast<uint32_t>(__stack_top - __stack_limit);
+    resources.stack = stack_used();
+    // The linker gives a size as the address of a symbol.
+    resources.flash = reinterpret_cast<uintptr_t>(__flash_size);
+    return resources;
+  }
+
+ private:
+  size_t buffers_;
+};
 
 BoardClock board_clock;
 SemihostingFile bundle_file;
@@ -130,10 +143,10 @@ int run(const bpte::Result<bpte::Bundle>& bundle, const bpte::RunOptions& option
 #if BPTE_RUNNER_METRICS
   run_options.metric_buffer = take(spans.other, bpte::largest_metrics(*bundle));
 #endif
-  const bpte::Outcome outcome =
-      run_bundle(*bundle, make_engine(spans), console(), board_clock, run_options);
-  report_memory(buffers);
-  return static_cast<int>(outcome);
+  BoardMeter meter(buffers);
+  run_options.meter = &meter;
+  return static_cast<int>(
+      run_bundle(*bundle, make_engine(spans), console(), board_clock, run_options));
 }
 
 int run_from_memory(const Arguments& arguments) {
@@ -168,7 +181,6 @@ int run_from_file(Arguments& arguments) {
 
 int main() {
   using namespace bpte_board;
-  board_clock.start();
   Arguments arguments;
   arguments.run.target = BPTE_BOARD_NAME;
   if (semihosting_command_line(command_line)) {
@@ -176,6 +188,7 @@ int main() {
     if (arguments.semihosting_console) use_semihosting_console();
     if (wrong != nullptr) return usage(wrong);
   }
+  board_clock.start(arguments.instruction_ns);
 #if BPTE_RUNNER_WIRE
   attach_wire(arguments);
 #endif

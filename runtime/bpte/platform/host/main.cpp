@@ -6,6 +6,7 @@
 #include <bpte/core/bundle.h>
 #include <bpte/core/format_number.h>
 #include <bpte/core/version.h>
+#include <bpte/runner/budgets.h>
 #include <bpte/runner/metrics.h>
 #include <bpte/runner/runner.h>
 #include <bpte/runner/selection.h>
@@ -112,6 +113,23 @@ class Buffer {
   static constexpr size_t kAlignment = 64;
   uint8_t* bytes_ = nullptr;
   size_t size_ = 0;
+};
+
+// What a host can tell: what the engine takes. `planned` and `other` give bytes.
+template <typename Planned, typename Other>
+class EngineMeter final : public bpte::Meter {
+ public:
+  EngineMeter(Planned planned, Other other) : planned_(planned), other_(other) {}
+  bpte::Resources measure() override {
+    bpte::Resources resources;
+    resources.planned_memory = planned_();
+    resources.engine_memory = other_();
+    return resources;
+  }
+
+ private:
+  Planned planned_;
+  Other other_;
 };
 
 // A program that plans more than this is probably damaged.
@@ -302,6 +320,8 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions
     bpte::ExecutorchOptions engine_options;
     engine_options.planned_advice = kPlannedAdvice;
     bpte::ExecutorchEngine engine(memory, engine_options);
+    EngineMeter meter([&] { return planned.peak(); }, [] { return bpte::kNotMeasured; });
+    options.meter = &meter;
 #if BPTE_ETHOSU_MODEL
     // Without it a program for an Ethos-U is refused by the name of its backend.
     (void)bpte::register_ethosu_backend();
@@ -318,6 +338,8 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions
     bpte::ReferenceOptions engine_options;
     engine_options.planned_advice = kPlannedAdvice;
     bpte::ReferenceEngine engine(memory, engine_options);
+    EngineMeter meter([&] { return engine.planned_bytes(); }, [&] { return engine.table_bytes(); });
+    options.meter = &meter;
     return finish(bpte::run_bundle(bundle, engine, output, clock, options));
   }
 #endif
