@@ -17,11 +17,16 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing takes longer
 
 __version__ = "0.1.0"
 
-#: Names that load much more than the others.
-_EXAMINE = {"RecordError", "record"}
+#: Names that load much more than the others, and where they live.
+_EXAMINE = {
+    "EagerTracer": "bpte.examine.eager",
+    "RecordError": "bpte.examine.record",
+    "record": "bpte.examine.record",
+}
 
 if TYPE_CHECKING:
     from bpte._names import *  # noqa: F403
+    from bpte.examine.eager import EagerTracer as EagerTracer
     from bpte.examine.record import RecordError as RecordError
     from bpte.examine.record import record as record
 
@@ -31,12 +36,11 @@ def __getattr__(name: str) -> object:
         return __dir__()
     if name.startswith("_") or name not in __dir__():
         raise AttributeError(f"module 'bpte' has no attribute {name!r}")
-    home = "bpte.examine.record" if name in _EXAMINE else "bpte._names"
-    value: object = getattr(import_module(home), name)
+    value: object = getattr(import_module(_EXAMINE.get(name, "bpte._names")), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     public = {name for name in vars(import_module("bpte._names")) if not name.startswith("_")}
-    return sorted(public | _EXAMINE | {"__version__"})
+    return sorted(public | _EXAMINE.keys() | {"__version__"})

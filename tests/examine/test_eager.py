@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Traces made from PyTorch, against what ExecuTorch's own runtime gives for each instruction, read
+by ExecuTorch's own Inspector."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import bpte
+from bpte.cli import main
+from bpte.files.checksum import crc32
+from bpte.pack.tensors import flatten
+
+pytest.importorskip("torch", reason="traces made from PyTorch need torch")
+pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
+
+if TYPE_CHECKING:
+    from traced_models import Model
+
+RTOL, ATOL = 1e-4, 1e-5
+# Each is there for something: several memory orders, operators with several outputs, state, control
+# flow, sizes below their bounds, delegates.
+NAMES = ["conv_channels_last", "encoder", "recurrent", "branch", "dynamic", "xnnpack"]
+
+
+def model(name: str) -> Model:
+    import traced_models
+
+    return traced_models.model(name)
+
+
+def tracer_of(name: str, method: str = "forward", **choice: Any) -> bpte.EagerTracer:
+    made = model(name)
+    tracer = bpte.EagerTracer(made.edge, method, **choice)
+    tracer.match(made.program)
+    return tracer
+
+
+def executed(program: Any, method: str, inputs: Any, folder: Path) -> dict[int, list[Any]]:
+    """The outputs of each instruction, by its index, as the wheel's runtime logs them."""
+    from executorch.devtools import Inspector
+    from executorch.extension.pybindings import portable_lib
+
+    module = portable_lib._load_for_executorch_from_buffer(
+        program.buffer, enable_etdump=True, debug_buffer_size=1 << 20
+    )
+    module.run_method(method, inputs)
+    dump, values = str(folder / "dump.etdp"), str(folder / "values.bin")
+    module.write_etdump_result_to_file(dump, values)
+    found: dict[int, list[Any]] = defaultdict(list)
+    for block in Inspector(etdump_path=dump, debug_buffer_path=values).event_blocks:
+        for event in block.events:
+            known = event._instruction_id in found and event.name == "OPERATOR_CALL"
+            if event.debug_data and not known:
+                found[event._instruction_id] = flatten(list(event.debug_data))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_as_executorch_gives_it(name: str, tmp_path: Path) -> None:
+    tracer = tracer_of(name)
+    (method,) = bpte_instructions(name)
+    compared = 0
+    for inputs in model(name).inputs["forward"]:
+        gold = executed(model(name).program, "forward", inputs, tmp_path)
+        for instruction, output, value in tracer.trace(inputs):
+            if not isinstance(value, bpte.TensorData) or instruction.index not in gold:
+                continue
+            writes = method.at(instruction.chain, instruction.index).writes
+            # Of a delegate the runtime logs the inputs, too: the outputs are the last.
+            expected = gold[instruction.index][-len(writes) :][output]
+            actual = value.array()
+            assert actual.shape == tuple(expected.shape), instruction
+            # The Inspector shows the bytes as they lie in memory, whatever the order.
+            laid_out = actual.transpose(method.values[writes[output]].info.dim_order).ravel()
+            assert np.allclose(laid_out, expected.numpy().ravel(), RTOL, ATOL), instruction
+            compared += 1
+    traced = len(tracer.traced_method.instructions) * len(model(name).inputs["forward"])
+    assert compared >= traced / 2, "the runtime logs most instructions"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nearly_every_instruction_has_its_node(name: str) -> None:
+    (method,) = bpte_instructions(name)
+    known = {each.index for each in tracer_of(name).traced_method.instructions}
+    left = {each.name for each in method.instructions if each.index not in known}
+    # The copy that the exporter adds for a state or a memory order, and control flow.
+    assert left <= {
+        "aten::copy_",
+        "dim_order_ops::_to_dim_order_copy.out",
+        "executorch_prim::mul.Scalar",
+        *(("jump", "move", "aten::add.out", "aten::sub.out") if name == "branch" else ()),
+    }
+    assert len(known) >= 3
+
+
+def bpte_instructions(name: str) -> Any:
+    from bpte.program import instructions
+
+    return instructions(model(name).program.buffer)
+
+
+def test_labels_say_module_and_line() -> None:
+    by_index = {each.index: each for each in tracer_of("encoder").traced_method.instructions}
+    norm, last = by_index[0], by_index[max(by_index)]
+    assert norm.operator_name == "aten::native_layer_norm.out"
+    assert (norm.node, norm.module_path) == ("aten_native_layer_norm_default", "norm")
+    lines = Path(__file__).with_name("traced_models.py").read_text().splitlines()
+    assert norm.source is not None and last.source is not None
+    file, _, number = norm.source.partition(":")
+    assert file == "traced_models.py" and "self.norm(x)" in lines[int(number) - 1]
+    assert "x + self.out(" in lines[int(last.source.partition(":")[2]) - 1]
+
+
+def test_a_delegate_has_what_its_operators_have_in_common() -> None:
+    calls = [
+        each for each in tracer_of("xnnpack").traced_method.instructions if "delegate" in each.node
+    ]
+    assert len(calls) > 1
+    assert {"mix", "out"} <= {call.module_path for call in calls}
+    assert all(call.operator_name is None for call in calls)
+    values = tracer_of("xnnpack").trace(model("xnnpack").inputs["forward"][0])
+    assert {entry.instruction.index for entry in values} >= {call.index for call in calls}
+
+
+def test_steps_go_on_with_their_state(tmp_path: Path) -> None:
+    import torch
+
+    import traced_models
+
+    torch.manual_seed(0)
+    module = traced_models.Recurrent().eval()
+    made = model("recurrent")
+    weights = made.edge.exported_program("forward").state_dict
+    module.load_state_dict(dict(weights), strict=False)
+    inputs = made.inputs["forward"]
+    with torch.no_grad():
+        outputs = [module(*each) for each in inputs]
+    steps = [bpte.MethodTestCase(i, [o]) for i, o in zip(inputs, outputs, strict=True)]
+    alone = bpte.MethodTestCase(inputs[1])
+    suite = bpte.MethodTestSuite("forward", [bpte.MethodTestCase(steps=steps), alone])
+    tracer_of("recurrent").trace_suite(suite)
+    for step, expected in zip(steps, outputs, strict=True):
+        last = step.trace[-1]
+        assert last.instruction.operator_name == "aten::add.out"
+        assert np.allclose(last.value.array(), expected.numpy(), RTOL, ATOL)
+    # A case of its own begins with the state as it is at first.
+    assert not np.allclose(alone.trace[-1].value.array(), outputs[1].numpy(), RTOL, ATOL)
+    assert suite.traced_method is not None
+
+
+def test_numpy_inputs_and_two_methods(tmp_path: Path) -> None:
+    made = model("two_methods")
+    suites = []
+    for method, cases in made.inputs.items():
+        tracer = tracer_of("two_methods", method)
+        arrays = [value.numpy() for value in cases[0]]
+        case = bpte.MethodTestCase(arrays, trace=tracer.trace(arrays))
+        assert len(case.trace) == 3
+        gold = executed(made.program, method, cases[0], tmp_path)
+        for instruction, output, value in case.trace:
+            expected = gold[instruction.index][output].numpy()
+            assert np.allclose(value.array(), expected, RTOL, ATOL)
+        suites.append(bpte.MethodTestSuite(method, [case], traced_method=tracer.traced_method))
+    path = tmp_path / "m.bpte"
+    bpte.BundledProgram(made.program, suites, metadata=tracer.metadata).save(path)
+    with bpte.open(path, verify=True) as bundle:
+        for suite in bundle.suites:
+            assert suite.traced_method.origin is bpte.TraceOrigin.EAGER
+            assert suite.traced_method.program_crc32 == crc32(made.program.buffer)
+            assert len(suite.test_cases[0].info.trace) == 3
+        assert bundle.metadata["trace.values"] == "all"
+
+
+def test_what_was_asked_for_is_kept() -> None:
+    inputs = model("encoder").inputs["forward"][0]
+    everything = tracer_of("encoder").trace(inputs)
+    some = tracer_of("encoder", every=3).trace(inputs)
+    assert some and {entry.instruction.index % 3 for entry in some} == {0}
+    assert len(some) == sum(entry.instruction.index % 3 == 0 for entry in everything)
+    pooled = model("conv_channels_last").inputs["forward"][0]
+    floats = tracer_of("conv_channels_last", floats_only=True)
+    dropped = len(tracer_of("conv_channels_last").trace(pooled)) - len(floats.trace(pooled))
+    assert dropped == 1  # the indices of the pool
+    assert floats.metadata == {
+        "trace.values": "tensors of floating-point types",
+        "trace.every": "1",
+    }
+
+
+def test_the_list_of_instructions_names_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tracer = tracer_of("encoder")
+    inputs = model("encoder").inputs["forward"][0]
+    case = bpte.MethodTestCase(inputs, trace=tracer.trace(inputs))
+    suite = bpte.MethodTestSuite("forward", [case], traced_method=tracer.traced_method)
+    path = tmp_path / "m.bpte"
+    bpte.BundledProgram(model("encoder").program, [suite]).save(path)
+    assert main(["inspect", str(path), "--instructions", "--json"]) == 0
+    (method,) = json.loads(capsys.readouterr().out)["methods"]
+    assert method["instructions"][0]["module_path"] == "norm"
+
+
+def test_mistakes_are_named() -> None:
+    made = model("encoder")
+    with pytest.raises(bpte.PackError, match=r"no such method, it has \['forward'\]"):
+        bpte.EagerTracer(made.edge, "encode")
+    with pytest.raises(bpte.PackError, match="a Model is no edge program"):
+        bpte.EagerTracer(made)
+    with pytest.raises(bpte.PackError, match="Make the tracer before it is called"):
+        bpte.EagerTracer(made.program)
+    with pytest.raises(bpte.PackError, match="every 0 instructions"):
+        bpte.EagerTracer(made.edge, every=0)
+    tracer = bpte.EagerTracer(made.edge)
+    with pytest.raises(bpte.PackError, match="Call match"):
+        tracer.trace(made.inputs["forward"][0])
+    with pytest.raises(bpte.PackError, match="no such method"):
+        tracer.match(model("two_methods").program)
+    with pytest.raises(bpte.PackError, match="no instruction of the program belongs"):
+        tracer.match(model("branch").program)
+    tracer.match(made.program)
+    with pytest.raises(bpte.PackError, match="2 inputs to trace, the method takes 1"):
+        tracer.trace(*made.inputs["forward"][0], 1)
