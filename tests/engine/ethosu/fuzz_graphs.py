@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -169,11 +169,13 @@ class Corpus:
         if path.exists():
             kept, case = pickle.loads(path.read_bytes())
             if kept == options:
-                return case
+                return case if isinstance(case, str) else Case(*case)
         case = prepare_apart(seed, options)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".new")
-        unfinished.write_bytes(pickle.dumps((options, case)))
+        # Not as a Case, which has another name where this file is the program.
+        fields = case if isinstance(case, str) else astuple(case)
+        unfinished.write_bytes(pickle.dumps((options, fields)))
         unfinished.replace(path)
         return case
 

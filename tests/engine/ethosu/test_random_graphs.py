@@ -29,6 +29,18 @@ def test_equal_to_the_tosa_reference_model(
     assert tally.equal >= GRAPHS * 0.6, tally.counts
 
 
+# What random graphs found once.
+@pytest.mark.parametrize(
+    ("target", "seed"),
+    [("ethos-u65-512", 5_002_120)],  # a convolution into one channel leaves the second core nothing
+)
+def test_found_before(
+    cpp_tool: Callable[[str], Path], tmp_path: Path, target: str, seed: int
+) -> None:
+    tally = fuzz(cpp_tool("ethosu_tool"), target, range(seed, seed + 1), tmp_path, Corpus(None))
+    assert (tally.equal, tally.wrong) == (1, [])
+
+
 def test_options_come_in_all_pairs() -> None:
     rows = pairwise("ethos-u85-256")
     assert {row.memory_mode for row in rows} == set(MEMORY_MODES["u85"])

@@ -106,6 +106,7 @@ bool describe_streams(Machine& machine, Convolution& op) {
   for (int32_t k = 0; k < streams && k < kMostCores; ++k) {
     const uint64_t first = registers.address(kU55[k][0]);
     const uint64_t length = registers.address(kU55[k][1]);
+    if (length == 0) continue;  // a core without channels; its base may be anything
     const Extent extent = {static_cast<int64_t>(first), static_cast<int64_t>(first + length)};
     const uint8_t* base = nullptr;
     if (!machine.readable("WEIGHT", registers.get(Narrow::WEIGHT_REGION), extent, base)) {
