@@ -255,7 +255,7 @@ def _external(values: Iterable[Any]) -> tuple[ValueInfo, ...]:
     for value in values:
         extra = getattr(value.val, "extra_tensor_info", None)
         if extra is not None and extra.location == 1:
-            info = _value(value.val)
+            info = value_info(value.val)
             found.setdefault(info.data_name, info)
     return tuple(found.values())
 
