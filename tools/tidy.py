@@ -25,7 +25,7 @@ OPTIONS = ("-std=c++17", f"-I{RUNTIME}", "-DBPTE_ETHOSU_MODEL=1")
 
 def sources() -> list[Path]:
     found = [path for folder in FOLDERS for path in (RUNTIME / "bpte" / folder).rglob("*.cpp")]
-    return sorted([*found, RUNTIME / "bpte" / "engine" / "engine.cpp"])
+    return sorted([*found, *(RUNTIME / "bpte" / "engine").glob("*.cpp")])
 
 
 def changed(since: str) -> set[Path]:

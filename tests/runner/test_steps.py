@@ -90,6 +90,17 @@ def test_state_lives_from_step_to_step_and_ends_with_the_case(run: Runner) -> No
     assert [v for *_, v in verdicts(transcript)] == ["pass"] * 3 + ["fail"] * 3
 
 
+def test_an_engine_that_keeps_state_between_cases_is_red(run: Runner) -> None:
+    """The first case passes, and pollutes the second."""
+    counted = [step(values(), values(integer=7 + i)) for i in (1, 2)]
+    cases = [bpte.MethodTestCase(steps=counted, name=name) for name in ("first", "second")]
+    outcome, transcript, _ = run(cases, "count_without_reset")
+    assert outcome is Outcome.MISMATCH
+    assert [v for *_, v in verdicts(transcript)] == ["pass", "pass", "fail", "fail"]
+    assert transcript.cases[2].outputs[3].first is not None
+    assert transcript.cases[2].outputs[3].first.actual == 10
+
+
 def test_a_carry_takes_what_the_target_computed(run: Runner) -> None:
     """The bundle states another value, which only --teach takes."""
     stated = values(A + 5, integer=0, real=0.0)

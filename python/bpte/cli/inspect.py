@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Show what a bundle holds: header, segments with offsets and alignment, suites, cases, dtypes and
-shapes. For a .pte: its header and its methods. With --instructions: what the program executes.
+shapes. For a .pte: its header and its methods, with the external tensors that they need. For a
+data file (.ptd): its keys, dtypes and shapes. With --instructions: what the program executes.
 
 examples:
   bpte inspect model.bpte
   bpte inspect model.bpte --delegates
   bpte inspect model.pte --instructions
+  bpte inspect model.pte
+  bpte inspect model.ptd
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ _KINDS: dict[type, str] = {bool: "bool", int: "int", float: "double"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="a .bpte (BP09 or BP08) or .pte file")
+    parser.add_argument("file", help="a .bpte (BP09 or BP08), .pte or .ptd file")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--delegates",
@@ -46,9 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpte.program import pte_file
+    from bpte.program import data_file, pte_file
 
-    is_program = pte_file.is_program_file(args.file)
+    head = pte_file.head(args.file)
+    is_program = pte_file.is_program(head)
     if args.delegates:
         return _delegates(args, is_program)
     if args.instructions:
@@ -56,6 +60,10 @@ def run(args: argparse.Namespace) -> int:
     if is_program:
         facts = pte_file.describe(args.file)
         print(json.dumps(facts, indent=2) if args.json else _program_text(facts))
+        return 0
+    if data_file.is_data_file(head):
+        facts = data_file.describe(args.file)
+        print(_json(facts) if args.json else _data_text(facts))
         return 0
     from bpte.bundle import Bundle
 
@@ -400,4 +408,26 @@ def _program_text(facts: dict[str, Any]) -> str:
             f"  delegate  {printable(each['id'])}, {_output.size(each['size'])}"
             for each in method["delegates"]
         ]
+        if method["external"]:
+            external = [
+                (printable(each["name"] or "-"), each["tensor"], each["size"])
+                for each in method["external"]
+            ]
+            lines += ["", _output.table(("external tensor", "is", "bytes"), external, "llr")]
     return "\n".join(lines)
+
+
+def _data_text(facts: dict[str, Any]) -> str:
+    rows = [
+        (printable(each["key"]), each["tensor"] or "no tensor", each["offset"], each["size"])
+        for each in facts["entries"]
+    ]
+    return "\n".join(
+        [
+            f"{_output.bold(facts['path'])}: data file of ExecuTorch, {facts['identifier']}, "
+            f"{_output.size(facts['file_size'])} ({facts['file_size']} bytes)",
+            f"  schema version {facts['version']}, {len(rows)} keys",
+            "",
+            _output.table(("key", "holds", "file offset", "bytes"), rows, "llrr"),
+        ]
+    )

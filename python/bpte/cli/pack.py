@@ -9,6 +9,7 @@ examples:
   bpte pack model.pte --ptd model.ptd --case in=x.npy out=y.npy -o model.bpte
   bpte pack model.pte --case in=a.npy,b.npy,2 out=y.npy name=small --rtol 1e-3 -o model.bpte
   bpte pack model.pte --suite suite.toml -o model.bpte
+  bpte pack --base model.bpte --suite other.toml -o other.bpte   # its program, other cases
 
 a suite file; its array files lie relative to it:
   [metadata]
@@ -55,16 +56,27 @@ the program's input wants, where it is known.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bpte.cli import _output
 from bpte.text import printable
 
+if TYPE_CHECKING:
+    from bpte.pack.producer import BundledProgram
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("program", help="the .pte file")
+    parser.add_argument("program", nargs="?", help="the .pte file")
+    parser.add_argument(
+        "--base",
+        metavar="BPTE",
+        help="take program, weights, named data and metadata out of this bundle; its suites and "
+        "budgets are replaced",
+    )
     parser.add_argument("-o", "--output", required=True, help="the .bpte file to write")
     parser.add_argument(
         "--case",
@@ -137,8 +149,10 @@ def add_format_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpte.pack import fit, suite_file
-    from bpte.pack.producer import BundledProgram
     from bpte.pack.tensors import PackError
+
+    if (args.program is None) == (args.base is None):
+        raise PackError("give either a program or --base, and only one")
 
     loaded = suite_file.load(args.suite) if args.suite else suite_file.EMPTY
     suites = loaded.suites
@@ -150,30 +164,41 @@ def run(args: argparse.Namespace) -> int:
         _refuse_options_of_cases(args)
     if not any(suite.test_cases for suite in suites):
         raise PackError("there are no test cases: give them by --case or --suite")
-    if not args.no_fit:
+    if args.program is not None and not args.no_fit:
         fit.require_program(args.program)
-    metadata = loaded.metadata | dict(suite_file.key_value("--meta", text) for text in args.meta)
-    data = dict(suite_file.key_value("--data", text) for text in args.data)
-    paths = [*loaded.weights.values(), *map(Path, args.ptd)]
-    program = BundledProgram(
-        args.program,
-        suites,
-        metadata=metadata,
-        named_data=data,
-        budgets=loaded.budgets,
-        weights=suite_file.weights_of(paths),
-    )
-    saved = program.save(
-        args.output,
-        format=args.format,
-        alignment=args.alignment,
-        fit="skip" if args.no_fit else "relayout",
-        drop=args.drop,
-        durable=not args.no_sync,
-        progress=_output.progress("packing"),
-    )
+    with contextlib.ExitStack() as opened:
+        program = _program(args, opened)
+        program.method_test_suites = suites
+        program.budgets = loaded.budgets
+        program.metadata |= loaded.metadata
+        program.metadata |= dict(suite_file.key_value("--meta", text) for text in args.meta)
+        paths = [*loaded.weights.values(), *map(Path, args.ptd)]
+        program.weights |= suite_file.weights_of(paths)
+        for name in program.weights:
+            program.named_data.pop(name, None)  # a base's, given anew
+        program.named_data |= dict(suite_file.key_value("--data", text) for text in args.data)
+        saved = program.save(
+            args.output,
+            format=args.format,
+            alignment=args.alignment,
+            fit="skip" if args.no_fit else "relayout",
+            drop=args.drop,
+            durable=not args.no_sync,
+            progress=_output.progress("packing"),
+        )
     report(saved, args.json)
     return 0
+
+
+def _program(args: argparse.Namespace, opened: contextlib.ExitStack) -> BundledProgram:
+    """What is packed, without suites."""
+    from bpte.bundle import Bundle
+    from bpte.pack import convert
+    from bpte.pack.producer import BundledProgram
+
+    if args.base is None:
+        return BundledProgram(args.program)
+    return convert.base(opened.enter_context(Bundle(args.base)))
 
 
 def _refuse_options_of_cases(args: argparse.Namespace) -> None:

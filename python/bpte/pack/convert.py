@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 from bpte.bundle import Bundle
 from bpte.files import access
 from bpte.files.transfer import Progress
 from bpte.format import layout
 from bpte.format.header import BP08, BP09
+from bpte.format.layout import Extent
 from bpte.format.metadata import Tensor
 from bpte.format.trace import TraceValue
 from bpte.pack.named import NamedFile
@@ -51,18 +53,29 @@ def unbundle(bundle: Bundle) -> BundledProgram:
         )
         for suite in bundle.suites
     ]
+    bundled = base(bundle)
+    bundled.method_test_suites = suites
+    bundled.budgets = bundle.budgets
+    return bundled
+
+
+def base(bundle: Bundle) -> BundledProgram:
+    """The program of this bundle with its named data and metadata, without suites and budgets. It
+    reads the bundle's file when it is saved, so the bundle must stay open; a wrong checksum is
+    ``BundleError``."""
+
+    def run(extent: Extent, segment: int | None) -> FileRun:
+        check = None if segment is None else partial(bundle.check_crc, segment)
+        return FileRun(bundle.path, *extent, bundle.file_state, check)
+
     named = {
         key: NamedFile(
-            FileRun(bundle.path, *bundle.segment_extent(info.segment), bundle.file_state),
-            info.role,
-            info.file_name,
+            run(bundle.segment_extent(info.segment), info.segment), info.role, info.file_name
         )
         for key, info in bundle.named_data_info.items()
     }
-    program = FileRun(bundle.path, *bundle.program_extent, bundle.file_state)
-    return BundledProgram(
-        program, suites, named_data=named, metadata=bundle.metadata, budgets=bundle.budgets
-    )
+    program = run(bundle.program_extent, bundle.program_segment)
+    return BundledProgram(program, named_data=named, metadata=bundle.metadata)
 
 
 def convert(

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bpte.format.rules import Place
 from bpte.format.scalar_type import dtype_name
 from bpte.format.tensor_data import TensorData
+from bpte.pack import external
 from bpte.pack.cases import PackedCase, PackedSuite, PackedValue
 from bpte.pack.program_source import FileProgram, ProgramSource
 from bpte.pack.tensors import PackError
@@ -22,11 +24,16 @@ MODES = ("strict", "relayout", "outputs", "skip")
 
 
 def fit(
-    program: ProgramSource, suites: list[PackedSuite], mode: str, *, outputs: bool = False
+    program: ProgramSource,
+    suites: list[PackedSuite],
+    weights: Mapping[str, ProgramSource],
+    mode: str,
+    *,
+    outputs: bool = False,
 ) -> tuple[list[PackedSuite], list[str]]:
-    """Compares the suites with the program, see ``BundledProgram.save``. Returns the suites, in the
-    program's memory order if ``mode`` says so, and notes. ``outputs``: the expected outputs in any
-    case. Raises ``PackError`` for the first that does not fit."""
+    """Compares the suites and the data files with the program, see ``BundledProgram.save``. Returns
+    the suites, in the program's memory order if ``mode`` says so, and notes. ``outputs``: the
+    expected outputs in any case. Raises ``PackError`` for the first that does not fit."""
     if mode not in MODES:
         raise PackError(f"unknown fit {mode!r}, there are {', '.join(MODES)}")
     if mode == "skip" or not suites:
@@ -35,12 +42,14 @@ def fit(
     if not pte_file.is_program(head):
         return suites, [f"{program.name} has no identifier of ExecuTorch: packed unchecked"]
     try:
-        methods = {method.name: method for method in _inspect(program, head).methods}
+        info = _inspect(program, head)
     except PackError:
         if mode == "outputs":
             return suites, []
         raise
+    methods = {method.name: method for method in info.methods}
     if mode != "outputs":
+        external.check(info, external.entries(weights))
         suites = [_fit_suite(methods, suite, mode) for suite in suites]
     if outputs or mode != "strict":
         suites = [_order_outputs(methods.get(suite.method_name), suite) for suite in suites]

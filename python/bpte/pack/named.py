@@ -23,6 +23,10 @@ class NamedFile(NamedTuple):
     file_name: str | None = None
     """The name under which it is extracted."""
 
+    @property
+    def is_weights(self) -> bool:
+        return self.role is NamedDataRole.PTD
+
 
 def external_constants(program: object) -> dict[str, object]:
     """The data files beside a program (``ExecutorchProgramManager``), by the names that its

@@ -188,7 +188,10 @@ class BundledProgram:
             suites = normalise_suites(self.method_test_suites)
             strings = checked_strings(self.metadata)
             budgets = checked_budgets(self.budgets, suites)
-            suites, notes = fitting.fit(program, suites, fit, outputs=format == header.BP08)
+            weights = {key: source for key, (file, source) in extra.items() if file.is_weights}
+            suites, notes = fitting.fit(
+                program, suites, weights, fit, outputs=format == header.BP08
+            )
             if format == header.BP08:
                 notes += dropped(suites, files, self.metadata, budgets, drop)
                 yield Bp08Writer(suites, program, notes, alignment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
@@ -50,6 +51,8 @@ class FileRun(NamedTuple):
     size: int
     state: FileState | None = None
     """The file as it was when the run was found in it. Another file is refused."""
+    verify: Callable[[int], None] | None = None
+    """Is given the CRC-32 of what was copied; raises an error for a wrong one."""
 
 
 class FileProgram:
@@ -61,12 +64,14 @@ class FileProgram:
         offset: int = 0,
         size: int | None = None,
         state: FileState | None = None,
+        verify: Callable[[int], None] | None = None,
     ) -> None:
         """See ``FileRun``. Raises ``OSError`` for a file that cannot be opened, is not a regular
         file, or is not the file of ``state``."""
         self.name = os.fspath(path)
         self._fd = access.open_input(path)
         self._offset = offset
+        self._verify = verify
         try:
             self._before = access.file_state(os.fstat(self._fd))
             if state is not None:
@@ -91,6 +96,8 @@ class FileProgram:
         except SourceError as error:
             raise SourceError(error.errno, f"{error.strerror}: it shrank", self.name) from None
         access.require_state(self.name, self._before, self._fd)
+        if checksum and self._verify is not None:
+            self._verify(crc)
         return crc
 
     def close(self) -> None:

@@ -94,7 +94,9 @@ class MethodInfo:
 
     ``operators`` are "name.overload" in the order of the file ("name" without an overload);
     ``instructions`` counts all, ``instruction_kinds`` by name (KernelCall, DelegateCall, ...).
-    ``non_const_buffer_sizes`` is the memory plan: bytes per buffer id; id 0 is reserved.
+    ``external`` are the tensors whose data lies in a file beside the program, each ``data_name``
+    once; data that delegates ask for by name is not among them. ``non_const_buffer_sizes`` is the
+    memory plan: bytes per buffer id; id 0 is reserved.
     """
 
     name: str
@@ -107,6 +109,7 @@ class MethodInfo:
     instruction_kinds: dict[str, int]
     values: int
     value_kinds: dict[str, int]
+    external: tuple[ValueInfo, ...]
 
 
 @dataclass(frozen=True)
@@ -243,7 +246,18 @@ def _method(program: Any, plan: Any, view: memoryview, base: int) -> MethodInfo:
         instruction_kinds=_count(instructions),
         values=len(values),
         value_kinds={_KINDS.get(name, "none"): count for name, count in kinds.items()},
+        external=_external(values),
     )
+
+
+def _external(values: Iterable[Any]) -> tuple[ValueInfo, ...]:
+    found: dict[str | None, ValueInfo] = {}
+    for value in values:
+        extra = getattr(value.val, "extra_tensor_info", None)
+        if extra is not None and extra.location == 1:
+            info = value_info(value.val)
+            found.setdefault(info.data_name, info)
+    return tuple(found.values())
 
 
 def _delegate(program: Any, delegate: Any, view: memoryview, base: int) -> DelegateInfo:

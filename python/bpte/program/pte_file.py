@@ -23,11 +23,11 @@ def is_program(first: bytes) -> bool:
     return first[4:6] == b"ET"
 
 
-def is_program_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins like an ExecuTorch program. Raises ``OSError``."""
+def head(path: str | os.PathLike[str]) -> bytes:
+    """The first bytes of a file, which say what it is. Raises ``OSError``."""
     fd = access.open_input(path)
     try:
-        return is_program(os.pread(fd, PROBE_SIZE, 0))
+        return os.pread(fd, PROBE_SIZE, 0)
     finally:
         os.close(fd)
 
@@ -113,6 +113,10 @@ def _method(method: MethodInfo) -> dict[str, Any]:
         "delegates": [{"id": d.id, "size": d.size} for d in method.delegates],
         "planned_memory": list(method.non_const_buffer_sizes),
         "instructions": method.instructions,
+        "external": [
+            {"name": value.data_name, "tensor": value_text(value), "size": value.nbytes}
+            for value in method.external
+        ],
     }
 
 

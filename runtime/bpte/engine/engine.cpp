@@ -15,6 +15,10 @@ const char* to_string(EngineError error) {
       return "missing_operator";
     case EngineError::kMissingBackend:
       return "missing_backend";
+    case EngineError::kMissingData:
+      return "missing_data";
+    case EngineError::kInvalidData:
+      return "invalid_data";
     case EngineError::kUnsupported:
       return "unsupported";
     case EngineError::kOutOfMemory:

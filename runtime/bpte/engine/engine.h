@@ -3,6 +3,7 @@
 
 #include <bpte/core/data_source.h>
 #include <bpte/core/tensor_view.h>
+#include <bpte/core/text.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,8 @@ enum class EngineError : uint8_t {
   kMissingOperator,  ///< an operator that the engine does not have; message() names it
   kMissingBackend,  ///< a delegate whose backend is not registered, or whose device is absent ("NPU
                     ///< absent")
+  kMissingData,     ///< a tensor outside of the program that no data file has; message() names it
+  kInvalidData,     ///< a data file is malformed, or does not fit the program
   kUnsupported,     ///< a feature, dtype or value kind that the engine does not have
   kOutOfMemory,   ///< an arena is too small; message() names which, and the size needed where it is
                   ///< known
@@ -29,6 +32,21 @@ enum class EngineError : uint8_t {
 /// "invalid_program", "unknown_method", ... Never null; static storage.
 const char* to_string(EngineError error);
 
+struct ProgramLocation;
+
+/// The data files (`.ptd`) that belong to a program: its external weights.
+class DataFiles {
+ public:
+  virtual uint32_t count() const = 0;
+  /// For messages.
+  virtual Text name(uint32_t index) const = 0;
+  /// Where the file lies; it has no data files of its own.
+  virtual ProgramLocation location(uint32_t index) const = 0;
+
+ protected:
+  ~DataFiles() = default;
+};
+
 /// Where an engine finds the program: either `bytes` in place (aligned as the bundle states), or
 /// [offset, offset + size) of `source`.
 struct ProgramLocation {
@@ -36,6 +54,7 @@ struct ProgramLocation {
   DataSource* source = nullptr;
   uint64_t offset = 0;
   uint64_t size = 0;
+  const DataFiles* data = nullptr;  ///< null: the program has none
 };
 
 /// The one interface to something that executes programs: one program and one method at a time.
@@ -49,7 +68,8 @@ class Engine {
   /// Its version, or "".
   virtual const char* version() const = 0;
 
-  /// The program must outlive the engine's use of it: it is run where it lies.
+  /// The program and its data files must outlive the engine's use of them: they are used where they
+  /// lie.
   [[nodiscard]] virtual EngineError load(const ProgramLocation& program) = 0;
   virtual bool has_method(const char* name, size_t name_size) const = 0;
   /// Makes a method ready to run, and releases the one before with its memory. State that a method

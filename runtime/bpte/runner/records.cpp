@@ -48,7 +48,14 @@ Outcome outcome_of(Error error) {
 }
 
 Outcome outcome_of(EngineError error) {
-  return error == EngineError::kInvalidProgram ? Outcome::kMalformed : Outcome::kInfrastructure;
+  switch (error) {
+    case EngineError::kInvalidProgram:
+    case EngineError::kMissingData:
+    case EngineError::kInvalidData:
+      return Outcome::kMalformed;
+    default:
+      return Outcome::kInfrastructure;
+  }
 }
 
 void write_error(RecordWriter& writer, const Stop& stop) {

@@ -2,6 +2,7 @@
 #include <bpte/engine/message.h>
 #include <bpte/runner/arithmetic.h>
 #include <bpte/runner/budgets.h>
+#include <bpte/runner/data_files.h>
 #include <bpte/runner/identity.h>
 #include <bpte/runner/metrics.h>
 #include <bpte/runner/output_record.h>
@@ -65,6 +66,7 @@ class Run {
 
  private:
   bool begin();
+  bool is_loaded(uint64_t file_offset) const;
   bool verify_program();
   bool load();
   bool check_suites();
@@ -109,6 +111,7 @@ class Run {
   const RunOptions& options_;
   RecordWriter writer_;
   BundleSource source_;
+  BundleDataFiles data_files_;
   Tally tally_;
   bool stopped_ = false;
   Outcome reason_ = Outcome::kPassed;  // why the run was stopped
@@ -146,7 +149,8 @@ Run::Run(const Bundle& bundle, Engine& engine, Output& output, Clock& clock,
       clock_(clock),
       options_(options),
       writer_(records_output(output, options)),
-      source_(bundle) {
+      source_(bundle),
+      data_files_(bundle, source_) {
 #if BPTE_RUNNER_WIRE
   tally_.wire = options.wire;
 #endif
@@ -238,15 +242,21 @@ void Run::abandon(const char* error, const char* message) {
   finish();
 }
 
+// Whether the program or a data file lies there.
+bool Run::is_loaded(uint64_t file_offset) const {
+  if (file_offset == bundle_.program_info().file_offset) return true;
+  for (uint32_t i = 0; i < data_files_.count(); ++i) {
+    if (file_offset == data_files_.segment(i).file_offset) return true;
+  }
+  return false;
+}
+
 bool Run::verify_program() {
 #if BPTE_CORE_CHECKSUMS
   if (!options_.verify_checksums) return true;
-  const SegmentInfo program = bundle_.program_info();
   for (uint32_t i = 0; i < bundle_.segment_count(); ++i) {
     const Result<SegmentInfo> segment = bundle_.segment(i);
-    if (!segment.ok() || segment->file_offset != program.file_offset || segment->size == 0) {
-      continue;
-    }
+    if (!segment.ok() || segment->size == 0 || !is_loaded(segment->file_offset)) continue;
     const Status status = bundle_.verify_segment(i, options_.scratch);
     if (!status.ok()) {
       stop(status.fault());
@@ -266,6 +276,7 @@ bool Run::load() {
     location.offset = program.file_offset;
     location.size = program.size;
   }
+  location.data = &data_files_;
   const EngineError error = engine_.load(location);
   if (error == EngineError::kOk) return true;
   stop(to_string(error), engine_.message(), outcome_of(error));

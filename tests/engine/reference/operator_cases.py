@@ -448,6 +448,14 @@ def copying() -> Group:
     return group
 
 
+def kept_padding() -> Group:
+    group = Group(keep=("reflection_pad1d",))
+    for shape, pads in (((1, 576), (0, 64)), ((2, 3, 7), (6, 2)), ((4, 5), (0, 0))):
+        x = _randn(*shape)
+        group.add(f"reflect_{shape}", lambda x, p=pads: F.pad(x, p, mode="reflect"), x)
+    return group
+
+
 def plain_copies() -> Group:
     group = Group(dim_order=False)
     x = _randn(2, 3, 4)
@@ -517,6 +525,7 @@ GROUPS: dict[str, Callable[[], Group]] = {
     "normalization": normalization,
     "reduction": reduction,
     "copying": copying,
+    "kept_padding": kept_padding,
     "plain_copies": plain_copies,
     "quantization": quantization,
 }

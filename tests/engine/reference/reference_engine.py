@@ -34,6 +34,8 @@ ERRORS = (
     "unknown_method",
     "missing_operator",
     "missing_backend",
+    "missing_data",
+    "invalid_data",
     "unsupported",
     "out_of_memory",
     "invalid_input",

@@ -175,7 +175,43 @@ EngineError ExecutorchEngine::load(const ProgramLocation& program) {
                    log);
   }
   program_.emplace(std::move(loaded.get()));
-  return EngineError::kOk;
+  data_ = DataMap();
+  if (program.data != nullptr && add_data(*program.data) != EngineError::kOk) program_.reset();
+  return report_.error();
+}
+
+EngineError ExecutorchEngine::add_data(const DataFiles& files) {
+  using Copy = Span<const uint8_t>;
+  bool copied = false;
+  for (uint32_t i = 0; i < files.count(); ++i) copied = copied || files.location(i).source;
+  const auto allocate = [this](uint64_t size, size_t alignment) -> void* {
+    void* const memory = memory_.program == nullptr || size > SIZE_MAX
+                             ? nullptr
+                             : memory_.program->allocate(static_cast<size_t>(size), alignment);
+    if (memory == nullptr) (void)out_of_memory("program", memory_.program, size);
+    return memory;
+  };
+  Copy* copies = nullptr;
+  if (copied) {
+    copies = static_cast<Copy*>(allocate(files.count() * uint64_t{sizeof(Copy)}, alignof(Copy)));
+    if (copies == nullptr) return report_;
+  }
+  for (uint32_t i = 0; copied && i < files.count(); ++i) {
+    const ProgramLocation file = files.location(i);
+    new (&copies[i]) Copy(file.bytes);
+    if (file.source == nullptr) continue;
+    auto* const bytes = static_cast<uint8_t*>(allocate(file.size, kTensorAlignment));
+    if (bytes == nullptr) return report_;
+    const Span<uint8_t> whole(bytes, static_cast<size_t>(file.size));
+    if (!file.source->read(file.offset, whole)) {
+      return report_.fail(EngineError::kExecutionFailed)
+             << "the data file '" << files.name(i) << "' cannot be read from its source";
+    }
+    copies[i] = whole;
+  }
+  DataFileSet set(&files, {copies, copied ? files.count() : 0});
+  if (set.check(report_)) data_ = DataMap(set);
+  return report_;
 }
 
 const char* ExecutorchEngine::own_name(const char* name, size_t name_size) const {
@@ -219,7 +255,8 @@ EngineError ExecutorchEngine::load_method(const char* name, size_t name_size) {
     return report_.fail(EngineError::kUnknownMethod)
            << "the program has no method '" << Text{name, name_size} << "'";
   }
-  if (loaded_name_ == found && !needs_reload_ && view_.delegates_are_stateless()) {
+  if (loaded_name_ == found && !needs_reload_ && view_.delegates_are_stateless() &&
+      !view_.has_external_state()) {
     return restart_method();
   }
   drop_method();
@@ -229,7 +266,7 @@ EngineError ExecutorchEngine::load_method(const char* name, size_t name_size) {
 
 EngineError ExecutorchEngine::start_method(const char* name) {
   loader_.forget_failures();
-  view_ = ProgramView(loader_.flatbuffer());
+  view_ = ProgramView(loader_.flatbuffer(), &data_.files());
   if (!view_.open_method(name, std::strlen(name), report_)) return report_;
 
   if (memory_.program != nullptr) loaded_mark_ = memory_.program->mark();
@@ -251,7 +288,8 @@ EngineError ExecutorchEngine::start_method(const char* name) {
     return out_of_memory("method", memory_.method, view_.value_memory());
   }
   manager_.emplace(&*method_allocator_, &*planned_allocator_, &*temp_allocator_);
-  et::Result<et::Method> loaded = program_->load_method(name, &*manager_);
+  et::Result<et::Method> loaded = program_->load_method(
+      name, &*manager_, /*event_tracer=*/nullptr, data_.files().count() != 0 ? &data_ : nullptr);
   if (!loaded.ok()) {
     if (method_allocator_->lacking() != 0) {
       return out_of_memory("method", memory_.method, method_allocator_->lacking());

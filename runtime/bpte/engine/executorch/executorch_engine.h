@@ -3,6 +3,7 @@
 
 #include <bpte/engine/engine.h>
 #include <bpte/engine/executorch/arena.h>
+#include <bpte/engine/executorch/data_map.h>
 #include <bpte/engine/executorch/program_check.h>
 #include <bpte/engine/executorch/program_loader.h>
 #include <bpte/engine/report.h>
@@ -16,8 +17,8 @@ namespace bpte {
 /// Where an ExecutorchEngine's memory comes from. One arena may serve for several needs, except
 /// that `temp` is its own. The arenas outlive the engine.
 struct ExecutorchMemory {
-  /// For a program from a data source: its FlatBuffer, constants and delegates' data. Not used for
-  /// a program in place, and may then be nullptr.
+  /// For a program from a data source: its FlatBuffer, constants and delegates' data, and whole
+  /// data files. Not used for what is in place, and may then be nullptr.
   Arena* program = nullptr;
   /// ExecuTorch's own structures for the loaded method: the "method allocator".
   Arena* method = nullptr;
@@ -88,6 +89,8 @@ class ExecutorchEngine final : public Engine {
 
   // The program's own copy of a method's name; nullptr without such a method.
   const char* own_name(const char* name, size_t name_size) const;
+  // The program's data files, those from a data source read into memory.
+  EngineError add_data(const DataFiles& files);
   EngineError start_method(const char* name);
   EngineError restart_method();
   EngineError plan_memory(const ::executorch::runtime::MethodMeta& meta);
@@ -116,6 +119,7 @@ class ExecutorchEngine final : public Engine {
 
   ProgramLoader loader_;
   std::optional<::executorch::runtime::Program> program_;
+  DataMap data_;
 
   // The loaded method's parts, in the order in which they depend on one another.
   std::optional<Allocator> method_allocator_;

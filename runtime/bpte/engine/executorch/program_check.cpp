@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/core/internal/aligned.h>
 #include <bpte/core/tensor_view.h>
 #include <bpte/engine/executorch/log_capture.h>
 #include <bpte/engine/executorch/program_check.h>
@@ -64,8 +65,8 @@ Report& invalid(Report& report, const char* item, uint64_t index) {
 
 }  // namespace
 
-ProgramView::ProgramView(Span<const uint8_t> bytes)
-    : reader_(bytes), steps_left_(bytes.size() * kStepsPerByte) {
+ProgramView::ProgramView(Span<const uint8_t> bytes, const DataFileSet* data)
+    : reader_(bytes), steps_left_(bytes.size() * kStepsPerByte), data_(data) {
   segment_base_ = ExtendedHeader::read(bytes).segment_base;
   program_ = reader_.root();
 }
@@ -137,7 +138,7 @@ bool ProgramView::check_values(Report& report) {
         break;
       case KernelTypes::Tensor: {
         size_t nbytes = 0;
-        if (!check_tensor(i, value, nbytes, report)) return false;
+        if (!check_tensor(i, value, nbytes, report) || !check_external(value, report)) return false;
         break;
       }
       case KernelTypes::String:
@@ -196,6 +197,27 @@ bool ProgramView::check_tensor(uint32_t value, Position tensor, size_t& nbytes, 
   return true;
 }
 
+// The tensor is one that check_tensor() accepted.
+bool ProgramView::check_external(Position tensor, Report& report) {
+  const Position extra = reader_.table(tensor, schema::Tensor::extra_tensor_info);
+  if (reader_.scalar<int8_t>(extra, schema::ExtraTensorInfo::location, 0) !=
+      static_cast<int8_t>(schema::TensorDataLocation::EXTERNAL)) {
+    return true;
+  }
+  if (reader_.table(tensor, schema::Tensor::allocation_info) != 0) has_external_state_ = true;
+  const Vector sizes = reader_.vector(tensor, schema::Tensor::sizes, shape(4, 4));
+  const Vector dim_order = reader_.vector(tensor, schema::Tensor::dim_order, shape(1, 1));
+  const Vector name = reader_.string(extra, schema::ExtraTensorInfo::fully_qualified_name);
+  if (reader_.bad()) return true;  // the caller checks bad()
+  TensorView wanted;
+  wanted.scalar_type = ScalarType{reader_.scalar<int8_t>(tensor, schema::Tensor::scalar_type, 0)};
+  wanted.sizes = {internal::as_aligned<int32_t>(reader_.pointer(sizes.at)), sizes.count};
+  wanted.dim_order = {reader_.pointer(dim_order.at), dim_order.count};
+  const Span<const char> key = text(name);
+  DataEntry entry;
+  return data_->find_tensor({key.data(), key.size()}, wanted, entry, report);
+}
+
 bool ProgramView::check_list(uint32_t value, Position list, KernelTypes type, Report& report) {
   uint32_t item_size = 4;  // the index of a value
   if (type == KernelTypes::BoolList) {
@@ -249,9 +271,12 @@ bool ProgramView::check_interface(Report& report) {
       KernelTypes type = KernelTypes::NONE;
       const Position value = value_of(static_cast<uint32_t>(index), type);
       if (type != KernelTypes::Tensor || !input) continue;
-      // ExecuTorch would overwrite the constant, which lies in the file, with the input.
-      if (reader_.scalar<uint32_t>(value, schema::Tensor::data_buffer_idx, 0) != 0 &&
-          reader_.table(value, schema::Tensor::allocation_info) == 0) {
+      // ExecuTorch would overwrite the constant, which lies in a file, with the input.
+      const Position extra = reader_.table(value, schema::Tensor::extra_tensor_info);
+      const bool stored =
+          reader_.scalar<uint32_t>(value, schema::Tensor::data_buffer_idx, 0) != 0 ||
+          reader_.scalar<int8_t>(extra, schema::ExtraTensorInfo::location, 0) != 0;
+      if (stored && reader_.table(value, schema::Tensor::allocation_info) == 0) {
         return invalid(report, item, i) << "is a constant";
       }
     }

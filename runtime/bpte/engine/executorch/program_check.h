@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bpte/core/internal/flatbuffer.h>
+#include <bpte/engine/data_file.h>
 #include <bpte/engine/engine.h>
 #include <bpte/engine/program_schema.h>
 #include <bpte/engine/report.h>
@@ -14,11 +15,13 @@ namespace bpte {
 class ProgramView {
  public:
   ProgramView() = default;
-  /// `bytes` are the FlatBuffer alone, without the segments after it; they outlive the view.
-  explicit ProgramView(Span<const uint8_t> bytes);
+  /// `bytes` are the FlatBuffer alone, without the segments after it; they and the data files
+  /// outlive the view.
+  ProgramView(Span<const uint8_t> bytes, const DataFileSet* data);
 
   /// Checks one method wholly. Errors: kUnknownMethod, kInvalidProgram, kMissingOperator,
-  /// kMissingBackend (with all the names that are missing) and kUnsupported; `report` says why.
+  /// kMissingBackend (with all the names that are missing), kMissingData, kInvalidData and
+  /// kUnsupported; `report` says why.
   bool open_method(const char* name, size_t name_size, Report& report);
 
   // The following are about the method that open_method() accepted.
@@ -51,6 +54,9 @@ class ProgramView {
     return true;
   }
 
+  /// Whether a tensor that the method writes begins with a value of a data file.
+  bool has_external_state() const { return has_external_state_; }
+
   /// Whether each of the method's delegates is known to keep no state between runs.
   bool delegates_are_stateless();
 
@@ -59,6 +65,7 @@ class ProgramView {
 
   bool check_values(Report& report);
   bool check_tensor(uint32_t value, Position tensor, size_t& nbytes, Report& report);
+  bool check_external(Position tensor, Report& report);
   bool check_list(uint32_t value, Position list, program_schema::KernelTypes type, Report& report);
   bool check_interface(Report& report);
   bool check_delegates(Report& report);
@@ -82,6 +89,8 @@ class ProgramView {
   flatbuffer::Vector values_;
   flatbuffer::Vector inputs_;
   size_t value_memory_ = 0;
+  const DataFileSet* data_ = nullptr;
+  bool has_external_state_ = false;
 };
 
 }  // namespace bpte

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/core/internal/aligned.h>
 #include <bpte/core/version.h>
 #include <bpte/engine/reference/reference_engine.h>
 
 #include <cstring>
+#include <new>
 
 namespace bpte {
 
@@ -24,24 +26,57 @@ EngineError ReferenceEngine::load(const ProgramLocation& program) {
   report_.clear();
   program_loaded_ = false;
   method_loaded_ = false;
-  Span<const uint8_t> bytes = program.bytes;
-  if (program.source != nullptr) {
-    const uintptr_t address = reinterpret_cast<uintptr_t>(memory_.program.data());
-    const size_t padding = static_cast<size_t>(-address & 15u);
-    if (program.size > SIZE_MAX - padding || program.size + padding > memory_.program.size()) {
-      return report_.fail(EngineError::kOutOfMemory)
-             << "program arena: " << program.size << " bytes needed, and " << padding
-             << " for its alignment, " << memory_.program.size() << " given";
-    }
-    const Span<uint8_t> whole = memory_.program.subspan(padding, static_cast<size_t>(program.size));
-    if (!program.source->read(program.offset, whole)) {
-      return report_.invalid_program()
-             << "the program could not be read: " << program.size << " bytes at " << program.offset;
-    }
-    bytes = whole;
-  }
-  program_loaded_ = program_.open(bytes, report_);
+  Span<uint8_t> room = memory_.program;
+  Span<const uint8_t> bytes;
+  program_loaded_ = bytes_of(program, "the program", room, bytes) &&
+                    program_.open(bytes, report_) &&
+                    (program.data == nullptr || add_data(*program.data, room));
   return report_.error();
+}
+
+bool ReferenceEngine::bytes_of(const ProgramLocation& file, const char* what, Span<uint8_t>& room,
+                               Span<const uint8_t>& bytes) {
+  bytes = file.bytes;
+  if (file.source == nullptr) return true;
+  const uintptr_t address = reinterpret_cast<uintptr_t>(room.data());
+  const size_t padding = static_cast<size_t>(-address & 15u);
+  if (padding > room.size() || file.size > room.size() - padding) {
+    return report_.fail(EngineError::kOutOfMemory)
+           << "program arena: " << file.size << " bytes needed for " << what << ", and " << padding
+           << " for its alignment, " << room.size() << " left";
+  }
+  const Span<uint8_t> whole = room.subspan(padding, static_cast<size_t>(file.size));
+  if (!file.source->read(file.offset, whole)) {
+    return report_.invalid_program()
+           << what << " could not be read: " << file.size << " bytes at " << file.offset;
+  }
+  bytes = whole;
+  const size_t used = padding + whole.size();
+  room = room.subspan(used, room.size() - used);
+  return true;
+}
+
+bool ReferenceEngine::add_data(const DataFiles& files, Span<uint8_t> room) {
+  using Copy = Span<const uint8_t>;
+  bool copied = false;
+  for (uint32_t i = 0; i < files.count(); ++i) copied = copied || files.location(i).source;
+  if (!copied) return program_.add_data(DataFileSet(&files), report_);
+  // The list of copies comes first.
+  const uintptr_t address = reinterpret_cast<uintptr_t>(room.data());
+  const size_t padding = static_cast<size_t>(-address & (alignof(Copy) - 1));
+  const size_t used = padding + files.count() * sizeof(Copy);
+  if (used > room.size()) {
+    return report_.fail(EngineError::kOutOfMemory)
+           << "program arena: " << used << " bytes needed for a list of data files, " << room.size()
+           << " left";
+  }
+  Copy* const copies = internal::as_aligned<Copy>(room.data() + padding);
+  room = room.subspan(used, room.size() - used);
+  for (uint32_t i = 0; i < files.count(); ++i) {
+    new (&copies[i]) Copy();
+    if (!bytes_of(files.location(i), "a data file", room, copies[i])) return false;
+  }
+  return program_.add_data(DataFileSet(&files, {copies, files.count()}), report_);
 }
 
 bool ReferenceEngine::has_method(const char* name, size_t name_size) const {

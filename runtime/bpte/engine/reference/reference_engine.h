@@ -17,7 +17,7 @@ struct ReferenceMemory {
   /// The engine's own tables for the loaded method: 2 bytes for each value, a pointer for each
   /// operator, and what dynamic shapes need.
   Span<uint8_t> tables;
-  /// For a whole program from a data source. Not used for a program in place.
+  /// For a whole program and whole data files from a data source. Not used for those in place.
   Span<uint8_t> program;
   /// Fills planned memory with zeros; nullptr: by writing them. For a system that can give zeroed
   /// pages instead.
@@ -76,6 +76,10 @@ class ReferenceEngine final : public Engine {
   size_t table_bytes() const { return method_loaded_ ? method_.table_bytes() : 0; }
 
  private:
+  /// Bytes of a file in place, or read into the front of `room`, which becomes smaller.
+  bool bytes_of(const ProgramLocation& file, const char* what, Span<uint8_t>& room,
+                Span<const uint8_t>& bytes);
+  bool add_data(const DataFiles& files, Span<uint8_t> room);
   EngineError view(uint32_t source, Value& value);
   bool set_tensor(size_t index, uint32_t value, const TensorView& view);
   bool set_scalar(size_t index, uint32_t value, const Value& given);

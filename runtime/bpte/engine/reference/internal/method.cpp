@@ -81,7 +81,8 @@ bool Method::load(const Program& program, uint32_t plan, const MethodMemory& mem
     }
   }
   return make_tables(memory.tables, report) && resolve_operators(report) &&
-         plan_memory(memory, report) && check_values(report) && run(true, report);
+         plan_memory(memory, report) && place_external(report) && check_values(report) &&
+         run(true, report);
 }
 
 bool Method::check_malformed(Report& report) const {
@@ -142,14 +143,23 @@ bool Method::is_unplanned(uint32_t value) const {
   const uint32_t table = value_table(value);
   return kind(value) == KernelTypes::Tensor &&
          fb().table(table, schema::Tensor::allocation_info) == 0 &&
-         fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0) == 0;
+         fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0) == 0 &&
+         !is_external(table);
+}
+
+bool Method::is_external(uint32_t tensor_table) const {
+  const uint32_t extra = fb().table(tensor_table, schema::Tensor::extra_tensor_info);
+  return fb().scalar<int8_t>(extra, schema::ExtraTensorInfo::location, 0) ==
+         static_cast<int8_t>(schema::TensorDataLocation::EXTERNAL);
 }
 
 uint32_t Method::cells_of(uint32_t value) const {
   if (kind(value) != KernelTypes::Tensor) return 0;
   const uint32_t table = value_table(value);
   uint32_t cells = 0;
-  if (is_unplanned(value)) ++cells;
+  const bool external =
+      is_external(table) && fb().table(table, schema::Tensor::allocation_info) == 0;
+  if (external || is_unplanned(value)) ++cells;
   if (is_dynamic(value)) {
     const uint32_t rank = fb().vector(table, schema::Tensor::sizes, sizeof(int32_t)).count;
     cells += (rank + 1) / 2;
@@ -346,6 +356,32 @@ bool Method::planned_place(uint32_t value, uint32_t allocation, size_t size, uin
   return true;
 }
 
+bool Method::place_external(Report& report) {
+  for (uint32_t i = 0; i < values_.count; ++i) {
+    const uint32_t table = value_table(i);
+    if (kind(i) != KernelTypes::Tensor || !is_external(table)) continue;
+    Tensor tensor;
+    if (!this->tensor(i, tensor, report) || !work(program_->data().key_count(), report)) {
+      return false;
+    }
+    TensorView wanted;
+    wanted.scalar_type = tensor.type;
+    wanted.sizes = bounds(i);
+    wanted.dim_order = stable_dim_order(i);
+    const uint32_t extra = fb().table(table, schema::Tensor::extra_tensor_info);
+    const Text key = fb().string(extra, schema::ExtraTensorInfo::fully_qualified_name);
+    DataEntry entry;
+    if (!program_->data().find_tensor(key, wanted, entry, report)) return false;
+    const Span<const uint8_t> data = entry.tensor.data;
+    if (tensor.data != nullptr) {  // the first value of a state that the plan places
+      if (!data.empty()) std::memcpy(tensor.data, data.data(), data.size());
+    } else if (cell_index_[i] != 0) {
+      cells_[cell_index_[i] - 1u] = reinterpret_cast<uintptr_t>(data.data());
+    }
+  }
+  return check_malformed(report);
+}
+
 bool Method::check_values(Report& report) {
   for (uint32_t i = 0; i < values_.count; ++i) {
     const KernelTypes type = kind(i);
@@ -421,6 +457,7 @@ bool Method::tensor_table(uint32_t value, TensorTable& tensor, Report& report) c
   tensor.type = fb().scalar<int8_t>(table, schema::Tensor::scalar_type, 0);
   tensor.buffer = fb().scalar<uint32_t>(table, schema::Tensor::data_buffer_idx, 0);
   tensor.allocation = fb().table(table, schema::Tensor::allocation_info);
+  tensor.external = is_external(table);
   const int32_t storage_offset = fb().scalar<int32_t>(table, schema::Tensor::storage_offset, 0);
   const uint32_t extra = fb().table(table, schema::Tensor::extra_tensor_info);
   if (!check_malformed(report)) return false;
@@ -442,10 +479,6 @@ bool Method::tensor_table(uint32_t value, TensorTable& tensor, Report& report) c
     return unsupported() << "shape without an upper bound";
   }
   if (storage_offset != 0) return unsupported() << "storage offset " << storage_offset;
-  if (fb().scalar<int8_t>(extra, schema::ExtraTensorInfo::location, 0) != 0) {
-    return unsupported() << "its data lies outside of the program, as "
-                         << fb().string(extra, schema::ExtraTensorInfo::fully_qualified_name);
-  }
   if (fb().scalar<int8_t>(extra, schema::ExtraTensorInfo::device_type, 0) != 0) {
     return unsupported() << "it lies on another device";
   }
@@ -483,7 +516,7 @@ bool Method::set_data(const TensorTable& table, Tensor& tensor, Report& report) 
     if (!planned_place(value, table.allocation, tensor.bytes(), place, report)) return false;
     tensor.data = place;
     tensor.writable = true;
-  } else if (table.buffer != 0) {
+  } else if (table.buffer != 0 && !table.external) {
     Span<const uint8_t> constant;
     if (!program_->constant(table.buffer, tensor.bytes(), constant, report)) return false;
     tensor.data = const_cast<uint8_t*>(constant.data());  // read only: `writable` is not set

@@ -110,6 +110,7 @@ class Method {
     int8_t dynamism = 0;
     int8_t type = 0;
     uint32_t buffer = 0;      ///< index of a constant or initial value; 0: none
+    bool external = false;    ///< whether a data file holds it
     uint32_t allocation = 0;  ///< table of its place in the memory plan; 0: none
   };
 
@@ -141,6 +142,8 @@ class Method {
   [[nodiscard]] bool assign_cells(Report& report);
   /// Whether a call computes a scalar, and which value that is.
   bool computes_scalar(uint32_t kernel_call, uint32_t& value) const;
+  /// Finds the tensors that data files hold.
+  [[nodiscard]] bool place_external(Report& report);
   [[nodiscard]] bool check_values(Report& report);
   [[nodiscard]] bool find_kernel(uint32_t op, Kernel& kernel, Report& report) const;
   [[nodiscard]] bool planned_place(uint32_t value, uint32_t allocation, size_t size, uint8_t*& data,
@@ -150,7 +153,9 @@ class Method {
   /// Two parts of tensor(): rank, sizes, dim_order and strides; then data.
   [[nodiscard]] bool set_shape(const TensorTable& table, Tensor& tensor, Report& report) const;
   [[nodiscard]] bool set_data(const TensorTable& table, Tensor& tensor, Report& report) const;
-  /// Whether a tensor has no place in the memory plan or the constants.
+  /// Whether a tensor's data is in a data file.
+  bool is_external(uint32_t tensor_table) const;
+  /// Whether a tensor has no place in the memory plan, the constants or a data file.
   bool is_unplanned(uint32_t value) const;
   /// Cells that a value needs for itself (not counting computed scalars).
   uint32_t cells_of(uint32_t value) const;
@@ -163,7 +168,8 @@ class Method {
   Span<Buffer> buffers_;  // of the memory plan; [i] is memory_id i + 1
   Span<Kernel> kernels_;  // by operator index
   // By value: 1 + index of its first cell, or 0. A cell is 8 bytes: a computed scalar, the address
-  // of an unplanned tensor's data, or two sizes of a dynamic tensor (after its address if both).
+  // of an unplanned or external tensor's data, or two sizes of a dynamic tensor (after its address
+  // if both).
   Span<uint16_t> cell_index_;
   Span<uint64_t> cells_;
 #if BPTE_ETHOSU_MODEL

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bpte/core/span.h>
+#include <bpte/engine/data_file.h>
 #include <bpte/engine/program_schema.h>
 #include <bpte/engine/report.h>
 
@@ -19,10 +20,17 @@ class Program {
  public:
   /// Checks identifier, version, extended header and segment table.
   [[nodiscard]] bool open(Span<const uint8_t> bytes, Report& report);
+  /// Takes the files that hold its external tensors, and checks them.
+  [[nodiscard]] bool add_data(const DataFileSet& data, Report& report) {
+    data_ = data;
+    return data_.check(report);
+  }
 
   const FlatBuffer& flatbuffer() const { return flatbuffer_; }
   /// The execution plan's table, or 0.
   uint32_t find_method(Text name) const;
+
+  const DataFileSet& data() const { return data_; }
 
   /// A constant tensor's bytes, exactly `size` of them.
   [[nodiscard]] bool constant(uint32_t buffer_index, size_t size, Span<const uint8_t>& data,
@@ -45,6 +53,7 @@ class Program {
 
   Span<const uint8_t> bytes_;
   FlatBuffer flatbuffer_;
+  DataFileSet data_;
   size_t segment_base_ = 0;  // of the file; segments end before segment_end_
   size_t segment_end_ = 0;
   uint32_t root_ = 0;

@@ -535,6 +535,46 @@ bool aten_constant_pad_nd_out(Call& call) {
   return true;
 }
 
+// Pads the last dimension with what lies before its ends, mirrored: argument 1 has how many
+// elements before it and after it.
+bool aten_reflection_pad1d_out(Call& call) {
+  Tensor in, out;
+  Ints pads;
+  if (!call.tensor(0, in) || !call.ints(1, pads) || !call.out(2, out) ||
+      !same_type(call, in, out)) {
+    return false;
+  }
+  if (pads.count != 2 || in.rank == 0) {
+    return call.invalid("its padding does not fit its input's rank");
+  }
+  const size_t last = in.rank - 1u;
+  const int64_t length = in.sizes[last], before = pads.items[0], after = pads.items[1];
+  // A mirror shows less than there is.
+  if (before < 0 || after < 0 || before >= length || after >= length) {
+    return call.invalid("its padding is not below its input's length");
+  }
+  int32_t sizes[kRankLimit];
+  std::memcpy(sizes, in.sizes, sizeof sizes);
+  if (before + length + after > INT32_MAX) return call.invalid("its padding is out of range");
+  sizes[last] = static_cast<int32_t>(before + length + after);
+  if (!call.resize(out, sizes, in.rank) || !call.work(out.numel)) return false;
+  if (call.checking() || out.numel == 0) return true;
+  // Element by element along the last dimension, all others at once.
+  const size_t element = out.element_size;
+  for (int64_t i = 0; i < sizes[last]; ++i) {
+    int64_t from = i - before;
+    if (from < 0) from = -from;
+    if (from >= length) from = 2 * (length - 1) - from;
+    Tensor to = out, source = in;
+    to.sizes[last] = source.sizes[last] = 1;
+    to.data += static_cast<ptrdiff_t>(element) * out.strides[last] * static_cast<ptrdiff_t>(i);
+    source.data +=
+        static_cast<ptrdiff_t>(element) * in.strides[last] * static_cast<ptrdiff_t>(from);
+    place(source, to, 0);
+  }
+  return true;
+}
+
 // out[..., :] = weight[indices[...], :]
 bool aten_embedding_out(Call& call) {
   Tensor weight, indices, out;
