@@ -321,7 +321,7 @@ class Measurement {
         count(!rows_.has_nan() && rows_.rank_of(label) < metric_.k, sample, label, rows_.largest());
         break;
       case MetricKind::kRocAuc:
-        ++state_.table[label * metric_.bins + bin(rows_.real(metric_.score))];
+        ++state_.table[size_t{label} * metric_.bins + bin(rows_.real(metric_.score))];
         state_.positives += label;
         break;
       default: {
@@ -329,7 +329,7 @@ class Measurement {
         if (got >= metric_.classes) {
           return fail(MetricFault::kLabelValue, got, metric_.classes);
         }
-        ++state_.table[label * metric_.classes + got];
+        ++state_.table[size_t{label} * metric_.classes + got];
       }
     }
   }
@@ -373,7 +373,7 @@ Pairs pairs_of(const MetricState& state) {
   uint64_t below = 0;
   for (uint32_t i = 0; i < state.metric.bins; ++i) {
     const uint64_t within = uint64_t{positives[i]} * negatives[i];
-    pairs.ordered += 2 * positives[i] * below + within;
+    pairs.ordered += 2 * uint64_t{positives[i]} * below + within;
     pairs.undecided += within;
     below += negatives[i];
   }
