@@ -159,6 +159,26 @@ def made_by() -> Callable[[Path, Path], Path]:
     return _made_by
 
 
+@pytest.fixture(scope="session")
+def reference_models() -> Callable[[str], tuple[Path, list[tuple[np.ndarray, np.ndarray]]]]:
+    """The models that the reference engine is meant for (examples/reference_models.py), each with
+    inputs and expected outputs."""
+    pytest.importorskip("torch", reason="exporting the reference engine's models needs torch")
+    pytest.importorskip("executorch.exir", reason="exporting them needs executorch")
+    script = ROOT / "examples" / "reference_models.py"
+    folder = _made_by(script, ROOT / "build" / "reference-models")
+
+    def get(name: str) -> tuple[Path, list[tuple[np.ndarray, np.ndarray]]]:
+        cases = []
+        for path in sorted(folder.glob(f"{name}.case*.input0.npy")):
+            expected = path.with_name(path.name.replace("input0", "expected0"))
+            cases.append((np.load(path), np.load(expected)))
+        assert cases
+        return folder / f"{name}.pte", cases
+
+    return get
+
+
 def _made_by(script: Path, folder: Path, also: Sequence[Path] = ()) -> Path:
     """What a script writes into a folder, anew when it or one of the other files has changed."""
     folder.mkdir(parents=True, exist_ok=True)

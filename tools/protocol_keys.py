@@ -107,12 +107,16 @@ ANNOTATIONS = {
     "outputs": "tuple[Output, ...]",
     "values": "tuple[ActualValue, ...]",
     "first": "FirstMismatch",
+    "result": "Output",
+    "summary": "TraceSummary",
 }
-DEFAULTS = {"": '""', (): "()"}
+DEFAULTS = {"": '""', (): "()", 0: "0"}
 #: The classes of the reader. Of `error` it has one of its own: where the error is, is one member.
 CLASSES = {
     "begin": "Begin",
     "case": "Case",
+    "trace": "Trace",
+    "summary": "TraceSummary",
     "output": "Output",
     "value": "ActualValue",
     "first": "FirstMismatch",
@@ -243,6 +247,8 @@ JSON_TYPES: dict[str, dict[str, Any]] = {
     "outputs": {"type": "array", "maxItems": 65536, "items": {"$ref": "#/$defs/output"}},
     "values": {"type": "array", "maxItems": 65536, "items": {"$ref": "#/$defs/value"}},
     "first": {"$ref": "#/$defs/first"},
+    "result": {"$ref": "#/$defs/output"},
+    "summary": {"$ref": "#/$defs/summary"},
     "measured": {"type": "array", "maxItems": 65536, "items": {"$ref": "#/$defs/measured"}},
     "integers": {"type": "array", "maxItems": 1024, "items": INTEGER},
     "missed": {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +16,9 @@ import pytest
 
 import bpte
 import transcripts as t
+from bpte.format.trace import Instruction, TracedMethod, TraceOrigin, TraceValue
 from bpte.run import records
-from bpte.run.protocol_keys import KEYS
+from bpte.run.protocol_table import KEYS
 from breakers import BREAKERS
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +32,7 @@ def test_what_is_generated_is_current() -> None:
 
 _SAMPLES = {
     "begin": t.begin(1),
+    "trace": t.trace(0, 0),
     "case": t.case(0, "error"),
     "metric": t.metric(),
     "confusion": t.confusion(0, 1),
@@ -44,7 +47,7 @@ _SAMPLES = {
     ("name", "key"),
     [
         (name, key)
-        for name in (*_SAMPLES, "output", "value", "first", "measured")
+        for name in (*_SAMPLES, "output", "value", "first", "measured", "summary")
         for key in KEYS[name]
     ],
 )
@@ -57,6 +60,8 @@ def test_the_reader_reads_every_key(name: str, key: str) -> None:
         record = t.case(0, measured=[t.measured(**{key: wrong})])
     elif name == "value":
         record = t.case(0, values=[t.value(**{key: wrong})])
+    elif name == "summary":
+        record = t.case(0, trace=t.summary() | {key: wrong})
     elif name == "first":
         record = t.case(0, "fail", outputs=[t.failing_output()])
         record["outputs"][0]["first"] = record["outputs"][0]["first"] | {key: wrong}
@@ -72,7 +77,10 @@ def _collect(seen: dict[str, set[str]], output: bytes) -> None:
         if not line.startswith(b"#bpte "):
             continue
         record = json.loads(line.removeprefix(b"#bpte "))
-        seen[record.pop("event")].update(record)
+        event = record.pop("event")
+        seen[event].update(record)
+        if event == "case":
+            seen["summary"].update(record.get("trace", ()))
         for value in record.get("values", ()):
             seen["value"].update(value)
         for value in record.get("measured", ()):
@@ -82,9 +90,14 @@ def _collect(seen: dict[str, set[str]], output: bytes) -> None:
             seen["first"].update(value.get("first", ()))
 
 
-def _run(*command: str | Path) -> bytes:
+def _run(*command: str | Path, **environment: str) -> bytes:
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env=os.environ | environment,
     ).stdout
 
 
@@ -126,6 +139,22 @@ def _steps(folder: Path) -> Path:
     return path
 
 
+def _traced(folder: Path) -> Path:
+    """A bundle for the echoing engine: a step with a trace, of which all is known."""
+    values: list[Any] = [np.ones(1, np.float32)] * 6
+    trace = [
+        TraceValue(
+            Instruction(chain, 0, None, "echo.out", "node", "module", "model.py:1"), 0, wrong
+        )
+        for chain, wrong in ((0, np.zeros(1, np.float32)), (1, np.ones(1, np.float32)))
+    ]
+    case = bpte.MethodTestCase(steps=[bpte.MethodTestCase(values, values, trace=trace)])
+    path = folder / "traced.bpte"
+    suite = bpte.MethodTestSuite("echo", [case], traced_method=TracedMethod(TraceOrigin.EAGER))
+    bpte.BundledProgram(b"no program", [suite]).save(path, fit="skip", durable=False)
+    return path
+
+
 def test_the_runner_writes_every_key_and_no_other(
     cpp_tool: Callable[[str], Path],
     bpte_runner: Path,
@@ -146,6 +175,11 @@ def test_the_runner_writes_every_key_and_no_other(
     _collect(seen, _run(bpte_runner, demo_bundle, "--teach"))
     _collect(seen, _run(bpte_runner, ethosu_bundle))
     _collect(seen, _run(tool, _steps(tmp_path), "none"))
+    traced = _traced(tmp_path)
+    for how in ("all", "strict"):
+        _collect(seen, _run(tool, traced, "once", TRACE=how, ISOLATE="1", DUMP="0"))
+    options = ("--trace", "--trace-rtol", "0", "--trace-atol", "0")
+    _collect(seen, _run(bpte_runner, demo_bundle, *options))
     path = tmp_path / "broken.bpte"
     for breaker in BREAKERS:
         if seen["error"] == set(KEYS["error"]):

@@ -133,7 +133,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (int step = 0; step < 4; ++step) {
     const std::string text = "#bpte {\"event\":\"case\"}\n";
     wire.write(text.data(), text.size());
-    if (!wire.settle(&engine, step % 2 == 0 ? kOutputs : 0)) break;
+    if (!wire.settle(bpte::outputs_of(engine, step % 2 == 0 ? kOutputs : 0))) break;
   }
   check(line.text_);
   return 0;

@@ -19,7 +19,8 @@ import real_records
 from bpte.pack.tensors import from_numpy, normalise
 from bpte.run import compare
 from bpte.run.evidence import contradiction
-from bpte.run.protocol_keys import KEYS, Output
+from bpte.run.protocol_keys import Output
+from bpte.run.protocol_table import KEYS
 
 #: Sums are added in another order, and logarithms taken by another library.
 _SUMS = ("mean_abs", "mean_rel", "sqnr_db", "cosine")

@@ -22,7 +22,7 @@ from bpte.run.identity import Asked, Fingerprint, Unreadable
 from bpte.run.launcher import Request
 from bpte.run.outcome import State
 from bpte.run.protocol import parse
-from bpte.run.protocol_keys import KEYS
+from bpte.run.protocol_table import KEYS
 
 pytest_plugins = ["pytester"]
 
@@ -76,6 +76,10 @@ FALSE = {
     "case": ({"case": 1}, "asked for --case none, the target reports 1"),
     "teach": ({"teach": True}, "asked for --teach none, the target reports True"),
     "rtol": ({"rtol": 1e9}, "asked for --rtol none, the target reports 1000000000.0"),
+    "isolate": ({"isolate": True}, "asked for --isolate none, the target reports True"),
+    "trace rtol": ({"trace_rtol": 1e9}, "asked for --trace-rtol none, the target reports 1000"),
+    "trace atol": ({"trace_atol": "inf"}, "asked for --trace-atol none, the target reports inf"),
+    "dump": ({"dump": 0}, "asked for --dump none, the target reports 0"),
     "wire": ({"wire": "pull"}, "asked for --outputs none, the target reports pull"),
     "atol": ({"atol": "inf"}, "asked for --atol none, the target reports inf"),
 }
@@ -92,8 +96,22 @@ def test_a_green_about_something_else_is_red(bundle: Path, name: str) -> None:
 def test_every_member_is_held_against_the_file(bundle: Path) -> None:
     """A key of `begin` that says which bundle it is, and that FALSE forgets, would be unchecked."""
     free = {"protocol", "target", "engine", "engine_version", "program_address", "cases", "unit"}
+    free.add("trace")  # see below
     tried = {key for begin, _ in FALSE.values() for key in begin}
     assert tried | free == set(KEYS["begin"])
+
+
+def test_a_trace_that_nobody_asked_for(bundle: Path) -> None:
+    result = run(bundle, passing(bundle, trace="first"))
+    assert (result.state, result.outcome) == (State.CONTRADICTORY, 4)
+    told = {"executed": 1, "compared": 0, "wrong": 0, "missed": 0}
+    output = t.edited(
+        passing(bundle, trace="first"),
+        lambda record: record.update({"trace": told} if record["event"] == "case" else {}),
+    )
+    result = run(bundle, output)
+    assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4)
+    assert "asked for --trace none, the target reports first" in result.message
 
 
 def test_fewer_cases_than_the_file_has(bundle: Path) -> None:

@@ -145,6 +145,18 @@ def budget(amount: int | None = 64, limit: int = 64, **more: Any) -> dict[str, A
     return record | {"amount": amount, "verdict": "pass" if amount <= limit else "fail"} | more
 
 
+def trace(index: int, instruction: int, **more: Any) -> dict[str, Any]:
+    """A wrong output of an instruction."""
+    record = {"event": "trace", "suite": 0, "case": index, "instruction": instruction, "output": 0}
+    record |= {"kind": "kernel", "operator": "aten::add.out", "before": "right"}
+    return record | {"result": failing_output()} | more
+
+
+def summary(**more: Any) -> dict[str, Any]:
+    """What a case says of its instructions."""
+    return {"executed": 3, "compared": 3, "wrong": 0, "missed": 0} | more
+
+
 def error(name: str, message: str, outcome: int, **more: Any) -> dict[str, Any]:
     return {"event": "error", "error": name, "message": message, "outcome": outcome, **more}
 

@@ -76,6 +76,34 @@ def recurrent() -> Model:
     return program, [bpte.MethodTestCase(steps=steps, carry={1: 1})] * 2
 
 
+class StatefulNet(nn.Module):
+    """A small recurrent net whose state is in the program."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("state", torch.zeros(1, 6))
+        self.into = nn.Linear(4, 6)
+        self.back = nn.Linear(6, 6)
+        self.out = nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        state = torch.sigmoid(self.into(x) + self.back(self.state))
+        self.state.copy_(state)
+        return self.out(state)
+
+
+def stateful_net() -> Model:
+    """Steps through a net with weights and a state."""
+    torch.manual_seed(5)
+    inputs = [torch.randn(1, 4) for _ in range(3)]
+    net = StatefulNet()
+    program = to_edge(export(net, (inputs[0],))).to_executorch()
+    net.state.zero_()
+    close = bpte.Tolerance(rtol=1e-4, atol=1e-5)
+    steps = [bpte.MethodTestCase((x,), [net(x)], tolerances=close) for x in inputs]
+    return program, [bpte.MethodTestCase(steps=steps)]
+
+
 class WritesInput(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x.add_(1)
@@ -168,6 +196,7 @@ MODELS: dict[str, Callable[[], Model]] = {
         stateful_zero,
         sequence,
         recurrent,
+        stateful_net,
         writes_input,
         unplanned,
         scalar_outputs,

@@ -21,7 +21,9 @@
 
 namespace {
 
-class Echo final : public bpte::Engine {
+// Its instructions, one for each input, give what they are given: those of the last three inputs
+// are in a second chain, as a delegate and a move.
+class Echo final : public bpte::SteppingEngine {
  public:
   Echo(const char* step, const char* error) : step_(step), error_(error) {}
 
@@ -58,7 +60,45 @@ class Echo final : public bpte::Engine {
   }
   const char* message() const override { return "as \xC3\xA4sked"; }
 
+#if BPTE_ENGINE_STEPPING
+  bpte::EngineError step_through(bpte::InstructionObserver& observer) override {
+    const bpte::EngineError error = execute();
+    for (size_t i = 0; i < kCount && error == bpte::EngineError::kOk; ++i) {
+      Copy copy(values_[i]);
+      copy.chain = i < 3 ? 0 : 1;
+      copy.index = static_cast<uint32_t>(i % 3);
+      copy.kind = i == 4   ? bpte::InstructionKind::kDelegate
+                  : i == 5 ? bpte::InstructionKind::kMove
+                           : bpte::InstructionKind::kKernel;
+      if (i < 5) copy.name = {"echo", 4};
+      if (i < 4) copy.overload = {"out", 3};
+      copy.output_count = 1;
+      if (!observer.executed(copy)) break;
+    }
+    return error;
+  }
+#endif
+
  private:
+#if BPTE_ENGINE_STEPPING
+  class Copy final : public bpte::ExecutedInstruction {
+   public:
+    explicit Copy(bpte::Value& value) : value_(value) {}
+    bpte::EngineError output(uint32_t output, bpte::Value& value) override {
+      if (output > 0) return bpte::EngineError::kNoSuchOutput;
+      value = value_;
+      return bpte::EngineError::kOk;
+    }
+    bpte::EngineError replace(uint32_t, const bpte::Value& value) override {
+      value_ = value;
+      return bpte::EngineError::kOk;
+    }
+
+   private:
+    bpte::Value& value_;
+  };
+#endif
+
   // More outputs than the runner keeps results for.
   static constexpr size_t kCount = 6;
 
@@ -148,6 +188,17 @@ int main(int argc, char** argv) {
   Meter meter;
   if (std::getenv("NO_METER") == nullptr) options.meter = &meter;
   Echo engine(argv[2], argc > 3 ? argv[3] : "");
+#if BPTE_RUNNER_TRACE
+  // TRACE: how; ISOLATE, NO_STEPPING: whether; DUMP: which instruction.
+  if (const char* const how = std::getenv("TRACE")) {
+    if (!bpte::trace_mode_of({how, std::strlen(how)}, options.trace.mode)) return 2;
+  }
+  options.trace.isolate = std::getenv("ISOLATE") != nullptr;
+  if (std::getenv("NO_STEPPING") == nullptr) options.trace.stepping = &engine;
+  if (const char* const dump = std::getenv("DUMP")) {
+    options.trace.dump = static_cast<uint32_t>(std::atoi(dump));
+  }
+#endif
 #if BPTE_RUNNER_WIRE
   uint8_t record[4096];
   bpte::Wire wire(output, nullptr, options.nonce, record);

@@ -42,6 +42,13 @@ def case(text: str) -> int | str:
     return value
 
 
+def instruction(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32 - 1:
+        raise argparse.ArgumentTypeError(f"not an instruction's index: {text!r}")
+    return value
+
+
 def address(text: str) -> int:
     value = int(text, 0)
     if not 0 <= value < 2**32:
@@ -97,6 +104,34 @@ RUN_OPTIONS: dict[str, dict[str, Any]] = {
     "teach": {
         "action": "store_true",
         "help": "give each step the inputs that the bundle states, also those that are carried",
+    },
+    "trace": {
+        "nargs": "?",
+        "const": "first",
+        "choices": ("first", "all", "strict"),
+        "metavar": "HOW",
+        "help": "hold what instructions give against the bundle's trace, and report the first "
+        "wrong one of each case; =all: every one; =strict: with a wrong one the case fails",
+    },
+    "isolate": {
+        "action": "store_true",
+        "help": "with --trace: give each instruction right inputs, to judge it by its own error",
+    },
+    "trace-rtol": {
+        "type": tolerance,
+        "metavar": "R",
+        "help": "relative tolerance of instructions, in place of their dtypes' defaults",
+    },
+    "trace-atol": {
+        "type": tolerance,
+        "metavar": "A",
+        "help": "absolute tolerance of instructions; default: the dtype's, times the largest "
+        "magnitude of the expected value",
+    },
+    "dump": {
+        "type": instruction,
+        "metavar": "K",
+        "help": "with --trace: fetch the values of instruction K, too",
     },
     "count-instructions": {
         "action": "store_true",

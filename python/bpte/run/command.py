@@ -97,22 +97,42 @@ def _arguments(
         words += ["--method", request.method]
     if request.case is not None:
         words += ["--case", str(request.case)]
-    for name, value in (("--rtol", request.rtol), ("--atol", request.atol)):
+    words += _tolerances(firmware, (("--rtol", request.rtol), ("--atol", request.atol)))
+    if request.count_instructions and firmware:
+        words += ["--instruction-ns", str(simulator.instruction_ns)]
+    if request.teach:
+        words += ["--teach", "1"] if firmware else ["--teach"]
+    words += _trace_arguments(request, firmware)
+    if request.engine is not None and not firmware:
+        words += ["--engine", request.engine]
+    if request.max_planned_memory is not None:
+        words += ["--max-planned-memory", str(request.max_planned_memory)]
+    return [_encode(word) for word in words] if firmware else words
+
+
+def _tolerances(firmware: bool, given: Sequence[tuple[str, float | None]]) -> list[str]:
+    words = []
+    for name, value in given:
         if value is None:
             continue
         if firmware:  # it cannot parse a decimal number, so it is given the bits of the float64
             words += [name + "-bits", "0x" + struct.pack(">d", value).hex()]
         else:
             words += [name, repr(value)]
-    if request.count_instructions and firmware:
-        words += ["--instruction-ns", str(simulator.instruction_ns)]
-    if request.teach:
-        words += ["--teach", "1"] if firmware else ["--teach"]
-    if request.engine is not None and not firmware:
-        words += ["--engine", request.engine]
-    if request.max_planned_memory is not None:
-        words += ["--max-planned-memory", str(request.max_planned_memory)]
-    return [_encode(word) for word in words] if firmware else words
+    return words
+
+
+def _trace_arguments(request: Request, firmware: bool) -> list[str]:
+    if request.trace is None:
+        return []
+    words = ["--trace", request.trace] if firmware else [f"--trace={request.trace}"]
+    if request.isolate:
+        words += ["--isolate", "1"] if firmware else ["--isolate"]
+    given = (("--trace-rtol", request.trace_rtol), ("--trace-atol", request.trace_atol))
+    words += _tolerances(firmware, given)
+    if request.dump is not None:
+        words += ["--dump", str(request.dump)]
+    return words
 
 
 def _encode(word: str) -> str:

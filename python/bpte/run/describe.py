@@ -8,7 +8,7 @@ import math
 from bpte.format.scalar_type import default_bounds
 from bpte.run.evidence import element_type
 from bpte.run.outcome import Verdict
-from bpte.run.protocol_keys import Case, FirstMismatch, Number, Output
+from bpte.run.protocol_keys import Case, FirstMismatch, Number, Output, Trace
 from bpte.run.records import CaseKey
 from bpte.text import printable
 
@@ -130,6 +130,40 @@ def failed_outputs(case: Case) -> list[str]:
         for index, output in enumerate(case.outputs)
         if output.verdict is Verdict.FAIL
     ]
+
+
+def instruction(trace: Trace) -> str:
+    """Which instruction, and where it comes from: `instruction 17, aten::addmm.out (classifier.1,
+    model.py:41)`."""
+    chain = f" of chain {trace.chain}" if trace.chain else ""
+    name = trace.operator or trace.kind
+    known = [text for text in (trace.module or trace.node, trace.source) if text]
+    origin = f" ({', '.join(known)})" if known else ""
+    return printable(f"instruction {trace.instruction}{chain}, {name}{origin}")
+
+
+_BEFORE = {
+    "right": "its inputs were right",
+    "unknown": "not all instructions before it were compared",
+    "wrong": "an instruction before it was wrong",
+}
+
+
+def wrong_instruction(trace: Trace) -> str:
+    """What a wrong instruction gave, in one line."""
+    output = trace.result
+    assert output is not None
+    parts = []
+    if output.first is not None and output.numel:
+        expected, actual = number(output.first.expected), number(output.first.actual)
+        index = f" {_shape(output.first.index)}" if output.first.index else ""
+        parts.append(f"output {trace.output}{index}: expected {expected}, actual {actual}")
+        if output.sqnr_db is not None:
+            parts.append(f"SQNR {short(output.sqnr_db)} dB")
+    else:
+        parts.append(f"output {trace.output}: {describe_output(output)}")
+    text = f"{instruction(trace)}, {', '.join(parts)}"
+    return f"{text}; {_BEFORE.get(trace.before or '', '?')}"
 
 
 def place(case: Case | CaseKey) -> str:

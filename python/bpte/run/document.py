@@ -14,11 +14,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from bpte import __version__
-from bpte.run import budget_check, budget_words, metric_words, records
+from bpte.run import budget_check, budget_words, instructions, metric_words, records
 from bpte.run.board import source_root
 from bpte.run.budget_check import BudgetRecords
 from bpte.run.identity import BundleFacts
@@ -28,16 +29,16 @@ from bpte.run.outcome import Counted, State, run_outcome
 from bpte.run.outputs_file import OUTPUTS, KeptFile, Stored, parse
 from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import (
-    KEYS,
     Begin,
     BudgetResult,
     Case,
     ConfusionRow,
     End,
-    Key,
     MetricResult,
     Resources,
+    Trace,
 )
+from bpte.run.protocol_table import KEYS, Key
 from bpte.run.receiver import LineCounts
 from bpte.run.records import CaseKey
 from bpte.run.results import Results
@@ -50,7 +51,14 @@ VERSION = 1
 MARK = f'{{\n  "format": "{FORMAT}",'.encode()
 
 #: What the objects of a key are, by its type.
-_OBJECTS = {"outputs": "output", "values": "value", "first": "first", "measured": "measured"}
+_OBJECTS = {
+    "outputs": "output",
+    "values": "value",
+    "first": "first",
+    "measured": "measured",
+    "result": "output",
+    "summary": "summary",
+}
 
 #: What a list of records holds, where it has another name.
 _EVENTS: dict[type, str] = {MetricResult: "metric", BudgetResult: "budget"}
@@ -75,7 +83,7 @@ def _plain(value: Any, key: Key) -> Any:
         return [list(item) if isinstance(item, tuple) else item for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return value.value if key.of else value
+    return value.value if isinstance(value, Enum) else value
 
 
 def members(record: object, of: str) -> dict[str, Any]:
@@ -137,6 +145,8 @@ def as_dict(run: Run, stored: _Stored | None = None) -> dict[str, Any]:
     if transcript.resources is not None:
         result["resources"] = members(transcript.resources, "resources")
     result["confusion"] = [members(row, "confusion") for row in transcript.confusion]
+    if transcript.begin is not None and transcript.begin.trace is not None:
+        result["instructions"] = [members(trace, "trace") for trace in transcript.traces]
     stderr = [printable(_relative(line)) for line in run.stderr.splitlines()]
     return result | {"log": list(transcript.other_lines), "stderr": stderr}
 
@@ -243,6 +253,7 @@ def _run(document: dict[str, Any], folder: Path) -> Run:
             _record(document, "end", End),
             _of(document, "violation", str, nullable=True),
             _texts(document, "log"),
+            _traces(document),
             _of(document, "contradictory", bool),
             _of(document, "earlier_runs", int),
         ),
@@ -304,6 +315,17 @@ def _cases(documents: list[Any]) -> tuple[tuple[Case, ...], dict[CaseKey, list[S
     return tuple(cases.values()), stored
 
 
+def _traces(document: dict[str, Any]) -> tuple[Trace, ...]:
+    traces = []
+    for members in _of(document, "instructions", list, nullable=True) or ():
+        if not isinstance(members, dict):
+            raise ResultsError("an instruction is not an object")
+        trace = records.read_record("trace", members)
+        assert isinstance(trace, Trace)
+        traces.append(trace)
+    return tuple(traces)
+
+
 def _check(run: Run, document: dict[str, Any]) -> None:
     """That the parts of the document agree: no edit makes red green without a trace."""
     if document.get("exit_code") != run.outcome:
@@ -325,6 +347,7 @@ def _check(run: Run, document: dict[str, Any]) -> None:
             )
     if (wrong := _measured(transcript) or _budgeted(transcript)) is not None:
         raise ResultsError(wrong)
+    _check_instructions(transcript)
     results = Results(run)
     _check_results("case", [found.counted for found in results.arrived], document["cases"])
     metrics = document.get("metrics") or []
@@ -343,7 +366,8 @@ def _check_results(what: str, counted: list[Counted], documents: list[dict[str, 
 def _measured(transcript: Transcript) -> str | None:
     """What the metrics say otherwise than the cases; they are held against these as in a run."""
     measured = MetricRecords()
-    one_case = transcript.begin is not None and transcript.begin.case is not None
+    begin = transcript.begin
+    unjudged = begin is not None and (begin.case is not None or bool(begin.isolate))
     pending = list(transcript.confusion)
     for case in transcript.cases:
         if wrong := measured.take_case(case):
@@ -352,7 +376,7 @@ def _measured(transcript: Transcript) -> str | None:
         while pending and (pending[0].suite, pending[0].metric) == (metric.suite, metric.metric):
             if wrong := measured.take_row(pending.pop(0)):
                 return wrong
-        if wrong := measured.take_metric(metric, one_case):
+        if wrong := measured.take_metric(metric, unjudged):
             return wrong
     if pending:
         return "rows of a matrix without its metric"
@@ -370,3 +394,17 @@ def _budgeted(transcript: Transcript) -> str | None:
         if budget.budget is not None and (wrong := judged.take(budget, begin, transcript.cases)):
             return wrong
     return judged.at_end() if transcript.complete and transcript.error is None else None
+
+
+def _check_instructions(transcript: Transcript) -> None:
+    if transcript.begin is None or not transcript.complete:
+        return
+    of_case: dict[CaseKey, list[Trace]] = {}
+    for trace in transcript.traces:
+        of_case.setdefault(CaseKey.of(trace), []).append(trace)
+    for case in transcript.cases:
+        traces = of_case.pop(CaseKey.of(case), [])
+        if found := instructions.contradiction(transcript.begin.trace, traces, case):
+            raise ResultsError(f"{CaseKey.of(case)}: {found}")
+    if of_case and transcript.error is None:
+        raise ResultsError("instructions of a case that is not there")

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bpte.bundle import Bundle, open_bundle
 from bpte.files import transfer
@@ -44,6 +44,8 @@ class CaseOutputs:
 
     has_steps: bool
     records: tuple[tuple[ExpectedOutput, ...], ...]
+    #: How many values of instructions each has in its trace, without those inside of delegates.
+    traced: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
 
 def _case_outputs(case: TestCase) -> CaseOutputs:
     steps = case.steps
+    records = steps or [case]
     return CaseOutputs(
         bool(steps),
         tuple(
@@ -172,9 +175,26 @@ def _case_outputs(case: TestCase) -> CaseOutputs:
                 expected_output(value, record.tolerance(i))
                 for i, value in enumerate(record.info.expected_outputs)
             )
-            for record in steps or [case]
+            for record in records
+        ),
+        tuple(
+            sum(instruction.operation is None for instruction, _, _ in record.stored_trace)
+            for record in records
         ),
     )
+
+
+class Tracing(NamedTuple):
+    """How instructions are to be looked at; `mode` None: not at all."""
+
+    mode: str | None = None
+    isolate: bool = False
+    rtol: float | None = None
+    atol: float | None = None
+    dump: int | None = None
+
+
+NO_TRACING = Tracing()
 
 
 @dataclass(frozen=True)
@@ -193,6 +213,7 @@ class Asked(Selection):
     wire: str | None = None
     #: Every step has the inputs that the bundle states.
     teach: bool = False
+    tracing: Tracing = NO_TRACING
 
     def count(self, bundle: Fingerprint) -> int:
         """How many cases of this bundle were asked for; a case with steps counts as its steps."""
@@ -264,6 +285,11 @@ def _of_the_request(begin: Begin, asked: Asked) -> Iterator[str]:
         ("--rtol", asked.rtol, begin.rtol),
         ("--atol", asked.atol, begin.atol),
         ("--teach", asked.teach or None, begin.teach or None),
+        ("--trace", asked.tracing.mode, begin.trace),
+        ("--isolate", asked.tracing.isolate or None, begin.isolate or None),
+        ("--trace-rtol", asked.tracing.rtol, begin.trace_rtol),
+        ("--trace-atol", asked.tracing.atol, begin.trace_atol),
+        ("--dump", asked.tracing.dump, begin.dump),
     ):
         if wanted != reported:
             yield f"asked for {name} {_word(wanted)}, the target reports {_word(reported)}"
@@ -341,6 +367,13 @@ def _stray(case: Case, bundle: Fingerprint, asked: Asked, protocol: int) -> str 
     if case.verdict is Verdict.ERROR:
         return None
     expected = facts_of_case.records[case.step or 0]
+    traced = facts_of_case.traced[case.step or 0]
+    told = case.trace if asked.tracing.mode != "record" else None
+    if told is not None and told.compared + told.missed != traced:
+        return (
+            f"{where}: {told.compared} values of instructions compared and {told.missed} "
+            f"missed, the file has {traced}"
+        )
     if len(case.outputs) != len(expected):
         return f"{where}: {len(case.outputs)} outputs, the file's has {len(expected)}"
     if protocol == 1:  # it does not say which tolerances were asked for

@@ -52,6 +52,8 @@ class Run:
     kept: Mapping[CaseKey, Sequence[KeptOutput]] = field(default_factory=dict)
     #: What the line did to them.
     line: LineCounts = field(default_factory=LineCounts)
+    #: The values of instructions, by their record's number among the transcript's `traces`.
+    dumped: Mapping[int, KeptOutput] = field(default_factory=dict)
     #: When it began (UTC, ISO 8601), and by which version of bpte; empty where that is not known.
     started: str = ""
     bpte: str = ""

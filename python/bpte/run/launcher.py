@@ -92,7 +92,10 @@ def _run(
     if ended.transcript.complete and ended.lost is None:
         asked = replace(request.asked(nonce), wire=request.wire(simulator))
         judgement = hold_against(judgement, ended.transcript, bundle, asked)
-    if request.keep_outputs:
+    if request.trace is not None and judgement.state is State.USAGE:
+        hint = f"{judgement.message} (can this program trace, BPTE_ENGINE_STEPPING?)"
+        judgement = judgement._replace(message=hint)
+    elif request.fetches_values:
         judgement = _with_outputs(judgement, ended, receiver, request)
     return Run(
         judgement.state,
@@ -108,6 +111,7 @@ def _run(
         judgement.notes,
         receiver.kept,
         receiver.counts,
+        dumped=receiver.dumped,
         about=bundle if isinstance(bundle, identity.Fingerprint) else None,
     )
 
@@ -159,8 +163,10 @@ def _program(
     if request.program is not None:
         return request.program
     features = []
-    if request.keep_outputs:
+    if request.fetches_values:
         features.append("BPTE_RUNNER_WIRE")
+    if request.trace is not None:
+        features.append("BPTE_ENGINE_STEPPING")
     if isinstance(bundle, identity.Fingerprint) and any(suite.metrics for suite in bundle.suites):
         features.append("BPTE_RUNNER_METRICS")
     if isinstance(bundle, identity.Fingerprint) and bundle.budgets:

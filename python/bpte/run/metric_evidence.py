@@ -137,14 +137,14 @@ class MetricRecords:
         self._rows.append(row)
         return None
 
-    def take_metric(self, metric: MetricResult, one_case: bool) -> str | None:
-        """`one_case`: one case was asked for, so that no metric is judged."""
+    def take_metric(self, metric: MetricResult, unjudged: bool) -> str | None:
+        """`unjudged`: one case was asked for, or outputs were put right: no metric is judged."""
         number = sum(known.suite == metric.suite for known in self.metrics)
         if metric.metric != number:
             return f"metric {metric.metric} of suite {metric.suite} in place of {number}"
         self._counted.add(metric.suite)
         if metric.verdict is not Verdict.ERROR:
-            judged = verdict(metric) if not one_case else Verdict.UNJUDGED
+            judged = verdict(metric) if not unjudged else Verdict.UNJUDGED
             if metric.verdict is not judged:
                 return f"a metric with the verdict {metric.verdict.value}, it is {judged.value}"
             sums = self._sums.get(metric.suite, [])

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bpte.run import instructions
 from bpte.run.budget_check import BudgetRecords
 from bpte.run.metric_evidence import MetricRecords
 from bpte.run.outcome import Outcome, Verdict, run_outcome
@@ -24,6 +25,7 @@ from bpte.run.protocol_keys import (
     End,
     MetricResult,
     Resources,
+    Trace,
 )
 from bpte.run.records import (
     CaseKey,
@@ -63,6 +65,8 @@ class Transcript:
     end: End | None = None
     violation: str | None = None
     other_lines: tuple[str, ...] = ()
+    #: What instructions gave; those of a case come before it.
+    traces: tuple[Trace, ...] = ()
     #: The violation is that a record contradicts itself.
     contradictory: bool = False
     #: In a recorded output: the runs begun before this one.
@@ -130,6 +134,8 @@ class Parser:
         self._seen: set[CaseKey] = set()
         self._measured = MetricRecords()
         self._budgets = BudgetRecords()
+        self._traces: list[Trace] = []
+        self._before_case = 0  # how many of them came before the last case
         self._error: RunError | None = None
         self._end: End | None = None
         self._violation: str | None = None
@@ -174,6 +180,7 @@ class Parser:
             self._end,
             self._violation,
             tuple(self._other),
+            tuple(self._traces),
             self._contradictory,
             self._earlier_runs,
         )
@@ -241,6 +248,8 @@ class Parser:
             self._begin = record
         elif self._begin is None:
             raise ProtocolError("a record before the begin record")
+        elif isinstance(record, Trace):
+            self._take_trace(self._begin, record)
         elif isinstance(record, Case):
             self._take_case(self._begin, record)
         elif isinstance(record, ConfusionRow | MetricResult):
@@ -266,6 +275,17 @@ class Parser:
             self._other.clear()
         self._forget()
 
+    def _take_trace(self, begin: Begin, trace: Trace) -> None:
+        if self._error is not None:
+            raise ProtocolError("an instruction after the error record")
+        if begin.trace is None:
+            raise ProtocolError("an instruction is reported, which nobody asked for")
+        if len(self._traces) >= instructions.MAX_TRACES:
+            raise ProtocolError(f"more than {instructions.MAX_TRACES} instructions")
+        if CaseKey.of(trace) in self._seen:
+            raise ProtocolError(f"{CaseKey.of(trace)}: an instruction after the case")
+        self._traces.append(trace)
+
     def _take_case(self, begin: Begin, case: Case) -> None:
         if self._error is not None:
             raise ProtocolError("a case after the error record")
@@ -274,6 +294,12 @@ class Parser:
         key = CaseKey.of(case)
         if key in self._seen:
             raise ProtocolError(f"{key} twice")
+        traces = self._traces[self._before_case :]
+        if any(CaseKey.of(trace) != key for trace in traces):
+            raise ProtocolError(f"{key}: the instructions before it are of another case")
+        if found := instructions.contradiction(begin.trace, traces, case):
+            raise ContradictionError(f"{key}: {found}")
+        self._before_case = len(self._traces)
         self._seen.add(key)
         _hold(self._measured.take_case(case), f"{key}: ")
         self._cases.append(case)
@@ -284,7 +310,8 @@ class Parser:
         if isinstance(record, ConfusionRow):
             _hold(self._measured.take_row(record))
         else:
-            _hold(self._measured.take_metric(record, begin.case is not None))
+            unjudged = begin.case is not None or bool(begin.isolate)
+            _hold(self._measured.take_metric(record, unjudged))
 
     def _take_budget(self, begin: Begin, record: BudgetResult) -> None:
         if self._error is not None:
@@ -298,6 +325,8 @@ class Parser:
             raise ProtocolError(
                 f"end: crc32 {end.crc32:08x}, but the records before it give {self._crc:08x}"
             )
+        if self._error is None and self._before_case != len(self._traces):
+            raise ProtocolError("instructions of a case that did not arrive")
         if self._error is None and len(self._cases) != begin.cases:
             raise ProtocolError(f"{len(self._cases)} of the {begin.cases} cases announced arrived")
         if self._error is None:

@@ -65,6 +65,19 @@ class Begin:
     cases: int
     #: of times: `ns`, `cycles` or `instructions`
     unit: str = ""
+    #: which instructions are reported: `first` (the first of a case or step that is wrong), `all`
+    #: (each that was compared), `strict` (as `first`; a case fails when one is wrong) or `record`
+    #: (each, with its values, and none is compared)
+    trace: str | None = None
+    #: whether each output of an instruction is overwritten with its expected value once it is
+    #: compared
+    isolate: bool | None = None
+    #: the relative tolerance asked for, for instructions
+    trace_rtol: float | None = None
+    #: the absolute one
+    trace_atol: float | None = None
+    #: the index of the instruction that is reported with its values
+    dump: int | None = None
     #: how the actual outputs are sent: `pull` or `once`, see Transfers
     wire: str | None = None
 
@@ -94,6 +107,8 @@ class Case:
     values: tuple[ActualValue, ...] = ()
     #: one object for each metric of its suite, see below
     measured: tuple[Measured, ...] = ()
+    #: what came of its instructions, see below
+    trace: TraceSummary | None = None
     #: `pass`, `fail`, `error` (it did not run) or `unjudged` (no expected outputs, or none
     #: compared)
     verdict: Verdict
@@ -101,6 +116,60 @@ class Case:
     error: str | None = None
     #: the same for people
     message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """`trace`: an output of an instruction; before the record of its case or step."""
+
+    #: its suite's index
+    suite: int
+    #: its case's index within the suite
+    case: int
+    #: the step's index within the case
+    step: int | None = None
+    #: the instruction's chain
+    chain: int = 0
+    #: its index in the chain
+    instruction: int
+    #: which of its outputs
+    output: int
+    #: `kernel`, `delegate` or `move`
+    kind: str
+    #: of a kernel its operator, of a delegate its backend
+    operator: str | None = None
+    #: its node in the exported graph
+    node: str | None = None
+    #: its module's path
+    module: str | None = None
+    #: its place in the model's source
+    source: str | None = None
+    #: of the instructions before it in this case: `right` (all were compared, and were right or put
+    #: right: so its inputs were right), `unknown` (not all were compared) or `wrong` (one was)
+    before: str | None = None
+    #: how it compares, as one of `outputs`
+    result: Output | None = None
+    #: what it came to: one object, see below
+    values: tuple[ActualValue, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceSummary:
+    """`trace` of a case: what came of its instructions."""
+
+    #: instructions executed
+    executed: int
+    #: outputs of instructions that were compared
+    compared: int
+    #: of these, outputs that were outside of their tolerance
+    wrong: int
+    #: entries of the file's trace that no instruction was executed for
+    missed: int
+    #: whether `wrong` and `missed` decide the verdict, too: with either the case fails
+    strict: bool | None = None
+    #: whether outputs were put right: they decide the verdict as `strict`, and the case is never
+    #: `pass`
+    isolated: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

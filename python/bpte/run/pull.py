@@ -18,7 +18,7 @@ from bpte.run.holes import Holes
 from bpte.run.kept import KeptOutput, Spool, kept_output
 from bpte.run.protocol import MARK as RECORD_MARK
 from bpte.run.protocol import MAX_LINE, Transcript
-from bpte.run.protocol_keys import Begin, Case, End
+from bpte.run.protocol_keys import Begin, Case, End, Trace
 from bpte.run.receiver import Receiver, is_record
 from bpte.run.records import CaseKey, ProtocolError, Record, parse_record
 from bpte.run.wire import Frame, Kind
@@ -143,8 +143,9 @@ class PullReceiver(Receiver):
         self._request: _Request | None = None
         self._heard = -math.inf
         self._fetch: _Fetch | None = None
-        self._case: Case | None = None
-        self._waiting: deque[int] = deque()  # the case's outputs that are not fetched yet
+        self._record: Case | Trace | None = None  # the step's, if it has values
+        self._traces = 0
+        self._waiting: deque[int] = deque()  # its values that are not fetched yet
         self._outputs: list[KeptOutput] = []
 
     # --- The line -------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ class PullReceiver(Receiver):
         if rest := self._scanner.finish():
             self._take_text(rest)
         if self._state is _State.FETCH and self.lost is None:
-            what = "its record" if self._case is None else "its outputs"
+            what = "its record" if self._record is None else "its values"
             self.lost = f"the target ended before {what} had arrived whole (step {self._step})"
         return super().finish()
 
@@ -332,11 +333,11 @@ class PullReceiver(Receiver):
         """The step's record, whole."""
         records = self.parser.feed(line + b"\n")
         self._candidates.clear()
-        self._case = None
+        self._record = None
         self._waiting.clear()
         for record in records:
-            if isinstance(record, Case):
-                self._case = record
+            if isinstance(record, Case | Trace):
+                self._record = record
                 self._outputs = []
                 self._waiting.extend(range(len(record.values)))
             elif isinstance(record, End):
@@ -347,10 +348,10 @@ class PullReceiver(Receiver):
         return records
 
     def _next_output(self) -> None:
-        """Begins to fetch the case's next output that has bytes, or ends the step."""
-        while self._case is not None and self._waiting:
+        """Begins to fetch the record's next value that has bytes, or ends the step."""
+        while self._record is not None and self._waiting:
             index = self._waiting.popleft()
-            value = self._case.values[index]
+            value = self._record.values[index]
             size = value.size or 0
             offset = self._spool.reserve(size) if value.kind == "tensor" else 0
             self._outputs.append(kept_output(value, self._spool, offset))
@@ -358,8 +359,12 @@ class PullReceiver(Receiver):
                 assert value.crc32 is not None
                 self._fetch = _Fetch(index + 1, size, value.crc32, offset, self._sequence + 1)
                 return
-        if self._case is not None:
-            self.kept[CaseKey.of(self._case)] = tuple(self._outputs)
+        if isinstance(self._record, Case):
+            self.kept[CaseKey.of(self._record)] = tuple(self._outputs)
+        elif isinstance(self._record, Trace):
+            if self._outputs:
+                (self.dumped[self._traces],) = self._outputs
+            self._traces += 1
         self._finish_step()
 
     def _finish_step(self) -> None:

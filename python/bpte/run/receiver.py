@@ -15,7 +15,7 @@ from bpte.run import wire
 from bpte.run.holes import Holes
 from bpte.run.kept import KeptOutput, Spool, kept_output
 from bpte.run.protocol import MARK, Parser, Transcript
-from bpte.run.protocol_keys import ActualValue, Begin, Case
+from bpte.run.protocol_keys import ActualValue, Begin, Case, Trace
 from bpte.run.records import CaseKey, Record
 
 #: Where a target sends without being asked, its outputs are numbered from here.
@@ -35,12 +35,14 @@ class Receiver:
     """For a target that sends records, and nothing else of interest.
 
     `lost` says in words what was lost for good; the run can then not pass. `kept` has the outputs
-    of each case or step.
+    of each case or step, `dumped` the values of instructions, by their record's number among the
+    transcript's `traces`.
     """
 
     def __init__(self, *, recorded: bool = False) -> None:
         self.parser = Parser(recorded=recorded)
         self.kept: dict[CaseKey, tuple[KeptOutput, ...]] = {}
+        self.dumped: dict[int, KeptOutput] = {}
         self.counts = LineCounts()
         self.lost: str | None = None
 
@@ -75,6 +77,8 @@ class OnceReceiver(Receiver):
 
     def _forget(self) -> None:
         self.kept = {}
+        self.dumped = {}
+        self._traces = 0
         self.lost = None
         self._spool = Spool()
         self._sends = False
@@ -98,6 +102,7 @@ class OnceReceiver(Receiver):
             if fault := arriving.fault(self._spool):
                 self.lost = self.lost or fault
                 self.kept.pop(arriving.key, None)
+                self.dumped.pop(arriving.trace, None)
         self.counts.damaged = self._scanner.damaged
         return self.parser.finish()
 
@@ -107,19 +112,29 @@ class OnceReceiver(Receiver):
             self._sends = record.wire == "once"
             self._scanner.start = wire.seed(record.nonce)
         elif isinstance(record, Case) and self._sends:
-            key = CaseKey.of(record)
-            outputs = []
-            for index, value in enumerate(record.values):
-                where = f"{key}, output {index}"
-                try:
-                    offset = self._spool.reserve(value.size or 0)
-                except OSError as error:
-                    self.lost = f"{where} could not be kept: {error.strerror}"
-                    offset = 0
-                holes = Holes(value.size or 0)
-                self._values.append(_Arriving(key, where, value, offset, holes))
-                outputs.append(kept_output(value, self._spool, offset))
-            self.kept[key] = tuple(outputs)
+            self.kept[CaseKey.of(record)] = self._expect(record)
+        elif isinstance(record, Trace):
+            if self._sends and (outputs := self._expect(record, self._traces)):
+                (self.dumped[self._traces],) = outputs
+            self._traces += 1
+
+    def _expect(self, record: Case | Trace, trace: int = -1) -> tuple[KeptOutput, ...]:
+        """The values of a record, whose bytes will come."""
+        key = CaseKey.of(record)
+        outputs = []
+        for index, value in enumerate(record.values):
+            where = f"{key}, output {index}"
+            if isinstance(record, Trace):
+                where = f"{key}, instruction {record.instruction}, output {record.output}"
+            try:
+                offset = self._spool.reserve(value.size or 0)
+            except OSError as error:
+                self.lost = f"{where} could not be kept: {error.strerror}"
+                offset = 0
+            holes = Holes(value.size or 0)
+            self._values.append(_Arriving(key, where, value, offset, holes, trace))
+            outputs.append(kept_output(value, self._spool, offset))
+        return tuple(outputs)
 
     def _take_frame(self, frame: wire.Frame) -> None:
         self.counts.frames += 1
@@ -138,13 +153,15 @@ class OnceReceiver(Receiver):
 
 @dataclass
 class _Arriving:
-    """An output that a record announced; `offset` is where it goes in the spool."""
+    """A value that a record announced; `offset` is where it goes in the spool, `trace` the number
+    of its record, if it is an instruction's."""
 
     key: CaseKey
     where: str
     value: ActualValue
     offset: int
     holes: Holes
+    trace: int
 
     def fault(self, spool: Spool) -> str | None:
         if self.holes.missing:

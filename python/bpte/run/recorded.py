@@ -96,6 +96,7 @@ def judge_log(path: Path, pieces: Iterable[bytes], request: Request | None = Non
         notes=judgement.notes,
         kept=receiver.kept,
         line=receiver.counts,
+        dumped=receiver.dumped,
         options=request.stated() if request is not None else {},
         about=bundle if isinstance(bundle, identity.Fingerprint) else None,
     )

@@ -23,8 +23,6 @@ from bpte.run import metric_evidence
 from bpte.run.evidence import contradiction
 from bpte.run.outcome import Outcome, Verdict, case_verdict
 from bpte.run.protocol_keys import (
-    KEYS,
-    PROTOCOL,
     ActualValue,
     Begin,
     BudgetResult,
@@ -32,13 +30,15 @@ from bpte.run.protocol_keys import (
     ConfusionRow,
     End,
     FirstMismatch,
-    Key,
     Measured,
     MetricResult,
     Number,
     Output,
     Resources,
+    Trace,
+    TraceSummary,
 )
+from bpte.run.protocol_table import KEYS, PROTOCOL, Key
 
 #: Versions that are read: 1 says nothing of the bundle that was run.
 READ_PROTOCOLS = (1, PROTOCOL)
@@ -67,7 +67,7 @@ class RunError:
 
 
 Record: TypeAlias = (
-    Begin | Case | ConfusionRow | MetricResult | BudgetResult | Resources | RunError | End
+    Begin | Trace | Case | ConfusionRow | MetricResult | BudgetResult | Resources | RunError | End
 )
 
 
@@ -80,7 +80,7 @@ class CaseKey(NamedTuple):
     step: int | None = None
 
     @classmethod
-    def of(cls, record: Case) -> CaseKey:
+    def of(cls, record: Case | Trace) -> CaseKey:
         return cls(record.suite, record.case, record.step)
 
     def __str__(self) -> str:
@@ -200,6 +200,21 @@ def _first(value: object) -> FirstMismatch:
     return FirstMismatch(**_members(value, "first"))
 
 
+def _result(value: object) -> Output:
+    if not isinstance(value, dict):
+        raise _Refused("an object")
+    output = Output(**_members(value, "output"))
+    if found := contradiction(output):
+        raise ContradictionError(f"result: {found}")
+    return output
+
+
+def _summary(value: object) -> TraceSummary:
+    if not isinstance(value, dict):
+        raise _Refused("an object")
+    return TraceSummary(**_members(value, "summary"))
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "integer": _integer,
     "index": lambda value: _integer(value, _NO_INDEX),
@@ -217,6 +232,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "integers": _integers,
     "missed": _missed,
     "measured": _measured,
+    "result": _result,
+    "summary": _summary,
 }
 
 
@@ -224,6 +241,8 @@ def _read(value: object, key: Key) -> Any:
     if not key.of:
         return _READERS[key.type](value)
     if (type(value) is int or isinstance(value, str)) and value in key.of:
+        if key.type == "text":
+            return value
         return Verdict(value) if key.type == "verdict" else Outcome(int(value))
     raise _Refused("one of " + ", ".join(map(str, key.of)))
 
@@ -280,13 +299,36 @@ def _value(members: object) -> ActualValue:
     return value
 
 
+def verdict_of(outputs: tuple[Output, ...], summary: TraceSummary | None) -> Verdict:
+    """The verdict of a case that ran: from those of its outputs and, where it was traced strictly
+    or in isolation, from its instructions."""
+    decided = case_verdict(output.verdict for output in outputs)
+    if summary is None or not (summary.strict or summary.isolated):
+        return decided
+    if summary.wrong or summary.missed:
+        return Verdict.FAIL
+    # Outputs that were put right show nothing.
+    return Verdict.UNJUDGED if summary.isolated and decided is Verdict.PASS else decided
+
+
+def _trace(members: dict[str, Any]) -> Trace:
+    trace = Trace(**_members(members, "trace"))
+    if trace.result is None and not trace.values:
+        raise ProtocolError("trace: neither 'result' nor 'values'")
+    if len(trace.values) > 1:
+        raise ProtocolError(f"trace: {len(trace.values)} values of one output")
+    if (trace.result is None) is not (trace.before is None):
+        raise ProtocolError("trace: 'before' and 'result' go together")
+    return trace
+
+
 def _case(members: dict[str, Any]) -> Case:
     case = Case(**_members(members, "case"))
     if case.verdict is Verdict.ERROR:
         if case.error is None:
             raise ProtocolError("case: 'error' is missing")
         return replace(case, outputs=(), values=(), measured=())
-    implied = case_verdict(output.verdict for output in case.outputs)
+    implied = verdict_of(case.outputs, case.trace)
     if case.verdict is not implied:
         raise ContradictionError(
             f"case: verdict {case.verdict.value!r} contradicts its outputs ({implied.value!r})"
@@ -338,6 +380,7 @@ def _end(members: dict[str, Any]) -> End:
 
 _EVENTS: dict[str, Callable[[dict[str, Any]], Record]] = {
     "begin": _begin,
+    "trace": _trace,
     "case": _case,
     "confusion": _confusion,
     "metric": _metric,

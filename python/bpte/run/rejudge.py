@@ -25,9 +25,9 @@ from bpte.run.evidence import (
     is_real,
     largest_expected,
 )
-from bpte.run.outcome import Verdict, case_verdict
+from bpte.run.outcome import Verdict
 from bpte.run.protocol_keys import Case, FirstMismatch, Output
-from bpte.run.records import CaseKey
+from bpte.run.records import CaseKey, verdict_of
 
 #: In place of a case that had passed and may not under the new tolerance.
 NOT_DECIDED = "not_decided"
@@ -243,7 +243,7 @@ def rejudge(
         if case.verdict in (Verdict.ERROR, Verdict.UNJUDGED):
             judged.append(case)
         elif len(known) == len(outputs):
-            verdict = case_verdict(output.verdict for output in known)
+            verdict = verdict_of(known, case.trace)
             judged.append(replace(case, verdict=verdict, outputs=known))
         elif any(output.verdict is Verdict.FAIL for output in known):
             kept = zip(outputs, case.outputs, strict=True)

@@ -8,7 +8,7 @@ import textwrap
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
-from bpte.run import budget_words, describe, metric_words
+from bpte.run import budget_words, describe, metric_words, trace_report
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict
 from bpte.run.protocol_keys import Case, Output
@@ -264,6 +264,12 @@ def table(run: Run, colour: bool = False, width: int = WIDTH) -> str:
         if len(details) > SHOWN_FAILURES:
             lines.append(f"... and {len(details) - SHOWN_FAILURES} more (--json shows all)")
     lines += _defaults(cases, width)
+    for part in (
+        trace_report.paragraphs(run, width),
+        trace_report.rows(run, width),
+        trace_report.advice(run, width),
+    ):
+        lines += ["", *part] if part else []
     if Results(run).passed_in_vain:
         lines += ["", "What passed does not count, as the run ended badly."]
     if lines:
@@ -325,10 +331,13 @@ def as_junit(run: Run) -> bytes:
         if tag := _TAGS.get(results.of_budget(budget)):
             message = printable(budget_words.why(budget)) or results.why
             ElementTree.SubElement(element, tag, message=message).text = message
+    if table_of_errors := trace_report.rows(run, WIDTH):
+        output = ElementTree.SubElement(suite, "system-out")
+        output.text = "\n".join(table_of_errors)
     if results.ended_otherwise:
         element = ElementTree.SubElement(suite, "testcase", classname="bpte", name="run")
         ElementTree.SubElement(element, "error", message=results.why)
-    suite.set("tests", str(len(suite)))
+    suite.set("tests", str(len(suite.findall("testcase"))))
     for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(key, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("time", f"{run.seconds:.3f}")

@@ -12,7 +12,7 @@ from bpte.bundle import open_bundle
 from bpte.format.budget import Budget
 from bpte.format.rules import BundleError
 from bpte.run.board import Board, BoardError, Simulator, find_board
-from bpte.run.identity import Asked
+from bpte.run.identity import Asked, Tracing
 from bpte.run.outcome import State
 from bpte.run.selection import SelectionError, resolve
 
@@ -70,6 +70,18 @@ class Request:
     budgets: tuple[Budget, ...] = ()
     #: "model": a firmware is built with the functional model of the Ethos-U.
     npu: str | None = None
+    #: Looks at each instruction: "first" reports the first wrong one of each case, "all" each that
+    #: was compared, "strict" fails a case with a wrong one, "record" gives their values
+    #: (`Run.dumped`).
+    trace: str | None = None
+    #: Gives every instruction right inputs, so that it is judged by its own error.
+    isolate: bool = False
+    #: Replace the default tolerance of instructions: the dtype's, its atol times the largest
+    #: magnitude of the expected value.
+    trace_rtol: float | None = None
+    trace_atol: float | None = None
+    #: The index of an instruction whose values are fetched, too (`Run.dumped`).
+    dump: int | None = None
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
 
@@ -86,9 +98,14 @@ class Request:
                 given[name] = list(map(str, value))
         return given
 
+    @property
+    def fetches_values(self) -> bool:
+        """Whether the target sends more than records."""
+        return self.keep_outputs or self.dump is not None or self.trace == "record"
+
     def wire(self, simulator: Simulator) -> str | None:
         """How the target is to send its outputs, as `begin` states it; None: not at all."""
-        if not self.keep_outputs:
+        if not self.fetches_values:
             return None
         return "pull" if simulator.input else "once"
 
@@ -103,6 +120,7 @@ class Request:
             nonce,
             self.trust_target,
             teach=self.teach,
+            tracing=Tracing(self.trace, self.isolate, self.trace_rtol, self.trace_atol, self.dump),
         )
 
 
@@ -113,6 +131,7 @@ def examine(request: Request) -> tuple[Board, Request]:
         board = find_board(request.board)
     except BoardError as error:
         raise Refused(State.USAGE, str(error)) from None
+    _check_trace_options(request)
     _check_file(request.bundle)
     _check_is_not_a_program(request.bundle)
     if request.program is not None:
@@ -179,6 +198,17 @@ def _check_is_not_a_program(path: Path) -> None:
             f"{path} is a program without test cases; make a bundle of both first: "
             f"bpte pack {path} --case in=INPUT.npy out=EXPECTED.npy -o {output}",
         )
+
+
+def _check_trace_options(request: Request) -> None:
+    for option, given in (
+        ("--isolate", request.isolate),
+        ("--trace-rtol", request.trace_rtol is not None),
+        ("--trace-atol", request.trace_atol is not None),
+        ("--dump", request.dump is not None),
+    ):
+        if given and request.trace in (None, "record"):
+            raise Refused(State.USAGE, f"{option} has no effect without --trace")
 
 
 # An option that would have no effect on the board is refused, so that nobody relies on it.

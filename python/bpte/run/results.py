@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bpte.run import describe, metric_words
+from bpte.run import describe, metric_words, trace_report
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict, counted
 from bpte.run.protocol_keys import BudgetResult, Case, MetricResult
+from bpte.run.records import CaseKey
 from bpte.text import printable
 
 
@@ -47,6 +48,7 @@ class Results:
         self._cases: dict[tuple[int, int], list[Case]] = {}
         for case in run.transcript.cases:
             self._cases.setdefault((case.suite, case.case), []).append(case)
+        self._traced = trace_report.case_lines(run)
         verdicts = set(run.transcript.verdicts)
         self._judged = not verdicts.isdisjoint((Verdict.PASS, Verdict.FAIL))
 
@@ -130,7 +132,8 @@ class Results:
                 return f"did not run: {printable(transcript.error.message)}"
             return f"{self.why} (this case did not arrive)"
         if case.verdict is Verdict.FAIL:
-            return "\n".join(describe.failed_outputs(case))
+            traced = self._traced.get(CaseKey.of(case))
+            return "\n".join([*describe.failed_outputs(case), *([traced] if traced else [])])
         if case.verdict is Verdict.ERROR:
             return f"did not run: {describe.error(case)}"
         if case.verdict is Verdict.PASS:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bpte/engine/engine.h>
+#include <bpte/engine/stepping.h>
 
 namespace bpte {
 
@@ -32,5 +33,23 @@ const char* to_string(EngineError error) {
   }
   return "unknown";
 }
+
+#if BPTE_ENGINE_STEPPING
+const char* to_string(InstructionKind kind) {
+  switch (kind) {
+    case InstructionKind::kKernel:
+      return "kernel";
+    case InstructionKind::kDelegate:
+      return "delegate";
+    case InstructionKind::kMove:
+      return "move";
+    case InstructionKind::kJump:
+      return "jump";
+    case InstructionKind::kFree:
+      return "free";
+  }
+  return "unknown";
+}
+#endif
 
 }  // namespace bpte

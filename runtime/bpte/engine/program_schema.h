@@ -61,7 +61,7 @@ namespace MoveCall {
 enum : uint16_t { move_from = 0, move_to = 1 };
 }
 namespace JumpFalseCall {
-enum : uint16_t { cond_value_index = 0 };
+enum : uint16_t { cond_value_index = 0, destination_instruction = 1 };
 }
 namespace FreeCall {
 enum : uint16_t { value_index = 0 };

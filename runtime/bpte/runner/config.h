@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <bpte/core/config.h>
+#include <bpte/engine/stepping.h>
+
 /// Sends the actual outputs of a run over the line of its records (wire.h). The CMake option of the
 /// same name sets this macro. Without it nothing of the wire is compiled.
 #ifndef BPTE_RUNNER_WIRE
@@ -20,3 +23,7 @@
 #ifndef BPTE_RUNNER_BUDGETS
 #define BPTE_RUNNER_BUDGETS 0
 #endif
+
+/// Holds what each instruction gives against the trace of a case (tracer.h), where the engines can
+/// be stepped and the core reads traces. Without it nothing of it is compiled.
+#define BPTE_RUNNER_TRACE (BPTE_ENGINE_STEPPING && BPTE_CORE_TRACE)

@@ -20,6 +20,16 @@ void write_request(RecordWriter& writer, const RunOptions& options) {
 #endif
   if (!std::isnan(options.rtol)) writer.field(key::kRtol, options.rtol);
   if (!std::isnan(options.atol)) writer.field(key::kAtol, options.atol);
+#if BPTE_RUNNER_TRACE
+  const TraceOptions& trace = options.trace;
+  if (trace.mode != TraceMode::kOff) {
+    writer.field(key::kTrace, to_string(trace.mode));
+    if (trace.isolate) writer.field(key::kIsolate, true);
+    if (!std::isnan(trace.rtol)) writer.field(key::kTraceRtol, trace.rtol);
+    if (!std::isnan(trace.atol)) writer.field(key::kTraceAtol, trace.atol);
+    if (trace.dump != kNoIndex) writer.field(key::kDump, trace.dump);
+  }
+#endif
 #if BPTE_RUNNER_WIRE
   if (options.wire != nullptr) writer.field(key::kWire, options.wire->name());
 #endif

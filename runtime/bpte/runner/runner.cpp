@@ -10,6 +10,7 @@
 #include <bpte/runner/records.h>
 #include <bpte/runner/runner.h>
 #include <bpte/runner/selection.h>
+#include <bpte/runner/tracer.h>
 #include <bpte/runner/value_record.h>
 #include <bpte/runner/wire.h>
 
@@ -41,17 +42,21 @@ Output& records_output(Output& output, [[maybe_unused]] const RunOptions& option
   return output;
 }
 
-// Lets the other side take the record that was just written, and that many outputs. False when it
-// fell silent.
-bool settled([[maybe_unused]] const RunOptions& options, [[maybe_unused]] Engine* engine,
-             [[maybe_unused]] uint32_t outputs) {
+// Lets the other side take the record that was just written, and the values that go with it. False
+// when it fell silent.
+bool settled([[maybe_unused]] const RunOptions& options,
+             [[maybe_unused]] const ValueSource& values = {}) {
 #if BPTE_RUNNER_WIRE
-  if (options.wire != nullptr) return options.wire->settle(engine, outputs);
+  if (options.wire != nullptr) return options.wire->settle(values);
 #endif
   return true;
 }
 
-class Run {
+class Run
+#if BPTE_RUNNER_TRACE
+    final : private TraceRecords
+#endif
+{
  public:
   Run(const Bundle& bundle, Engine& engine, Output& output, Clock& clock,
       const RunOptions& options);
@@ -71,6 +76,20 @@ class Run {
   bool load();
   bool check_suites();
   bool check_supported();
+#if BPTE_RUNNER_TRACE
+  bool tracing() const {
+    return options_.trace.mode != TraceMode::kOff;
+  }
+  bool check_trace();
+  bool trace(const TestCase& test_case, Span<const uint8_t> payload);
+  void begin_trace() override;
+  [[nodiscard]] bool end_trace(const ValueSource& values) override;
+  // Whether the case or step failed by its trace, and whether its outputs decide anything.
+  bool fails_by_trace() const;
+  bool outputs_decide() const {
+    return !tracing() || !options_.trace.isolate;
+  }
+#endif
   void run_suite(uint32_t index, const TestSuite& suite);
   void run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_index);
   bool load_method();
@@ -125,7 +144,11 @@ class Run {
   const char* stand_in_ = "";  // of its execution, until its record is written
   Message message_;
 #if BPTE_RUNNER_WIRE
-  uint32_t sent_ = 0;  // outputs that go with the next record
+  ValueSource sent_;  // what goes with the next record
+#endif
+#if BPTE_RUNNER_TRACE
+  TestSuite suite_;
+  Tracer tracer_;
 #endif
 #if BPTE_RUNNER_METRICS
   Metrics metrics_;  // of the current suite
@@ -150,7 +173,12 @@ Run::Run(const Bundle& bundle, Engine& engine, Output& output, Clock& clock,
       options_(options),
       writer_(records_output(output, options)),
       source_(bundle),
-      data_files_(bundle, source_) {
+      data_files_(bundle, source_)
+#if BPTE_RUNNER_TRACE
+      ,
+      tracer_(bundle, options.trace, writer_, clock, *this)
+#endif
+{
 #if BPTE_RUNNER_WIRE
   tally_.wire = options.wire;
 #endif
@@ -218,16 +246,16 @@ void Run::stop(const char* error, const char* message, Outcome outcome, uint32_t
 Outcome Run::finish() {
   const Outcome outcome = outcome_of(tally_, stopped_, reason_);
   write_end(writer_, tally_, outcome);
-  (void)settled(options_, &engine_, 0);  // the outcome stays what it is
+  (void)settled(options_);  // the outcome stays what it is
   return outcome;
 }
 
 // A record was written. The run ends when nobody takes it.
 void Run::settle() {
 #if BPTE_RUNNER_WIRE
-  const uint32_t outputs = sent_;
-  sent_ = 0;
-  if (settled(options_, &engine_, outputs) || stopped_) return;
+  const ValueSource values = sent_;
+  sent_ = {};
+  if (settled(options_, values) || stopped_) return;
   stop("line_silent", "nobody asked for the last record or said to go on",
        Outcome::kInfrastructure);
 #endif
@@ -254,6 +282,14 @@ bool Run::is_loaded(uint64_t file_offset) const {
 bool Run::verify_program() {
 #if BPTE_CORE_CHECKSUMS
   if (!options_.verify_checksums) return true;
+#if BPTE_RUNNER_TRACE
+  // The values of a trace are read one by one, their checksum is over all of them.
+  if (tracing()) {
+    const Status all = bundle_.verify_checksums(options_.scratch);
+    if (!all.ok()) stop(all.fault());
+    return all.ok();
+  }
+#endif
   for (uint32_t i = 0; i < bundle_.segment_count(); ++i) {
     const Result<SegmentInfo> segment = bundle_.segment(i);
     if (!segment.ok() || segment->size == 0 || !is_loaded(segment->file_offset)) continue;
@@ -320,8 +356,59 @@ bool Run::check_supported() {
     }
   }
 #endif
+#if BPTE_RUNNER_TRACE
+  if (!check_trace()) return false;
+#endif
   return true;
 }
+
+#if BPTE_RUNNER_TRACE
+// What was asked for and cannot be traced must not look traced.
+bool Run::check_trace() {
+  if (!tracing()) return true;
+  const TraceOptions& trace = options_.trace;
+  const bool sends = trace.mode == TraceMode::kRecord || trace.dump != kNoIndex;
+  const char* error = to_string(EngineError::kUnsupported);
+  message_.clear();
+  if (trace.stepping == nullptr) {
+    message_ << "the engine " << engine_.name() << " does not run instruction by instruction";
+#if BPTE_RUNNER_WIRE
+  } else if (sends && options_.wire == nullptr) {
+    message_ << "the values of instructions are sent with the outputs, which nobody asked for";
+#else
+  } else if (sends) {
+    message_ << "built without BPTE_RUNNER_WIRE: no values of instructions can be sent";
+#endif
+  } else if (trace.mode != TraceMode::kRecord && !any_trace_selected(bundle_, options_)) {
+    error = "no_trace";
+    message_ << "no case that was asked for has a trace";
+  }
+  if (message_.empty()) return true;
+  stop(error, message_.c_str(), Outcome::kInfrastructure);
+  return false;
+}
+
+void Run::begin_trace() {
+  writer_.begin_record(event::kTrace);
+  writer_.field(key::kSuite, suite_index_);
+  writer_.field(key::kCase, case_index_);
+  if (step_index_ != kNoIndex) writer_.field(key::kStep, step_index_);
+}
+
+bool Run::end_trace([[maybe_unused]] const ValueSource& values) {
+  writer_.end_record();
+#if BPTE_RUNNER_WIRE
+  sent_ = values;
+#endif
+  settle();
+  return !stopped_;
+}
+
+bool Run::fails_by_trace() const {
+  const TraceOptions& trace = options_.trace;
+  return tracing() && (trace.mode == TraceMode::kStrict || trace.isolate) && tracer_.found_wrong();
+}
+#endif
 
 void Run::begin_case() {
   writer_.begin_record(event::kCase);
@@ -374,6 +461,12 @@ EngineError Run::fit(const TestCase& test_case) {
              << test_case.output_count();
     return EngineError::kNoSuchOutput;
   }
+#if BPTE_RUNNER_TRACE
+  if (options_.trace.mode == TraceMode::kStrict && test_case.trace_count() == 0) {
+    message_ << "it has no trace, and every case must have one (strict)";
+    return EngineError::kUnsupported;
+  }
+#endif
   return EngineError::kOk;
 }
 
@@ -507,6 +600,9 @@ void Run::run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_i
   step_index_ = kNoIndex;
   method_ = suite.method_name();
   case_name_ = Text();
+#if BPTE_RUNNER_TRACE
+  suite_ = suite;
+#endif
   const Result<TestCase> test_case = suite.test_case(case_index);
   if (!test_case.ok()) return stop(test_case.fault(), suite_index, case_index);
 #if BPTE_CORE_STEPS
@@ -518,6 +614,9 @@ void Run::run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_i
 
 // Done for every case, because what a method writes must not reach the next case.
 bool Run::load_method() {
+#if BPTE_RUNNER_TRACE
+  tracer_.begin_method();
+#endif
   const EngineError error = engine_.load_method(method_.data, method_.size);
   return error == EngineError::kOk || case_error(error, engine_.message());
 }
@@ -561,6 +660,9 @@ bool Run::execute(const TestCase& test_case) {
   }
   if (set_inputs(test_case, *payload) != EngineError::kOk) return false;
 
+#if BPTE_RUNNER_TRACE
+  if (tracing()) return trace(test_case, *payload);
+#endif
   const uint64_t start = clock_.now();
   error = engine_.execute();
   const uint64_t time = clock_.now() - start;
@@ -572,6 +674,18 @@ bool Run::execute(const TestCase& test_case) {
 #endif
   return judge(test_case, *payload, time);
 }
+
+#if BPTE_RUNNER_TRACE
+// As execute(), once the inputs are set; instruction by instruction.
+bool Run::trace(const TestCase& test_case, Span<const uint8_t> payload) {
+  const EngineError error = tracer_.run(suite_, test_case);
+  stand_in_ = engine_.stand_in();
+  if (tracer_.fault().error != Error::kOk) stop(tracer_.fault(), suite_index_, case_index_);
+  if (stopped_) return false;
+  if (error != EngineError::kOk) return case_error(error, engine_.message());
+  return judge(test_case, payload, tracer_.time());
+}
+#endif
 
 // Compares one output and writes its evidence.
 Verdict Run::judge_output(const TestCase& test_case, uint32_t index, Span<const uint8_t> payload) {
@@ -623,8 +737,17 @@ bool Run::judge(const TestCase& test_case, Span<const uint8_t> payload, uint64_t
   metrics_.measure(test_case, {case_index_, step_index_}, payload, engine_, writer_);
 #endif
 #if BPTE_RUNNER_WIRE
-  if (options_.wire != nullptr) write_values(writer_, engine_, sent);
-  sent_ = sent;
+  if (options_.wire != nullptr) {
+    sent_ = outputs_of(engine_, sent);
+    write_values(writer_, sent_);
+  }
+#endif
+#if BPTE_RUNNER_TRACE
+  if (tracing()) {
+    tracer_.write_summary();
+    failed |= fails_by_trace();
+    passed &= outputs_decide();
+  }
 #endif
   if (failed) {
     ++tally_.failed;
@@ -646,7 +769,11 @@ void Run::judge_metrics() {
   for (uint32_t i = 0; i < metrics_.count() && !stopped_; ++i) {
     const MetricState& state = metrics_.state(i);
     const MetricName name = {suite_index_, method_, i};
-    const MetricVerdict verdict = verdict_of(state, options_.test_case == kNoIndex);
+    bool judged = options_.test_case == kNoIndex;
+#if BPTE_RUNNER_TRACE
+    judged &= outputs_decide();
+#endif
+    const MetricVerdict verdict = verdict_of(state, judged);
     if (state.metric.kind == MetricKind::kConfusionMatrix && verdict != MetricVerdict::kError) {
       for (uint32_t label = 0; label < state.metric.classes && !stopped_; ++label) {
         if (write_confusion(writer_, name, state, label)) settle();
@@ -756,15 +883,15 @@ Outcome report_fault(const Fault& fault, Output& output, const RunOptions& optio
   begin_protocol(writer, options);
   writer.field(key::kCases, 0u);
   writer.end_record();
-  (void)settled(options, nullptr, 0);  // here and below: the outcome stays what it is
+  (void)settled(options);  // here and below: the outcome stays what it is
   const Outcome outcome = write_fault(writer, fault);
-  (void)settled(options, nullptr, 0);
+  (void)settled(options);
   Tally tally;
 #if BPTE_RUNNER_WIRE
   tally.wire = options.wire;
 #endif
   write_end(writer, tally, outcome);
-  (void)settled(options, nullptr, 0);
+  (void)settled(options);
   return outcome;
 }
 

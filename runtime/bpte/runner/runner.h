@@ -4,6 +4,7 @@
 #include <bpte/core/bundle.h>
 #include <bpte/engine/engine.h>
 #include <bpte/runner/config.h>
+#include <bpte/runner/trace_options.h>
 
 #include <cstdint>
 #include <limits>
@@ -68,6 +69,9 @@ struct RunOptions {
   const char* target = "host";       ///< for the report: the board's name
   /// Tells what the target takes, for the record `resources` and for budgets. Null: it cannot tell.
   Meter* meter = nullptr;
+#if BPTE_RUNNER_TRACE
+  TraceOptions trace;
+#endif
 #if BPTE_RUNNER_WIRE
   /// Writes to the run's output, and sends the actual outputs as well (wire.h). Null: they stay
   /// here.

@@ -21,21 +21,26 @@ uint64_t executions([[maybe_unused]] const TestCase& test_case) {
   return 1;
 }
 
-// Calls visit() with each case without steps, and with each step.
+// Calls visit() with the case, and with each of its steps.
+template <typename Visit>
+void for_each_execution(const TestCase& test_case, const Visit& visit) {
+  visit(test_case);
+#if BPTE_CORE_STEPS
+  for (uint32_t j = 0; j < test_case.step_count(); ++j) {
+    const Result<TestCase> step = test_case.step(j);
+    if (step.ok()) visit(*step);
+  }
+#endif
+}
+
+// The same for all cases.
 template <typename Visit>
 void for_each_execution(const Bundle& bundle, const Visit& visit) {
   for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
     const Result<TestSuite> suite = bundle.suite(i);
     for (uint32_t k = 0; suite.ok() && k < suite->case_count(); ++k) {
       const Result<TestCase> test_case = suite->test_case(k);
-      if (!test_case.ok()) continue;
-      visit(*test_case);
-#if BPTE_CORE_STEPS
-      for (uint32_t j = 0; j < test_case->step_count(); ++j) {
-        const Result<TestCase> step = test_case->step(j);
-        if (step.ok()) visit(*step);
-      }
-#endif
+      if (test_case.ok()) for_each_execution(*test_case, visit);
     }
   }
 }
@@ -78,6 +83,37 @@ size_t largest_payload(const Bundle& bundle) {
   });
   return to_size(largest);
 }
+
+#if BPTE_RUNNER_TRACE
+bool any_trace_selected(const Bundle& bundle, const RunOptions& options) {
+  for (uint32_t i = 0; i < bundle.suite_count(); ++i) {
+    const Result<TestSuite> suite = bundle.suite(i);
+    if (!suite.ok() || !selected(*suite, options)) continue;
+    for (uint32_t k = 0; k < suite->case_count(); ++k) {
+      const Result<TestCase> test_case = suite->test_case(k);
+      if (!test_case.ok() || !selected(k, options)) continue;
+      bool any = false;
+      for_each_execution(*test_case,
+                         [&any](const TestCase& one) { any |= one.trace_count() != 0; });
+      if (any) return true;
+    }
+  }
+  return false;
+}
+
+size_t largest_trace_value(const Bundle& bundle) {
+  uint64_t largest = 0;
+  for_each_execution(bundle, [&](const TestCase& test_case) {
+    for (uint32_t i = 0; i < test_case.trace_count(); ++i) {
+      // Without a buffer nothing is read, and the refusal says what it would take.
+      const Result<TraceValue> value = bundle.trace_value(test_case, i, {});
+      const uint64_t size = value.ok() ? value->value.tensor.data.size() : value.fault().expected;
+      if (size > largest) largest = size;
+    }
+  });
+  return to_size(largest);
+}
+#endif
 
 #if BPTE_CORE_STEPS
 uint64_t carry_size(const Value& stated) {

@@ -26,6 +26,16 @@ bool anything_selected(const Bundle& bundle, const RunOptions& options, Message&
 /// bundle that is read from a data source. SIZE_MAX when size_t cannot hold it.
 size_t largest_payload(const Bundle& bundle);
 
+#if BPTE_RUNNER_TRACE
+/// Whether any case or step that the options select has a trace.
+bool any_trace_selected(const Bundle& bundle, const RunOptions& options);
+
+/// The largest expected value in the trace of any case or step, in bytes: the size of
+/// TraceOptions::buffer for a bundle that is read from a data source. SIZE_MAX when size_t cannot
+/// hold it.
+size_t largest_trace_value(const Bundle& bundle);
+#endif
+
 #if BPTE_CORE_STEPS
 /// How much a carried value takes of RunOptions::carry_buffer, in bytes: what begins after it is
 /// aligned like the buffer. `stated` is the input that it is carried into.

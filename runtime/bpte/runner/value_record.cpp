@@ -49,12 +49,12 @@ void write_value(RecordWriter& writer, const Value& value) {
 
 }  // namespace
 
-void write_values(RecordWriter& writer, Engine& engine, uint32_t count) {
+void write_values(RecordWriter& writer, const ValueSource& values) {
   writer.key(key::kValues);
   writer.begin_array();
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < values.count; ++i) {
     Value value;
-    (void)engine.output(i, value);
+    (void)values.get(i, value);
     write_value(writer, value);
   }
   writer.end_array();

@@ -44,16 +44,15 @@ void Wire::abandon() {
   waits_ = false;
 }
 
-bool Wire::settle(Engine* engine, uint32_t outputs) {
-  engine_ = engine;
-  outputs_ = outputs;
+bool Wire::settle(const ValueSource& values) {
+  values_ = values;
   if (input_ != nullptr) offer(0);
   bool heard = true;
-  for (uint32_t i = 1; i <= outputs; ++i) {
+  for (uint32_t i = 1; i <= values.count; ++i) {
     const Bytes bytes = object(i);
     needed_ += bytes.size();
-    if (input_ == nullptr) send_all(kUnasked + values_, bytes);
-    ++values_;
+    if (input_ == nullptr) send_all(kUnasked + unasked_, bytes);
+    ++unasked_;
   }
   if (waits_) heard = waits_ = listen();
   ++step_;
@@ -110,7 +109,7 @@ void Wire::answer_read(Bytes body) {
   const auto count = static_cast<uint32_t>(frame_number(at + 14, 4));
   const Bytes map = body.subspan(kReadSize, body.size() - kReadSize);
   const uint32_t sequence = answered_;
-  if (index > outputs_ || chunk == 0 || count == 0) return offer(sequence);
+  if (index > values_.count || chunk == 0 || count == 0) return offer(sequence);
   const Bytes bytes = object(index);
   for (uint32_t i = 0; i < count; ++i) {
     const uint64_t start = offset + uint64_t{i} * chunk;
@@ -127,7 +126,7 @@ void Wire::answer_read(Bytes body) {
   writer_.end();
 }
 
-// Object 0 is the record, the others are the outputs. A scalar has no bytes: its value is in the
+// Object 0 is the record, the others are its values. A scalar has no bytes: its value is in the
 // record.
 Span<const uint8_t> Wire::object(uint32_t index) {
   if (index == 0) {
@@ -135,7 +134,7 @@ Span<const uint8_t> Wire::object(uint32_t index) {
     return {record_room_.data(), record_size_};
   }
   Value value;
-  if (engine_->output(index - 1, value) != EngineError::kOk) return {};
+  if (values_.get(index - 1, value) != EngineError::kOk) return {};
   return value.kind == ValueKind::kTensor ? value.tensor.data : Bytes();
 }
 

@@ -7,9 +7,9 @@
 
 #include <bpte/core/span.h>
 #include <bpte/core/text.h>
-#include <bpte/engine/engine.h>
 #include <bpte/runner/frame.h>
 #include <bpte/runner/runner.h>
+#include <bpte/runner/value_source.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,10 +39,10 @@ class Wire final : public Output {
 
   void write(const char* data, size_t size) override;
 
-  /// Ends a step: the record that was written since the last one, and the first `outputs` outputs
-  /// of `engine`. False when the other side fell silent; the run cannot go on then, and later steps
-  /// wait for nobody.
-  [[nodiscard]] bool settle(Engine* engine, uint32_t outputs);
+  /// Ends a step: the record that was written since the last one, and the values that go with it.
+  /// False when the other side fell silent; the run cannot go on then, and later steps wait for
+  /// nobody.
+  [[nodiscard]] bool settle(const ValueSource& values);
   /// The run is lost: forgets the record that is being written, and waits for nobody from now on.
   void abandon();
 
@@ -78,11 +78,10 @@ class Wire final : public Output {
   uint32_t step_ = 0;
   size_t record_size_ = 0;
   uint32_t record_crc_ = 0;
-  Engine* engine_ = nullptr;
-  uint32_t outputs_ = 0;
+  ValueSource values_;
   uint32_t answered_ = 0;  // the last request
 
-  uint32_t values_ = 0;  // outputs of the run so far: the sequence where nobody asks
+  uint32_t unasked_ = 0;  // values of the run so far: the sequence where nobody asks
   uint64_t sent_ = 0;
   uint64_t needed_ = 0;
 };

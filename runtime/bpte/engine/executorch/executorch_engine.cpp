@@ -240,6 +240,9 @@ void ExecutorchEngine::drop_method() {
   temp_allocator_.reset();
   method_allocator_.reset();
   input_buffers_ = nullptr;
+#if BPTE_ENGINE_STEPPING
+  output_buffers_ = {};
+#endif
   loaded_name_ = nullptr;
   needs_reload_ = false;
   // One arena may serve all needs, so this keeps the order in which the marks were taken.
@@ -348,11 +351,23 @@ EngineError ExecutorchEngine::provide_inputs_and_outputs(const et::MethodMeta& m
       return out_of_memory("planned", memory_.planned, info->nbytes());
     }
   }
+#if BPTE_ENGINE_STEPPING
+  const size_t outputs = meta.num_outputs();
+  auto* const buffers = allocate_array<et::Span<uint8_t>>(memory_.method, outputs);
+  if (buffers == nullptr) {
+    return out_of_memory("method", memory_.method, outputs * sizeof(et::Span<uint8_t>));
+  }
+  for (size_t i = 0; i < outputs; ++i) new (&buffers[i]) et::Span<uint8_t>();
+  output_buffers_ = {buffers, outputs};
+#endif
   for (size_t i = 0; i < meta.num_outputs(); ++i) {
     const auto info = meta.output_tensor_meta(i);
     if (!info.ok() || info->is_memory_planned()) continue;
     void* const buffer = memory_.planned->allocate(info->nbytes(), kTensorAlignment);
     if (buffer == nullptr) return out_of_memory("planned", memory_.planned, info->nbytes());
+#if BPTE_ENGINE_STEPPING
+    buffers[i] = et::Span<uint8_t>(static_cast<uint8_t*>(buffer), info->nbytes());
+#endif
     memory_.planned->clear(buffer, info->nbytes());
     const et::Error error = method_->set_output_data_ptr(buffer, info->nbytes(), i);
     if (error != et::Error::Ok) {
@@ -520,7 +535,10 @@ EngineError ExecutorchEngine::execute() {
   (void)take_stand_in();  // of executions that were not this engine's
   const et::Error error = method_->execute();
   stand_in_ = take_stand_in();
-  if (error == et::Error::Ok) return EngineError::kOk;
+  return error == et::Error::Ok ? EngineError::kOk : execution_failed(error, log);
+}
+
+EngineError ExecutorchEngine::execution_failed(et::Error error, const Message& log) {
   needs_reload_ = true;
   if (temp_allocator_->lacking() != 0) {
     return out_of_memory("temporary", memory_.temp, temp_allocator_->lacking());
@@ -535,7 +553,10 @@ EngineError ExecutorchEngine::output(size_t index, Value& value) {
     return report_.fail(EngineError::kNoSuchOutput)
            << "output " << index << ": the method has " << output_count() << " outputs";
   }
-  const et::EValue& actual = method_->get_output(index);
+  return read_output(method_->get_output(index), index, value);
+}
+
+EngineError ExecutorchEngine::read_output(const et::EValue& actual, size_t index, Value& value) {
   if (actual.isInt()) {
     value.kind = ValueKind::kInt;
     value.int_value = actual.toInt();

@@ -7,6 +7,7 @@
 #include <bpte/engine/executorch/program_check.h>
 #include <bpte/engine/executorch/program_loader.h>
 #include <bpte/engine/report.h>
+#include <bpte/engine/stepping.h>
 #include <executorch/runtime/executor/method.h>
 #include <executorch/runtime/executor/program.h>
 
@@ -45,7 +46,7 @@ struct ExecutorchOptions {
 /// only when one of them might keep state.
 ///
 /// Inputs are copied, so that a program may write to them.
-class ExecutorchEngine final : public Engine {
+class ExecutorchEngine final : public SteppingEngine {
  public:
   explicit ExecutorchEngine(const ExecutorchMemory& memory, const ExecutorchOptions& options = {});
   ~ExecutorchEngine() { drop_method(); }
@@ -65,9 +66,19 @@ class ExecutorchEngine final : public Engine {
   [[nodiscard]] EngineError set_input(size_t index, const Value& value) override;
   [[nodiscard]] EngineError execute() override;
   [[nodiscard]] EngineError output(size_t index, Value& value) override;
+#if BPTE_ENGINE_STEPPING
+  /// By Method::step(), which ExecuTorch calls experimental. The values are found by public
+  /// functions alone, but the way relies on how ExecuTorch keeps them: where that is not found as
+  /// expected, the answer is kUnsupported. After an error the method must be loaded again.
+  [[nodiscard]] EngineError step_through(InstructionObserver& observer) override;
+#endif
 
-  const char* message() const override { return report_.message(); }
-  const char* stand_in() const override { return stand_in_; }
+  const char* message() const override {
+    return report_.message();
+  }
+  const char* stand_in() const override {
+    return stand_in_;
+  }
 
  private:
   // ExecuTorch's allocator, on an arena of ours; remembers what it could not give.
@@ -104,6 +115,15 @@ class ExecutorchEngine final : public Engine {
   EngineError explain(EngineError meaning, const char* what, ::executorch::runtime::Error error,
                       const Message& log);
   void drop_method();
+  EngineError execution_failed(::executorch::runtime::Error error, const Message& log);
+  // What a value is; `index` is its number among the outputs of the method or an instruction.
+  EngineError read_output(const ::executorch::runtime::EValue& actual, size_t index, Value& value);
+#if BPTE_ENGINE_STEPPING
+  class Executed;
+  ::executorch::runtime::EValue* table_of_values();
+  EngineError overwrite(::executorch::runtime::EValue& target, size_t index, const Value& value);
+  bool is_own_memory(const void* start, size_t size) const;
+#endif
 
   ExecutorchMemory memory_;
   ExecutorchOptions options_;
@@ -130,6 +150,9 @@ class ExecutorchEngine final : public Engine {
   std::optional<::executorch::runtime::Method> method_;
   ProgramView view_;
   uint8_t** input_buffers_ = nullptr;  // for each input a buffer, or nullptr when it is planned
+#if BPTE_ENGINE_STEPPING
+  ::executorch::runtime::Span<::executorch::runtime::Span<uint8_t>> output_buffers_;  // likewise
+#endif
   const char* loaded_name_ = nullptr;
   bool needs_reload_ = false;  // a restart is not enough
 };

@@ -6,6 +6,7 @@
 #include <bpte/engine/engine.h>
 #include <bpte/engine/program_schema.h>
 #include <bpte/engine/report.h>
+#include <bpte/engine/stepping.h>
 
 namespace bpte {
 
@@ -60,8 +61,43 @@ class ProgramView {
   /// Whether each of the method's delegates is known to keep no state between runs.
   bool delegates_are_stateless();
 
+#if BPTE_ENGINE_STEPPING
+  /// An instruction of the method. A position is one in the program's FlatBuffer.
+  struct Instruction {
+    InstructionKind kind = InstructionKind::kKernel;
+    Text name;  ///< as in ExecutedInstruction
+    Text overload;
+    flatbuffer::Vector outputs;  ///< indices of values; of a kernel or delegate
+    uint32_t moved_to = 0;       ///< of a move: a value
+    uint32_t condition = 0;      ///< of a jump: the value that lets it pass
+    uint32_t destination = 0;    ///< of a jump: the index of the next instruction otherwise
+  };
+  uint32_t chain_count();
+  uint32_t instruction_count(uint32_t chain) {
+    return instructions(chain).count;
+  }
+  /// Of an instruction that is there.
+  Instruction instruction(uint32_t chain, uint32_t index);
+  /// What it gives, as ExecutedInstruction says: indices of values, UINT32_MAX past the last.
+  uint32_t output_count(const Instruction& instruction) const;
+  uint32_t output_of(const Instruction& instruction, uint32_t index) const;
+  /// The value that the method's output `index` is; UINT32_MAX past the last.
+  uint32_t output_value(uint32_t index);
+  uint32_t value_count() const {
+    return values_.count;
+  }
+#endif
+
  private:
   using Position = flatbuffer::Position;
+
+#if BPTE_ENGINE_STEPPING
+  flatbuffer::Vector instructions(uint32_t chain);
+  uint32_t item(const flatbuffer::Vector& values, uint32_t index) const;
+  Text text_of(Position table, uint16_t field);
+  bool is_given_by_delegate(uint32_t value, uint32_t chain, uint32_t index);
+  bool touches(uint32_t chain, uint32_t index, uint32_t value, bool earlier);
+#endif
 
   bool check_values(Report& report);
   bool check_tensor(uint32_t value, Position tensor, size_t& nbytes, Report& report);

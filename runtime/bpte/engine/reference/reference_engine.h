@@ -5,6 +5,7 @@
 #include <bpte/engine/reference/internal/method.h>
 #include <bpte/engine/reference/internal/program.h>
 #include <bpte/engine/report.h>
+#include <bpte/engine/stepping.h>
 
 namespace bpte {
 
@@ -42,7 +43,7 @@ struct ReferenceOptions {
 ///
 /// Trusts no program: whatever its bytes are, nothing outside of the program and the given memory
 /// is read or written.
-class ReferenceEngine final : public Engine {
+class ReferenceEngine final : public SteppingEngine {
  public:
   explicit ReferenceEngine(const ReferenceMemory& memory, const ReferenceOptions& options = {})
       : memory_(memory), options_(options) {}
@@ -63,8 +64,13 @@ class ReferenceEngine final : public Engine {
   [[nodiscard]] EngineError set_input(size_t index, const Value& value) override;
   [[nodiscard]] EngineError execute() override;
   [[nodiscard]] EngineError output(size_t index, Value& value) override;
+#if BPTE_ENGINE_STEPPING
+  [[nodiscard]] EngineError step_through(InstructionObserver& observer) override;
+#endif
 
-  const char* message() const override { return report_.message(); }
+  const char* message() const override {
+    return report_.message();
+  }
   const char* stand_in() const override;
 
   /// What an input is: its dtype, sizes (when dynamic: the last ones set, else the bounds),
@@ -72,14 +78,24 @@ class ReferenceEngine final : public Engine {
   [[nodiscard]] EngineError input(size_t index, Value& value);
 
   /// Bytes that the loaded method uses of ReferenceMemory::planned and ReferenceMemory::tables.
-  size_t planned_bytes() const { return method_loaded_ ? method_.planned_bytes() : 0; }
-  size_t table_bytes() const { return method_loaded_ ? method_.table_bytes() : 0; }
+  size_t planned_bytes() const {
+    return method_loaded_ ? method_.planned_bytes() : 0;
+  }
+  size_t table_bytes() const {
+    return method_loaded_ ? method_.table_bytes() : 0;
+  }
 
  private:
   /// Bytes of a file in place, or read into the front of `room`, which becomes smaller.
   bool bytes_of(const ProgramLocation& file, const char* what, Span<uint8_t>& room,
                 Span<const uint8_t>& bytes);
   bool add_data(const DataFiles& files, Span<uint8_t> room);
+#if BPTE_ENGINE_STEPPING
+  class Executed;
+  // An output of an instruction: a look at it, and another value for it.
+  EngineError view_output(uint32_t source, uint32_t output, Value& value);
+  EngineError overwrite(uint32_t target, uint32_t output, const Value& value);
+#endif
   EngineError view(uint32_t source, Value& value);
   bool set_tensor(size_t index, uint32_t value, const TensorView& view);
   bool set_scalar(size_t index, uint32_t value, const Value& given);

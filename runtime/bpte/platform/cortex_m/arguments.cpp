@@ -83,6 +83,15 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
       arguments.pull = std::strcmp(value, "pull") == 0;
       if (!arguments.pull && std::strcmp(value, "once") != 0) return "no such way of outputs";
 #endif
+#if BPTE_RUNNER_TRACE
+    } else if (is("--trace")) {
+      if (!bpte::trace_mode_of({value, std::strlen(value)}, arguments.run.trace.mode))
+        return "no such way to trace";
+    } else if (is("--trace-rtol-bits") || is("--trace-atol-bits")) {
+      bpte::TraceOptions& trace = arguments.run.trace;
+      if (!number(value, n, UINT64_MAX)) return "a tolerance that is not a number";
+      std::memcpy(is("--trace-rtol-bits") ? &trace.rtol : &trace.atol, &n, sizeof(n));
+#endif
     } else if (is("--rtol-bits") || is("--atol-bits")) {
       if (!number(value, n, UINT64_MAX)) return "a tolerance that is not a number";
       std::memcpy(is("--rtol-bits") ? &arguments.run.rtol : &arguments.run.atol, &n, sizeof(n));
@@ -93,6 +102,12 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
 #if BPTE_CORE_STEPS
     } else if (is("--teach")) {
       arguments.run.teach = n == 1;
+#endif
+#if BPTE_RUNNER_TRACE
+    } else if (is("--isolate")) {
+      arguments.run.trace.isolate = n == 1;
+    } else if (is("--dump")) {
+      arguments.run.trace.dump = static_cast<uint32_t>(n);
 #endif
     } else if (is("--at")) {
       arguments.has_address = true;

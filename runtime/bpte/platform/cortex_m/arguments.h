@@ -21,6 +21,11 @@ namespace bpte_board {
 ///   --console uart|semihosting
 ///   --instruction-ns N  the emulator takes N ns of its time for each instruction: counts them
 ///   --outputs pull|once  send the actual outputs (with BPTE_RUNNER_WIRE)
+///   --trace first|all|strict|record  look at each instruction (with BPTE_ENGINE_STEPPING, as the
+///                       next three)
+///   --isolate 1
+///   --trace-rtol-bits X  --trace-atol-bits X
+///   --dump K
 struct Arguments {
   bool has_address = false;
   uint32_t address = 0;

@@ -3,6 +3,7 @@
 
 #include <bpte/core/span.h>
 #include <bpte/engine/engine.h>
+#include <bpte/engine/stepping.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +25,11 @@ struct EngineSpans {
 
 /// Makes the engine that the firmware was built with. Call it once.
 bpte::Engine& make_engine(const EngineSpans& spans);
+
+#if BPTE_ENGINE_STEPPING
+/// The same engine, to be stepped.
+bpte::Stepping& engine_stepping();
+#endif
 
 /// The use so far.
 EngineMemory engine_memory();

@@ -33,6 +33,9 @@ using TempArena = bpte::FixedArena;
 bpte::FixedArena planned_arena, program_arena, other_arena;
 TempArena temp_arena;
 alignas(bpte::ExecutorchEngine) uint8_t storage[sizeof(bpte::ExecutorchEngine)];
+#if BPTE_ENGINE_STEPPING
+bpte::ExecutorchEngine* engine = nullptr;
+#endif
 
 // When a check of ExecuTorch fails (ET_CHECK), reports that. Its own abort() would report nothing.
 void give_up(const char* reason) {
@@ -75,8 +78,19 @@ bpte::Engine& make_engine(const EngineSpans& spans) {
   memory.planned = &planned_arena;
   memory.method = &other_arena;
   memory.temp = &temp_arena;
+#if BPTE_ENGINE_STEPPING
+  engine = new (storage) bpte::ExecutorchEngine(memory);
+  return *engine;
+#else
   return *new (storage) bpte::ExecutorchEngine(memory);
+#endif
 }
+
+#if BPTE_ENGINE_STEPPING
+bpte::Stepping& engine_stepping() {
+  return *engine;
+}
+#endif
 
 EngineMemory engine_memory() {
   return {planned_arena.peak(), other_arena.peak() + temp_arena.peak()};

@@ -27,6 +27,12 @@ bpte::Engine& make_engine(const EngineSpans& spans) {
   return *engine;
 }
 
+#if BPTE_ENGINE_STEPPING
+bpte::Stepping& engine_stepping() {
+  return *engine;
+}
+#endif
+
 EngineMemory engine_memory() {
   if (engine == nullptr) return {};
   return {engine->planned_bytes(), engine->table_bytes()};

@@ -145,8 +145,11 @@ int run(const bpte::Result<bpte::Bundle>& bundle, const bpte::RunOptions& option
 #endif
   BoardMeter meter(buffers);
   run_options.meter = &meter;
-  return static_cast<int>(
-      run_bundle(*bundle, make_engine(spans), console(), board_clock, run_options));
+  bpte::Engine& engine = make_engine(spans);
+#if BPTE_RUNNER_TRACE
+  run_options.trace.stepping = &engine_stepping();
+#endif
+  return static_cast<int>(run_bundle(*bundle, engine, console(), board_clock, run_options));
 }
 
 int run_from_memory(const Arguments& arguments) {
@@ -172,6 +175,11 @@ int run_from_file(Arguments& arguments) {
     take(room, static_cast<size_t>(metadata));
     options.case_buffer = take(room, bpte::largest_payload(*bundle));
     options.scratch = take(room, kScratchSize);
+#if BPTE_RUNNER_TRACE
+    if (options.trace.mode != bpte::TraceMode::kOff) {
+      options.trace.buffer = take(room, bpte::largest_trace_value(*bundle));
+    }
+#endif
   }
   return run(bundle, options, room, before - room.size());
 }

@@ -58,6 +58,12 @@ Runs every test case of a .bpte file and writes the result protocol (docs/result
   --max-planned-memory BYTES
                      the limit of a program's memory plan, and of what its operators and delegates
                      need besides (4 GiB each); only what is used takes memory
+  --trace[=HOW]      look at each instruction, and report: first (the first wrong one), all, strict
+                     (a case with a wrong one fails) or record (their values, with --outputs)
+  --isolate          give each instruction right inputs: overwrite what the one before gave
+  --trace-rtol R, --trace-atol A
+                     judge instructions with these tolerances instead of their dtypes' defaults
+  --dump K           report instruction K with its values (with --outputs)
   --outputs HOW      send the actual outputs, too: pull (when standard input asks for them) or once
   --target NAME      what the report calls this machine (host)
   --nonce WORD       repeated in the report, to tell it from another run's
@@ -200,6 +206,24 @@ Arguments parse(int argc, char** argv) {
     } else if (is("--teach")) {
       arguments.run.teach = true;
 #endif
+#if BPTE_RUNNER_TRACE
+    } else if (is("--trace")) {
+      arguments.run.trace.mode = bpte::TraceMode::kFirst;
+    } else if (std::strncmp(argument, "--trace=", 8) == 0) {
+      const bpte::Text mode = {argument + 8, std::strlen(argument + 8)};
+      if (!bpte::trace_mode_of(mode, arguments.run.trace.mode)) {
+        usage_error("not a way to trace: ", argument);
+      }
+    } else if (is("--isolate")) {
+      arguments.run.trace.isolate = true;
+    } else if (is("--trace-rtol")) {
+      arguments.run.trace.rtol = parse_tolerance(value());
+    } else if (is("--trace-atol")) {
+      arguments.run.trace.atol = parse_tolerance(value());
+    } else if (is("--dump")) {
+      arguments.run.trace.dump =
+          static_cast<uint32_t>(parse_number(value(), bpte::kNoIndex, "not an instruction: "));
+#endif
     } else if (is("--no-verify")) {
       arguments.run.verify_checksums = false;
     } else if (is("--engine")) {
@@ -326,6 +350,9 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions
     // Without it a program for an Ethos-U is refused by the name of its backend.
     (void)bpte::register_ethosu_backend();
 #endif
+#if BPTE_RUNNER_TRACE
+    options.trace.stepping = &engine;
+#endif
     return finish(bpte::run_bundle(bundle, engine, output, clock, options));
   }
 #endif
@@ -340,6 +367,9 @@ int run(const bpte::Bundle& bundle, const Arguments& arguments, bpte::RunOptions
     bpte::ReferenceEngine engine(memory, engine_options);
     EngineMeter meter([&] { return engine.planned_bytes(); }, [&] { return engine.table_bytes(); });
     options.meter = &meter;
+#if BPTE_RUNNER_TRACE
+    options.trace.stepping = &engine;
+#endif
     return finish(bpte::run_bundle(bundle, engine, output, clock, options));
   }
 #endif
@@ -385,6 +415,11 @@ int run_from_source(bpte::host::File& file, const Arguments& arguments, bpte::Ou
   const Buffer scratch(64 * 1024);
   options.case_buffer = cases.span();
   options.scratch = scratch.span();
+#if BPTE_RUNNER_TRACE
+  const bool traces = options.trace.mode != bpte::TraceMode::kOff;
+  const Buffer value(traces ? bpte::largest_trace_value(*bundle) : 0);
+  options.trace.buffer = value.span();
+#endif
   return run(*bundle, arguments, options, output);
 }
 

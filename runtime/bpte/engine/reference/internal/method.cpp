@@ -106,39 +106,6 @@ KernelTypes Method::kind(uint32_t value) const {
       fb().scalar<uint8_t>(fb().table_element(values_, value), schema::EValue::val_type, 0));
 }
 
-template <typename F>
-bool Method::for_each_instruction(F&& visit, Report& report) const {
-  uint32_t number = 0;
-  for (uint32_t c = 0; c < chains_.count; ++c) {
-    const Vector instructions =
-        fb().vector(fb().table_element(chains_, c), schema::Chain::instructions, sizeof(uint32_t));
-    for (uint32_t i = 0; i < instructions.count; ++i, ++number) {
-      // Chains may share their tables: without this bound, a small file could state endless work.
-      if (number >= fb().size() / sizeof(uint32_t)) {
-        return report.invalid_program() << "more instructions than the program has room for";
-      }
-      const uint32_t instruction = fb().table_element(instructions, i);
-      const uint8_t type =
-          fb().scalar<uint8_t>(instruction, schema::Instruction::instr_args_type, 0);
-      const uint32_t arguments = fb().table(instruction, schema::Instruction::instr_args);
-      if (!check_malformed(report)) return false;
-      const bool delegated =
-          kHasDelegates && type == static_cast<uint8_t>(schema::InstructionArguments::DelegateCall);
-      if (!delegated && type != static_cast<uint8_t>(schema::InstructionArguments::KernelCall)) {
-        static const char* const kNames[] = {"an empty instruction", "KernelCall",
-                                             "DelegateCall",         "MoveCall",
-                                             "JumpFalseCall",        "FreeCall"};
-        return report.unsupported()
-               << "instruction " << number << ": "
-               << (type < sizeof(kNames) / sizeof(kNames[0]) ? kNames[type] : "an unknown kind")
-               << " is not supported";
-      }
-      if (!visit(number, delegated, arguments)) return false;
-    }
-  }
-  return check_malformed(report);
-}
-
 bool Method::is_unplanned(uint32_t value) const {
   const uint32_t table = value_table(value);
   return kind(value) == KernelTypes::Tensor &&

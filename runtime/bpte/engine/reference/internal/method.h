@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bpte/engine/report.h>
+#include <bpte/engine/stepping.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -63,6 +64,23 @@ class Method {
   bool delegates_ran() const {
     return delegates_ran_;
   }
+#endif
+  /// Runs every instruction, and calls `after(number, delegated, call)` after each, until that is
+  /// false: the instruction's number among all chains', and its KernelCall or DelegateCall.
+  template <typename After>
+  [[nodiscard]] bool run_each(After&& after, Report& report);
+#if BPTE_ENGINE_STEPPING
+  /// What such an instruction is, and which values it gave.
+  struct Executed {
+    uint32_t chain = 0;
+    uint32_t index = 0;
+    Text name;
+    Text overload;
+    Vector outputs;             ///< indices of values, of which the outputs are
+    uint32_t first_output = 0;  ///< the first of them
+    uint32_t output_count() const { return outputs.count - first_output; }
+  };
+  Executed describe(uint32_t number, bool delegated, uint32_t call) const;
 #endif
 
   // ---- Values, by index. Each call checks the index, the kind and the value's whole table.
@@ -200,5 +218,52 @@ inline bool Method::call_delegate(uint32_t, uint32_t, bool, Report&) {
   return false;
 }
 #endif
+
+template <typename F>
+bool Method::for_each_instruction(F&& visit, Report& report) const {
+  uint32_t number = 0;
+  for (uint32_t c = 0; c < chains_.count; ++c) {
+    const Vector instructions =
+        fb().vector(fb().table_element(chains_, c), schema::Chain::instructions, sizeof(uint32_t));
+    for (uint32_t i = 0; i < instructions.count; ++i, ++number) {
+      // Chains may share their tables: without this bound, a small file could state endless work.
+      if (number >= fb().size() / sizeof(uint32_t)) {
+        return report.invalid_program() << "more instructions than the program has room for";
+      }
+      const uint32_t instruction = fb().table_element(instructions, i);
+      const uint8_t type =
+          fb().scalar<uint8_t>(instruction, schema::Instruction::instr_args_type, 0);
+      const uint32_t arguments = fb().table(instruction, schema::Instruction::instr_args);
+      if (!check_malformed(report)) return false;
+      const bool delegated =
+          kHasDelegates && type == static_cast<uint8_t>(schema::InstructionArguments::DelegateCall);
+      if (!delegated && type != static_cast<uint8_t>(schema::InstructionArguments::KernelCall)) {
+        static const char* const kNames[] = {"an empty instruction", "KernelCall",
+                                             "DelegateCall",         "MoveCall",
+                                             "JumpFalseCall",        "FreeCall"};
+        return report.unsupported()
+               << "instruction " << number << ": "
+               << (type < sizeof(kNames) / sizeof(kNames[0]) ? kNames[type] : "an unknown kind")
+               << " is not supported";
+      }
+      if (!visit(number, delegated, arguments)) return false;
+    }
+  }
+  return check_malformed(report);
+}
+
+template <typename After>
+bool Method::run_each(After&& after, Report& report) {
+  work_ = 0;
+#if BPTE_ETHOSU_MODEL
+  delegates_ran_ = false;
+#endif
+  const auto visit = [&](uint32_t number, bool delegated, uint32_t arguments) {
+    return (delegated ? call_delegate(number, arguments, false, report)
+                      : call(number, arguments, false, report)) &&
+           after(number, delegated, arguments);
+  };
+  return for_each_instruction(visit, report);
+}
 
 }  // namespace bpte::reference

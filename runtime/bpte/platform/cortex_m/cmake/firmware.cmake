@@ -42,6 +42,7 @@ add_library(bpte_board OBJECT
 target_include_directories(bpte_board PUBLIC ${_cortex_m})
 target_compile_features(bpte_board PUBLIC cxx_std_17)
 target_compile_definitions(bpte_board PUBLIC ${BPTE_BOARD_DEFINITIONS}
+                                             BPTE_ENGINE_STEPPING=$<BOOL:${BPTE_ENGINE_STEPPING}>
                                              BPTE_RUNNER_WIRE=$<BOOL:${BPTE_RUNNER_WIRE}>)
 target_link_libraries(bpte_board PUBLIC bpte::core PRIVATE bpte_warnings)
 # The start-up runs before memory is set up: the compiler must not turn its loops into calls of memcpy or memset.

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/engine/reference/reference_engine.h>
+
+#include <cstring>
+
+// Empty without stepping, so that a plain list of all sources builds.
+#if BPTE_ENGINE_STEPPING
+
+namespace bpte {
+
+namespace reference {
+
+Method::Executed Method::describe(uint32_t number, bool delegated, uint32_t call) const {
+  Executed executed;
+  executed.index = number;
+  for (uint32_t c = 0; c < chains_.count; ++c) {
+    const uint32_t count =
+        fb().vector(fb().table_element(chains_, c), schema::Chain::instructions, sizeof(uint32_t))
+            .count;
+    if (executed.index < count) break;
+    executed.index -= count;
+    ++executed.chain;
+  }
+#if BPTE_ETHOSU_MODEL
+  if (delegated) {
+    const auto index = fb().scalar<int32_t>(call, schema::DelegateCall::delegate_index, 0);
+    const uint32_t delegate = fb().table_element(delegates_, static_cast<uint32_t>(index));
+    executed.name = fb().string(delegate, schema::BackendDelegate::id);
+    executed.outputs = fb().vector(call, schema::DelegateCall::args, sizeof(int32_t));
+    executed.first_output = npu_.input_count();  // it was opened last
+    return executed;
+  }
+#else
+  (void)delegated;
+#endif
+  const auto index = fb().scalar<int32_t>(call, schema::KernelCall::op_index, 0);
+  const uint32_t op = fb().table_element(operators_, static_cast<uint32_t>(index));
+  executed.name = fb().string(op, schema::Operator::name);
+  executed.overload = fb().string(op, schema::Operator::overload);
+  executed.outputs = fb().vector(call, schema::KernelCall::args, sizeof(int32_t));
+  if (executed.outputs.count == 0) return executed;
+  executed.first_output = executed.outputs.count - 1;
+  const uint32_t last = argument(executed.outputs, executed.first_output);
+  if (kind(last) == schema::KernelTypes::TensorList) {
+    executed.outputs = fb().vector(value_table(last), schema::TensorList::items, sizeof(int32_t));
+    executed.first_output = 0;
+  }
+  return executed;
+}
+
+}  // namespace reference
+
+using reference::Tensor;
+using reference::schema::KernelTypes;
+
+class ReferenceEngine::Executed final : public ExecutedInstruction {
+ public:
+  Executed(ReferenceEngine& engine, uint32_t number, bool delegated, uint32_t call)
+      : engine_(engine), executed_(engine.method_.describe(number, delegated, call)) {
+    chain = executed_.chain;
+    index = executed_.index;
+    kind = delegated ? InstructionKind::kDelegate : InstructionKind::kKernel;
+    name = executed_.name;
+    overload = executed_.overload;
+    output_count = executed_.output_count();
+  }
+
+  [[nodiscard]] EngineError output(uint32_t output, Value& value) override {
+    return engine_.view_output(value_of(output), output, value);
+  }
+  [[nodiscard]] EngineError replace(uint32_t output, const Value& value) override {
+    return engine_.overwrite(value_of(output), output, value);
+  }
+
+ private:
+  // One that no program has, past the last.
+  uint32_t value_of(uint32_t output) const {
+    if (output >= output_count) return UINT32_MAX;
+    return engine_.method_.argument(executed_.outputs, executed_.first_output + output);
+  }
+
+  ReferenceEngine& engine_;
+  reference::Method::Executed executed_;
+};
+
+EngineError ReferenceEngine::step_through(InstructionObserver& observer) {
+  report_.clear();
+  if (!method_loaded_) {
+    return report_.fail(EngineError::kExecutionFailed) << "no method is loaded";
+  }
+  const auto after = [&](uint32_t number, bool delegated, uint32_t call) {
+    Executed executed(*this, number, delegated, call);
+    const bool go_on = observer.executed(executed);
+    report_.clear();  // what the observer was refused is no failure of the run
+    return go_on;
+  };
+  (void)method_.run_each(after, report_);
+  report_.rename(EngineError::kInvalidProgram, EngineError::kExecutionFailed);  // as execute()
+  return report_.error();
+}
+
+EngineError ReferenceEngine::view_output(uint32_t source, uint32_t output, Value& value) {
+  report_.clear();
+  value = Value();
+  if (method_.kind(source) == KernelTypes::NONE) {
+    return report_.fail(EngineError::kNoSuchOutput) << "the instruction has no output " << output;
+  }
+  if (view(source, value) == EngineError::kOk && value.kind == ValueKind::kTensor &&
+      value.tensor.data.data() == nullptr && !value.tensor.data.empty()) {
+    report_.fail(EngineError::kExecutionFailed) << "output " << output << " has no data";
+  }
+  return report_.error();
+}
+
+EngineError ReferenceEngine::overwrite(uint32_t target, uint32_t output, const Value& value) {
+  Value present;
+  if (view_output(target, output, present) != EngineError::kOk) return report_.error();
+  const TensorView& to = present.tensor;
+  const TensorView& from = value.tensor;
+  const auto same = [](const auto& a, const auto& b) {
+    return a.size() == b.size() &&
+           (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0);
+  };
+  if (present.kind != value.kind ||
+      (value.kind == ValueKind::kTensor &&
+       (to.scalar_type != from.scalar_type || !same(to.sizes, from.sizes) ||
+        !same(to.dim_order, from.dim_order) || to.data.size() != from.data.size()))) {
+    return report_.fail(EngineError::kInvalidInput)
+           << "output " << output << " has another kind, dtype, shape or dim_order";
+  }
+  if (value.kind == ValueKind::kInt) {
+    (void)method_.set_integer(target, value.int_value, report_);
+    report_.rename(EngineError::kInvalidProgram, EngineError::kUnsupported);
+    return report_.error();
+  }
+  // A view of a constant lies in the program.
+  const Span<uint8_t> planned = memory_.planned;
+  const auto at = reinterpret_cast<uintptr_t>(to.data.data());
+  const auto start = reinterpret_cast<uintptr_t>(planned.data());
+  if (value.kind != ValueKind::kTensor || at < start || at - start > planned.size() ||
+      to.data.size() > planned.size() - (at - start)) {
+    return report_.unsupported() << "output " << output << " cannot be written";
+  }
+  if (!to.data.empty()) {
+    std::memcpy(planned.data() + (at - start), from.data.data(), from.data.size());
+  }
+  return report_.error();
+}
+
+}  // namespace bpte
+
+#endif  // BPTE_ENGINE_STEPPING

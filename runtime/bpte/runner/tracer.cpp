@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/runner/tracer.h>
+
+#if BPTE_RUNNER_TRACE
+
+#include <bpte/core/internal/element.h>
+#include <bpte/engine/message.h>
+#include <bpte/runner/output_record.h>
+#include <bpte/runner/value_record.h>
+
+#include <cmath>
+#include <cstring>
+
+namespace bpte {
+
+namespace {
+
+constexpr const char* kModes[] = {"off", "first", "all", "strict", "record"};
+
+template <typename Encoding, typename Stored>
+double magnitude_of(Span<const uint8_t> data) {
+  double largest = 0;
+  for (size_t at = 0; at + sizeof(Stored) <= data.size(); at += sizeof(Stored)) {
+    Stored stored;
+    std::memcpy(&stored, data.data() + at, sizeof stored);
+    const double magnitude = std::fabs(static_cast<double>(Encoding::value(stored)));
+    // False for a NaN.
+    if (magnitude > largest && magnitude <= std::numeric_limits<double>::max()) largest = magnitude;
+  }
+  return largest;
+}
+
+// The largest magnitude among finite elements.
+double magnitude(const TensorView& tensor) {
+  using namespace internal;  // the encodings that the table of types names
+  switch (tensor.scalar_type) {
+#define BPTE_ROW(enumerator, number, name, stored, encoded, ...) \
+  case ScalarType::enumerator:                                   \
+    return magnitude_of<encoding::encoded, stored>(tensor.data);
+    BPTE_FOR_EACH_SCALAR_TYPE(BPTE_ROW)
+#undef BPTE_ROW
+  }
+  return 0;
+}
+
+}  // namespace
+
+const char* to_string(TraceMode mode) {
+  return kModes[static_cast<size_t>(mode)];
+}
+
+bool trace_mode_of(Text name, TraceMode& mode) {
+  for (size_t i = 0; i < sizeof kModes / sizeof *kModes; ++i) {
+    if (!(name == kModes[i])) continue;
+    mode = static_cast<TraceMode>(i);
+    return true;
+  }
+  return false;
+}
+
+Tolerance trace_tolerance(const Value& expected, const TraceOptions& options) {
+  ScalarType type = ScalarType::kLong;
+  double scale = 0;
+  if (expected.kind == ValueKind::kTensor) {
+    type = expected.tensor.scalar_type;
+  } else if (expected.kind == ValueKind::kDouble) {
+    type = ScalarType::kDouble;
+    scale = std::isfinite(expected.double_value) ? std::fabs(expected.double_value) : 0;
+  }
+  Tolerance tolerance = default_tolerance(type);
+  // What was computed twice alike is right, a NaN too.
+  tolerance.nan_policy = NanPolicy::kEqual;
+  if (!std::isnan(options.atol)) {
+    tolerance.atol = options.atol;
+  } else if (tolerance.atol > 0) {
+    if (expected.kind == ValueKind::kTensor) scale = magnitude(expected.tensor);
+    tolerance.atol *= scale;
+  }
+  if (!std::isnan(options.rtol)) tolerance.rtol = options.rtol;
+  return tolerance;
+}
+
+EngineError Tracer::run(const TestSuite& suite, const TestCase& test_case) {
+  suite_ = suite;
+  case_ = test_case;
+  next_ = 0;
+  count_ = options_.mode == TraceMode::kRecord ? 0 : test_case.trace_count();
+  executed_ = compared_ = wrong_ = missed_ = time_ = 0;
+  resumed_ = clock_.now();
+  const EngineError error = options_.stepping->step_through(*this);
+  time_ += clock_.now() - resumed_;
+  if (error == EngineError::kOk && !stopped_) pass_over(count_);
+  return error;
+}
+
+bool Tracer::executed(ExecutedInstruction& instruction) {
+  time_ += clock_.now() - resumed_;
+  ++executed_;
+  bool go_on = true;
+  if (instruction.output_count != 0) {
+    go_on = options_.mode == TraceMode::kRecord ? record(instruction) : hold(instruction);
+  }
+  stopped_ = !go_on;
+  resumed_ = clock_.now();
+  return go_on;
+}
+
+// Which of the suite's instructions this one is; kNoIndex when the trace does not know it. They are
+// in ascending order.
+uint32_t Tracer::find_listed(const ExecutedInstruction& instruction) const {
+  uint32_t first = 0;
+  uint32_t last = suite_.instruction_count();
+  while (first < last) {
+    const uint32_t middle = first + (last - first) / 2;
+    const Instruction listed = *suite_.instruction(middle);
+    if (listed.chain == instruction.chain && listed.index == instruction.index &&
+        !listed.is_operation) {
+      return middle;
+    }
+    const bool before = listed.chain != instruction.chain ? listed.chain < instruction.chain
+                                                          : listed.index < instruction.index;
+    if (before) {
+      first = middle + 1;
+    } else {
+      last = middle;
+    }
+  }
+  return kNoIndex;
+}
+
+// An entry without its payload, which is not read.
+TraceValue Tracer::peek(uint32_t entry) const {
+  return *bundle_.trace_value(case_, entry, {});
+}
+
+// The next entry of the trace for this instruction; the trace's end when there is none.
+uint32_t Tracer::find_entry(uint32_t listed) const {
+  if (listed == kNoIndex) return count_;
+  uint32_t entry = next_;
+  while (entry < count_ && peek(entry).instruction != listed) ++entry;
+  return entry;
+}
+
+// Goes on to an entry. Those before it were not executed, but for operations inside of delegates,
+// which no engine shows.
+void Tracer::pass_over(uint32_t end) {
+  for (; next_ < end; ++next_) {
+    if (suite_.instruction(peek(next_).instruction)->is_operation) continue;
+    ++missed_;
+    learn(Before::kWrong);
+  }
+}
+
+bool Tracer::hold(ExecutedInstruction& instruction) {
+  const uint32_t listed = find_listed(instruction);
+  const uint32_t entry = find_entry(listed);
+  const Before before = before_;
+  if (entry == count_) {
+    learn(Before::kUnknown);
+    if (options_.dump == instruction.index) return record(instruction);
+    return true;
+  }
+  pass_over(entry);
+  uint32_t held = 0;
+  for (bool first = true; next_ < count_; ++next_, first = false) {
+    const TraceValue next = peek(next_);
+    // Entries of a later run of this instruction, in a loop, begin with its first output again.
+    if (next.instruction != listed || (!first && next.output <= held)) break;
+    held = next.output;
+    const Result<TraceValue> expected = bundle_.trace_value(case_, next_, options_.buffer);
+    if (!expected.ok()) {
+      fault_ = expected.fault();
+      return false;
+    }
+    if (!compare_output(instruction, listed, *expected, before)) return false;
+  }
+  return true;
+}
+
+bool Tracer::compare_output(ExecutedInstruction& instruction, uint32_t listed,
+                            const TraceValue& expected, Before before) {
+  Value actual;
+  // What the engine cannot show is of no kind, which fails.
+  const bool shown = instruction.output(expected.output, actual) == EngineError::kOk;
+  if (!shown) actual = Value();
+  const Tolerance tolerance = trace_tolerance(expected.value, options_);
+  const Comparison result = compare(expected.value, actual, tolerance);
+  const bool wrong = result.verdict != Verdict::kPass;
+  ++compared_;
+  if (wrong) ++wrong_;
+  const bool dumped = shown && options_.dump == instruction.index;
+  if (options_.mode == TraceMode::kAll || (wrong && wrong_ == 1) || dumped) {
+    begin_record(instruction, expected.output, listed);
+    writer_.field(key::kBefore, before == Before::kRight     ? "right"
+                                : before == Before::kUnknown ? "unknown"
+                                                             : "wrong");
+    writer_.key(key::kResult);
+    write_output(writer_, expected.value, actual, result, tolerance);
+    ValueSource values;
+#if BPTE_RUNNER_WIRE
+    if (dumped) {
+      values = output_of(instruction, expected.output);
+      write_values(writer_, values);
+    }
+#endif
+    if (!records_.end_trace(values)) return false;
+  }
+  if (options_.isolate) {
+    put_right(instruction, expected, wrong);
+  } else if (wrong) {
+    learn(Before::kWrong);
+  }
+  return true;
+}
+
+void Tracer::put_right(ExecutedInstruction& instruction, const TraceValue& expected, bool wrong) {
+  const EngineError error = instruction.replace(expected.output, expected.value);
+  if (error != EngineError::kOk && wrong) learn(Before::kWrong);
+}
+
+bool Tracer::record(ExecutedInstruction& instruction) {
+#if BPTE_RUNNER_WIRE
+  for (uint32_t i = 0; i < instruction.output_count; ++i) {
+    const ValueSource values = output_of(instruction, i);
+    Value value;
+    // A bundle cannot hold what the engine cannot show.
+    if (values.get(0, value) != EngineError::kOk || value.kind == ValueKind::kNone) continue;
+    begin_record(instruction, i, kNoIndex);
+    write_values(writer_, values);
+    if (!records_.end_trace(values)) return false;
+  }
+#else
+  (void)instruction;
+#endif
+  return true;
+}
+
+// `listed` is its index among the suite's instructions.
+void Tracer::begin_record(const ExecutedInstruction& instruction, uint32_t output,
+                          uint32_t listed) {
+  records_.begin_trace();
+  if (instruction.chain != 0) writer_.field(key::kChain, instruction.chain);
+  writer_.field(key::kInstruction, instruction.index);
+  writer_.field(key::kOutput, output);
+  writer_.field(key::kKind, to_string(instruction.kind));
+  if (instruction.name.size > 0) {
+    Message name;
+    name << Span<const char>(instruction.name.data, instruction.name.size);
+    if (instruction.overload.size > 0) {
+      name << "." << Span<const char>(instruction.overload.data, instruction.overload.size);
+    }
+    writer_.field(key::kOperator, name.c_str());
+  }
+  if (listed == kNoIndex) return;
+  const Instruction known = *suite_.instruction(listed);
+  if (known.node.size > 0) writer_.field(key::kNode, known.node);
+  if (known.module_path.size > 0) writer_.field(key::kModule, known.module_path);
+  if (known.source.size > 0) writer_.field(key::kSource, known.source);
+}
+
+void Tracer::write_summary() {
+  writer_.key(key::kTrace);
+  writer_.begin_object();
+  writer_.field(key::kExecuted, executed_);
+  writer_.field(key::kCompared, compared_);
+  writer_.field(key::kWrong, wrong_);
+  writer_.field(key::kMissed, missed_);
+  if (options_.mode == TraceMode::kStrict) writer_.field(key::kStrict, true);
+  if (options_.isolate) writer_.field(key::kIsolated, true);
+  writer_.end_object();
+}
+
+}  // namespace bpte
+
+#endif  // BPTE_RUNNER_TRACE
