@@ -149,7 +149,7 @@ def test_a_distribution_is_written_as_it_is_read(text: str) -> None:
 
 
 def method(*values: ValueInfo) -> MethodInfo:
-    return MethodInfo("forward", values, (), (), (), (), 0, {}, 0, {})
+    return MethodInfo("forward", values, (), (), (), (), 0, {}, 0, {}, ())
 
 
 def axes(info: MethodInfo, runs: Any) -> list[Any]:
