@@ -20,6 +20,7 @@ from bpte.cli import run as cli
 from bpte.run import protocol
 from bpte.run.outcome import State
 from changed_plan import with_planned_memory
+from heeding import heed_signals
 
 
 @pytest.fixture(scope="session")
@@ -261,8 +262,7 @@ def test_a_killed_run_leaves_nothing(
         process = subprocess.Popen(
             [sys.executable, "-m", "bpte", *words],
             env=environment,
-            # Ctrl-C is heeded, also where the tests run in the background and ignore it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=heed_signals,
         )
         wait_until(lambda: simulators(temporary))
         process.send_signal(signal.Signals[number])

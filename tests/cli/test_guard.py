@@ -22,6 +22,7 @@ import transcripts as t
 from bpte.cli import check, main
 from bpte.run.board import BoardError, load_board
 from bpte.run.outcome import Outcome
+from heeding import heed_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 MLP = ROOT / "tests" / "fixtures" / "program" / "mlp.pte"
@@ -303,7 +304,7 @@ def interrupted(at: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_signals,
     )
 
 

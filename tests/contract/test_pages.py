@@ -59,6 +59,12 @@ def test_what_contributing_names_is_there() -> None:
         assert list((ROOT / "tests").rglob(file)), file
 
 
+def test_the_tests_that_pages_name_are_there() -> None:
+    for page in pages():
+        for path in re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / page).read_text("utf-8")):
+            assert (ROOT / path).is_file(), (page, path)
+
+
 def test_every_stage_is_in_the_table() -> None:
     order = re.search(r"ORDER = \(([^)]*)\)", (ROOT / "tools" / "test.py").read_text("utf-8"))
     assert order is not None

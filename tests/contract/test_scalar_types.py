@@ -9,9 +9,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import ml_dtypes
+import numpy as np
 import pytest
 
 from bpte.format import scalar_type
+from bpte.format.tensor_data import TensorData
+from bpte.run import compare, outputs_file
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "runtime" / "bpte" / "core" / "scalar_type.h"
@@ -56,6 +60,19 @@ def test_the_largest_value_is_what_the_type_says(number: scalar_type.ScalarType)
     dtype = getattr(torch, scalar_type.dtype_name(number))
     largest = torch.finfo(dtype).max if dtype.is_floating_point else None
     assert scalar_type.largest_finite(number) == largest
+
+
+@pytest.mark.parametrize("number", scalar_type.ScalarType)
+def test_python_computes_with_and_stores_what_numpy_lacks(number: scalar_type.ScalarType) -> None:
+    """As types of numpy's own."""
+    name = scalar_type.dtype_name(number)
+    dtype = np.dtype(getattr(ml_dtypes, name, name))
+    data = np.array([0, 1, 1], dtype).tobytes()
+    elements = compare.elements(TensorData(number, (3,), (0,), lambda: iter([data])))
+    assert (elements.dtype.type.__module__, elements.tolist()) == ("numpy", [0, 1, 1])
+    stored = np.dtype(outputs_file._stored_dtype(number))
+    size = scalar_type.ELEMENT_SIZE[number]
+    assert (stored.type.__module__, stored.itemsize) == ("numpy", size)
 
 
 def test_the_specification_names_every_type() -> None:

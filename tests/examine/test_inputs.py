@@ -11,14 +11,14 @@ import pytest
 
 from bpte.examine import inputs
 from bpte.examine.maker import Maker, Recipe
-from bpte.format.scalar_type import ScalarType, dtype_name
+from bpte.format.scalar_type import ScalarType, dtype_name, largest_finite
 from bpte.format.tensor_data import TensorData
 from bpte.pack.cases import MethodTestSuite
 from bpte.pack.tensors import PackError
 from bpte.program import MethodInfo, ValueInfo
 from bpte.run.compare import elements
 
-FLOATS = (ScalarType.HALF, ScalarType.FLOAT, ScalarType.DOUBLE, ScalarType.BFLOAT16)
+FLOATS = tuple(t for t in ScalarType if largest_finite(t) is not None)
 WIDE = [t for t in ScalarType if t not in (*FLOATS, ScalarType.BOOL, ScalarType.BYTE)]
 WIDE.remove(ScalarType.CHAR)
 
@@ -149,7 +149,7 @@ def test_a_distribution_is_written_as_it_is_read(text: str) -> None:
 
 
 def method(*values: ValueInfo) -> MethodInfo:
-    return MethodInfo("forward", values, (), (), (), (), 0, {}, 0, {})
+    return MethodInfo("forward", values, (), (), (), (), 0, {}, 0, {}, ())
 
 
 def axes(info: MethodInfo, runs: Any) -> list[Any]:

@@ -20,6 +20,7 @@ import pytest
 
 import transcripts as t
 from bpte.run import process, scratch
+from heeding import heed_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
@@ -89,8 +90,7 @@ class Victim:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            # Ctrl-C is heeded, also where the tests run in the background and ignore it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=heed_signals,
         )
 
     def started(self) -> list[int]:

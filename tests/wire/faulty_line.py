@@ -4,9 +4,10 @@
     python faulty_line.py [OPTIONS] -- COMMAND...
 
 Starts COMMAND and stands between its line and this process's standard input and output. The line is
-the command's own standard input and output, or a terminal (--by pty) or a Unix socket (--by
-socket), whose path then replaces the word or part of a word @LINE@. Each direction has its faults,
-the same for the same seed. Ends with the command's exit status.
+the command's own standard input and output, or a terminal (--by pty) or an abstract Unix socket
+(--by socket), whose name then replaces the word or part of a word @LINE@. Nothing of them is left
+in the file system, however this process ends. Each direction has its faults, the same for the same
+seed. Ends with the command's exit status.
 """
 
 from __future__ import annotations
@@ -22,10 +23,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import tty
-from pathlib import Path
 
 LINE = "@LINE@"
 #: How long bytes are gathered, because an emulated UART sends them one by one.
@@ -107,7 +106,6 @@ class _Target:
     """The command, and the ends of its line that this process reads and writes."""
 
     def __init__(self, command: list[str], by: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="bpte-line-")
         if by == "stdio":
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
@@ -119,16 +117,16 @@ class _Target:
         if by == "pty":
             end, other = pty.openpty()
             tty.setraw(other)
-            path = os.ttyname(other)
+            name = os.ttyname(other)
             self._other = other  # open, so that the line does not end before the target opens it
         else:
-            path = str(Path(self._folder.name) / "line")
             listening = socket.socket(socket.AF_UNIX)
-            listening.bind(path)
+            listening.bind("")  # the kernel gives it a free abstract name: a NUL, then five digits
+            name = listening.getsockname()[1:].decode()
             listening.listen(1)
             listening.settimeout(_OPEN_SECONDS)
         self.process = subprocess.Popen(
-            [word.replace(LINE, path) for word in command],
+            [word.replace(LINE, name) for word in command],
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
         )

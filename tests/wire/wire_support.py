@@ -25,7 +25,7 @@ _CONSOLE = "stdio,id=console,mux=on,signal=off"
 _LINES = {
     "stdio": _CONSOLE,
     "pty": "serial,id=console,mux=on,path=@LINE@",
-    "socket": "socket,id=console,mux=on,path=@LINE@",
+    "socket": "socket,id=console,mux=on,path=@LINE@,abstract=on",
 }
 
 

@@ -10,7 +10,6 @@ namespace bpte {
 namespace {
 
 using flatbuffer::kByte;
-using flatbuffer::kOffset;
 using flatbuffer::kU32;
 using flatbuffer::Position;
 using flatbuffer::Vector;

@@ -151,7 +151,7 @@ bool describe_work(Machine& machine, Convolution& op) {
     return machine.unsupported() << "a block of " << window << " weights for each of " << rows
                                  << " channels is too large";
   }
-  const uint64_t fast = wide(round_up(op.block_depth, kGroup) / kGroup * kFastWork);
+  const uint64_t fast = wide(int64_t{round_up(op.block_depth, kGroup) / kGroup} * kFastWork);
   machine.need_work(fast + window * (rows + 1));
   if (!machine.checking()) {
     op.weights = machine.memories().work.data() + static_cast<size_t>(fast);

@@ -74,7 +74,7 @@ struct Convolution {
   ptrdiff_t weight_at(int32_t tap, int32_t c) const {
     if (depthwise) return tap * tap_stride();
     const int32_t k = tap * depth() + c;
-    return ptrdiff_t{k >> 1} * (2 * kGroup) + (k & 1);
+    return ptrdiff_t{k >> 1} * 2 * kGroup + (k & 1);
   }
   /// Takes the next `count` weights of a channel of the block, for IFM channels from `c` on. What
   /// is past the last of them fills up the NPU's units only, and so it does where `channel` is < 0.

@@ -168,18 +168,20 @@ BPTE_AVX2 void run_all_channels(const Convolution& op, int32_t first, int32_t en
 }
 
 /// Sixteen channels of a depthwise convolution; `taps` are where their elements stand, or null.
-BPTE_AVX2 inline void dot_taps(const Convolution& op, const uint8_t* const* taps, int32_t c,
+BPTE_AVX2 inline void dot_taps(const Convolution& op, Span<const uint8_t* const> taps, int32_t c,
                                int32_t count, __m256i* sums) {
   const bool is_signed = op.ifm.element().is_signed;
   const __m256i zero_point = _mm256_set1_epi16(static_cast<int16_t>(op.ifm.zero_point()));
   const int16_t* weights = op.weights + c;
   __m256i low = _mm256_setzero_si256();
   __m256i high = _mm256_setzero_si256();
-  for (int32_t tap = 0; tap < op.taps(); ++tap, weights += op.tap_stride()) {
-    if (taps[tap] == nullptr) continue;
-    const __m256i values = count >= kBytes ? widen(taps[tap], is_signed, zero_point)
-                                           : widen_some(taps[tap], count, is_signed, zero_point);
-    const __m256i row = load(weights);
+  for (const uint8_t* const tap : taps) {
+    const int16_t* const row_at = weights;
+    weights += op.tap_stride();
+    if (tap == nullptr) continue;
+    const __m256i values = count >= kBytes ? widen(tap, is_signed, zero_point)
+                                           : widen_some(tap, count, is_signed, zero_point);
+    const __m256i row = load(row_at);
     const __m256i lower = _mm256_mullo_epi16(values, row);
     const __m256i upper = _mm256_mulhi_epi16(values, row);
     low = _mm256_add_epi32(low, _mm256_unpacklo_epi16(lower, upper));
@@ -196,22 +198,22 @@ BPTE_AVX2 void run_depthwise(const Convolution& op, int32_t first, int32_t end) 
   for (int32_t y = 0; y < ofm.height; ++y) {
     for (int32_t x = 0; x < ofm.width; ++x) {
       const uint8_t* pixels[kMostTaps];
+      int32_t count = 0;
       for (int32_t j = 0; j < op.window.taps_y(); ++j) {
         const int32_t row = op.window.row(y, j);
         for (int32_t i = 0; i < op.window.taps_x(); ++i) {
           const int32_t column = op.window.column(x, i);
-          pixels[j * op.window.taps_x() + i] =
-              row < 0 || column < 0 ? nullptr : op.ifm.pixel(row, column);
+          pixels[count++] = row < 0 || column < 0 ? nullptr : op.ifm.pixel(row, column);
         }
       }
       const Output::Pixel pixel = op.output.pixel(y, x);
       for (int32_t c = first; c < end; c += kBytes) {
         const uint8_t* taps[kMostTaps];
-        for (int32_t k = 0; k < op.taps(); ++k) {
+        for (int32_t k = 0; k < count; ++k) {
           taps[k] = pixels[k] == nullptr ? nullptr : pixels[k] + op.ifm.channel(c);
         }
         __m256i sums[2];
-        dot_taps(op, taps, c - first, end - c, sums);
+        dot_taps(op, {taps, static_cast<size_t>(count)}, c - first, end - c, sums);
         for (int32_t at = c; at < smaller(c + kBytes, end); at += kGroup) {
           finish.put(op.output.bytes(pixel, at), sums[(at - c) / kGroup],
                      op.fast[(at - first) / kGroup], end - at);

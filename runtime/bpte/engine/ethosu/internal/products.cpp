@@ -19,11 +19,11 @@ void add_products(const int16_t* weights, const int16_t* patch, int32_t pairs, i
   for (int32_t p = 0; p < pairs; ++p) {
     const int32_t first = patch[0];
     const int32_t second = patch[1];
-    a += Sum{weights[0] * first} + weights[1] * second;
-    b += Sum{weights[2] * first} + weights[3] * second;
-    c += Sum{weights[4] * first} + weights[5] * second;
-    d += Sum{weights[6] * first} + weights[7] * second;
-    weights += 2 * kGroup;
+    a += Sum{weights[0] * first} + Sum{weights[1] * second};
+    b += Sum{weights[2] * first} + Sum{weights[3] * second};
+    c += Sum{weights[4] * first} + Sum{weights[5] * second};
+    d += Sum{weights[6] * first} + Sum{weights[7] * second};
+    weights += ptrdiff_t{2} * kGroup;
     patch += 2;
   }
   sums[0] += a;
@@ -40,10 +40,10 @@ void dot_group(const int16_t* weights, const int16_t* patch, int32_t pairs, bool
   const auto add = wide ? add_products<int64_t> : add_products<int32_t>;
   while (pairs > 0) {
     const int32_t part = pairs < kExactPairs ? pairs : kExactPairs;
-    for (int32_t k = 0; k < kGroup; k += 4) add(weights + 2 * k, patch, part, sums + k);
+    for (int32_t k = 0; k < kGroup; k += 4) add(weights + ptrdiff_t{2} * k, patch, part, sums + k);
     pairs -= part;
-    patch += 2 * part;
-    weights += 2 * part * kGroup;
+    patch += ptrdiff_t{2} * part;
+    weights += ptrdiff_t{2} * part * kGroup;
   }
 }
 
@@ -51,7 +51,10 @@ void dot_taps(const int16_t* weights, const int16_t* patch, ptrdiff_t stride, in
               int64_t* sums) {
   for (int32_t k = 0; k < kGroup; ++k) sums[k] = 0;
   for (int32_t tap = 0; tap < taps; ++tap) {
-    for (int32_t k = 0; k < kGroup; ++k) sums[k] += weights[k] * patch[k];
+    for (int32_t k = 0; k < kGroup; ++k) {
+      const int32_t product = weights[k] * patch[k];
+      sums[k] += product;
+    }
     weights += stride;
     patch += stride;
   }
