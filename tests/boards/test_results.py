@@ -102,6 +102,11 @@ def test_a_board_is_held_against_this_machine(
     assert [output.output.mismatches for output in stricter.outputs] == differ
 
 
+def python_of_the_page() -> list[str]:
+    text = (ROOT / "docs" / "results.md").read_text("utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
 def test_the_python_of_the_page(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -111,8 +116,24 @@ def test_the_python_of_the_page(
     monkeypatch.chdir(tmp_path)
     bpte.record(ROOT / "examples" / "demo" / "mlp.pte", "mlp.bpte", runner=bpte_runner)
     _run(Path("mlp.bpte"), Path("here"), "--elf", str(bpte_runner))
-    text = (ROOT / "docs" / "results.md").read_text("utf-8")
-    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    block, _ = python_of_the_page()
     capsys.readouterr()
     exec(compile(block, "docs/results.md", "exec"), {})
     assert capsys.readouterr().out == "suite0_case0_output0 (2, 4) float32\n"
+
+
+def test_the_page_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    exir = pytest.importorskip("executorch.exir")
+    monkeypatch.chdir(tmp_path)
+    _, block = python_of_the_page()
+    names = {
+        "bpte": bpte,
+        "torch": torch,
+        "to_edge": exir.to_edge,
+        "model": torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU()).eval(),
+        "inputs": (torch.randn(1, 4),),
+    }
+    exec(compile(block, "docs/results.md", "exec"), names)
+    suite = names["suite"]
+    assert suite.traced_method is not None and len(suite.traced_method.instructions) >= 2

@@ -112,5 +112,5 @@ def test_a_malformed_program_is_refused_unless_told_otherwise(tmp_path: Path) ->
 def test_only_the_front_of_a_program_that_writes_itself_is_looked_at() -> None:
     source = WrittenProgram(Manager(FIXTURES / "mlp.pte"))
     assert source.size == (FIXTURES / "mlp.pte").stat().st_size
-    suites, notes = fit(source, [], "strict")
+    suites, notes = fit(source, [], {}, "strict")
     assert suites == [] and notes == []

@@ -50,7 +50,8 @@ def repacked(models: Path, path: Path, **weights: object) -> Path:
 def test_passes(engine: str, more: tuple[str, ...], models: Path, bpte_runner: Path) -> None:
     code, records = run(bpte_runner, models / "external.bpte", "--engine", engine, *more)
     assert code == 0, records[-2:]
-    assert [record["verdict"] for record in records[1:-1]] == ["pass"] * 4
+    verdicts = [record["verdict"] for record in records if record["event"] == "case"]
+    assert verdicts == ["pass"] * 4
 
 
 @both_engines
@@ -142,4 +143,5 @@ def test_a_damaged_data_file_breaks_a_checksum(
     path.write_bytes(content)
     for more in ((), ("--source",)):
         code, records = run(bpte_runner, path, "--engine", engine, *more)
-        assert (code, records[-2]["error"]) == (3, "segment_checksum")
+        errors = [record["error"] for record in records if record["event"] == "error"]
+        assert (code, errors) == (3, ["segment_checksum"])

@@ -92,11 +92,7 @@ def _run(
     if ended.transcript.complete and ended.lost is None:
         asked = replace(request.asked(nonce), wire=request.wire(simulator))
         judgement = hold_against(judgement, ended.transcript, bundle, asked)
-    if request.trace is not None and judgement.state is State.USAGE:
-        hint = f"{judgement.message} (can this program trace, BPTE_ENGINE_STEPPING?)"
-        judgement = judgement._replace(message=hint)
-    elif request.fetches_values:
-        judgement = _with_outputs(judgement, ended, receiver, request)
+    judgement = _with_values(judgement, ended, receiver, request)
     return Run(
         judgement.state,
         judgement.text,
@@ -116,10 +112,15 @@ def _run(
     )
 
 
-def _with_outputs(
+def _with_values(
     judgement: Judgement, ended: Ended, receiver: Receiver, request: Request
 ) -> Judgement:
-    """The judgement of a run whose outputs were asked for."""
+    """The judgement of a run, also by what was asked for beside its records."""
+    if request.trace is not None and judgement.state is State.USAGE:
+        hint = f"{judgement.message} (can this program trace, BPTE_ENGINE_STEPPING?)"
+        return judgement._replace(message=hint)
+    if not request.fetches_values:
+        return judgement
     if judgement.state is State.USAGE:
         hint = f"{judgement.message} (does this program have the wire, BPTE_RUNNER_WIRE?)"
         return judgement._replace(message=hint)
