@@ -131,8 +131,6 @@ def compare_all(
     names: Sequence[str], samples: int, tool: Path, folder: Path, firsts: Sequence[str] = (*FIRST,)
 ) -> Iterator[Result]:
     """`samples` of the rows for each network, other ones for the next network."""
-    logging.disable(logging.WARNING)
-    warnings.simplefilter("ignore")
     every = list(NETWORKS)
     for name in names:
         for first in firsts:
@@ -151,6 +149,9 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--tool", type=Path, default=TOOL)
     arguments = parser.parse_args()
+    # For the whole process, which is this script's own: the exporters say much.
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
     names = arguments.network or list(NETWORKS)
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as temporary:
