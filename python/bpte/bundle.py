@@ -215,6 +215,10 @@ class Bundle:
 
         return TensorData(value.scalar_type, value.sizes, value.dim_order, blocks)
 
+    def stored(self, value: Value) -> TensorData | int | float | bool:
+        """An input or output exactly as it is stored: ``tensor_data`` of a tensor, or a scalar."""
+        return self.tensor_data(value) if isinstance(value, Tensor) else value
+
     def tensor_extent(self, value: Tensor) -> layout.Extent:
         """Where a tensor's payload lies in the file."""
         if value.segment is None:

@@ -15,6 +15,7 @@ import torch
 from executorch.exir import ExecutorchBackendConfig, to_edge
 from executorch.exir.passes import MemoryPlanningPass
 from executorch.exir.passes.init_mutable_pass import InitializedMutableBufferPass
+from functorch.experimental.control_flow import map as loop_over
 from torch import nn
 from torch.export import export
 
@@ -176,6 +177,21 @@ def control_flow() -> Model:
     return program, [((x,), [Branches()(x)]) for x in (a, b, a)]
 
 
+class Mapped(nn.Module):
+    """A loop over rows, whose body needs a value from before it."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        scale = y * 2
+        rows: torch.Tensor = loop_over(lambda row, s: row * s, x, scale)
+        return rows
+
+
+def loop() -> Model:
+    x, y = torch.arange(12.0).reshape(4, 3), torch.tensor([1.0, 2.0, 3.0])
+    program = to_edge(export(Mapped(), (x, y))).to_executorch()
+    return program, [((x, y), [x * y * 2])]
+
+
 class Divide(nn.Module):
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return torch.div(x, y, rounding_mode="trunc")
@@ -202,6 +218,7 @@ MODELS: dict[str, Callable[[], Model]] = {
         scalar_outputs,
         empty_tensor,
         control_flow,
+        loop,
         crash,
     )
 }

@@ -14,6 +14,7 @@ import bpte
 import trace_support as ts
 from bpte.bundle import open_bundle
 from bpte.format.trace import Instruction, TracedMethod, TraceOrigin, TraceValue
+from bpte.program import instructions
 from bpte.run import identity
 from bpte.run.identity import Tracing
 from bpte.run.outcome import Outcome, Verdict
@@ -30,6 +31,7 @@ CLOSE = bpte.Tolerance(rtol=1e-4, atol=1e-5)
         "examples/xnnpack", "examples/int8_quantized", "runner-models/control_flow",
         "runner-models/sequence", "runner-models/recurrent", "runner-models/unplanned",
         "runner-models/stateful_net", "runner-models/empty_tensor", "runner-models/writes_input",
+        "runner-models/loop",
     ],
 )  # fmt: skip
 def test_a_right_program(
@@ -63,6 +65,21 @@ def test_a_right_program(
     # The file says as much when it is read piece by piece.
     outcome, transcript = ts.traced(bpte_runner, path, "executorch", "--trace=strict", "--source")
     assert outcome is Outcome.PASSED
+
+
+def test_a_loop_shows_the_rows_that_it_has(awkward_models: Path, bpte_runner: Path) -> None:
+    """What puts a row into the result writes its first argument, unlike all other operators."""
+    (values,) = ts.recorded(bpte_runner, awkward_models / "loop.bpte", "executorch").values()
+    (number,) = {
+        each.index
+        for each in instructions(awkward_models / "loop.pte")[0].instructions
+        if each.operator == "executorch_prim::et_copy_index.tensor"
+    }
+    copies = [entry.value for entry in values if entry.instruction.index == number]
+    whole = np.arange(12, dtype=np.float32).reshape(4, 3) * [2, 4, 6]
+    for rows, copy in enumerate(copies, 1):
+        assert np.array_equal(copy.array()[:rows], whole[:rows])
+    assert len(copies) == 4
 
 
 @pytest.mark.parametrize("engine", ["executorch", "reference"])

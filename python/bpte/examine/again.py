@@ -16,7 +16,7 @@ from bpte.run import describe, metric_check
 from bpte.run.compare import Value, compare, difference
 from bpte.run.identity import facts_of
 from bpte.run.judge import Run
-from bpte.run.kept_check import expected_value, with_bounds
+from bpte.run.kept_check import with_bounds
 from bpte.run.outcome import State, Verdict
 from bpte.run.outputs_file import value_of
 from bpte.run.protocol_keys import Case, Output
@@ -128,7 +128,7 @@ class _Judge:
         values = self._values[1]
         if number >= len(values) or len(packed.info.expected_outputs) != len(case.outputs):
             raise ResultsError(f"{where}: the bundle's case has not as many outputs as the results")
-        value = expected_value(bundle, packed, number)
+        value = bundle.stored(packed.info.expected_outputs[number])
         recorded = case.outputs[number]
         tolerance = with_bounds(packed.tolerance(number), recorded.rtol, recorded.atol)
         found = compare(value, values[number], tolerance)

@@ -13,7 +13,6 @@ from bpte.files.transfer import Progress
 from bpte.format import layout
 from bpte.format.header import BP08, BP09
 from bpte.format.layout import Extent
-from bpte.format.metadata import Tensor
 from bpte.format.trace import TraceValue
 from bpte.pack.named import NamedFile
 from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
@@ -25,21 +24,18 @@ def unbundle(bundle: Bundle) -> BundledProgram:
     """A ``BundledProgram`` with the content of this bundle. It reads the bundle's file when it is
     saved, so the bundle must stay open."""
 
-    def value(stored: object) -> object:
-        return bundle.tensor_data(stored) if isinstance(stored, Tensor) else stored
-
     def plain(case: TestCase) -> MethodTestCase:
         return MethodTestCase(
-            [value(v) for v in case.info.inputs],
-            [value(v) for v in case.info.expected_outputs],
+            [bundle.stored(value) for value in case.info.inputs],
+            [bundle.stored(value) for value in case.info.expected_outputs],
             name=case.name,
             tolerances=case.tolerances,
             steps=[plain(step) for step in case.steps],
             carry=case.carries,
             labels=case.labels,
             trace=[
-                TraceValue(instruction, output, value(stored))
-                for instruction, output, stored in case.stored_trace
+                TraceValue(instruction, output, bundle.stored(value))
+                for instruction, output, value in case.stored_trace
             ],
         )
 

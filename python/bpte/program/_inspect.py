@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bpte.format.scalar_type import ELEMENT_SIZE
 from bpte.program import _codec, _header, _rules, _tables
@@ -163,14 +163,29 @@ def inspect(source: Source, *, file_size: int | None = None) -> ProgramInfo:
         return _inspect(view, len(view) if file_size is None else file_size)
 
 
-def _inspect(view: memoryview, size: int) -> ProgramInfo:
-    header = _header.read(view, size)
-    program_size = header.program_size if header else size
+class Checked(NamedTuple):
+    """A program's records, whose rules were checked. ``size``: of the FlatBuffer; ``base``: where
+    the segments begin, or 0; ``unknown``: whether there are fields that are not known."""
+
+    program: Any
+    header: ExtendedHeader | None
+    size: int
+    base: int
+    unknown: bool
+
+
+def checked(view: memoryview, file_size: int) -> Checked:
+    """Reads a program from the beginning of a file. Errors as of ``inspect``."""
+    header = _header.read(view, file_size)
+    size = header.program_size if header else file_size
     base = header.segment_base_offset if header else 0
-    program, unknown = _codec.decode(
-        _codec.records(), view[:program_size], views=True, allow_unknown=True
-    )
-    _rules.check(program, size - base if base else 0)
+    program, unknown = _codec.decode(_codec.records(), view[:size], views=True, allow_unknown=True)
+    _rules.check(program, file_size - base if base else 0)
+    return Checked(program, header, size, base, unknown)
+
+
+def _inspect(view: memoryview, size: int) -> ProgramInfo:
+    program, header, program_size, base, unknown = checked(view, size)
     uses = _segment_uses(program)
     segments = tuple(
         SegmentInfo(segment.offset, segment.size, uses.get(i, ""))

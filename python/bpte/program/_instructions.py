@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bpte.program import ProgramError, _codec, _header, _rules
+from bpte.program import ProgramError
 from bpte.program._effects import effects, there_before
-from bpte.program._inspect import ValueInfo, value_info
+from bpte.program._inspect import ValueInfo, checked, value_info
 from bpte.program._restore import Source, view_of
 from bpte.program._schema import element_budget
 
@@ -96,17 +96,9 @@ def instructions(source: Source, *, file_size: int | None = None) -> tuple[Metho
     """Lists the instructions of each method of a program. ``source`` and errors as of
     ``inspect``."""
     with view_of(source) as view:
-        size = len(view) if file_size is None else file_size
-        header = _header.read(view, size)
-        program_size = header.program_size if header else size
-        base = header.segment_base_offset if header else 0
-        program, _ = _codec.decode(
-            _codec.records(), view[:program_size], views=True, allow_unknown=True
-        )
-        _rules.check(program, size - base if base else 0)
-        return tuple(
-            listed(plan, element_budget(program_size)) for plan in program.execution_plan or ()
-        )
+        found = checked(view, len(view) if file_size is None else file_size)
+        budget = element_budget(found.size)
+        return tuple(listed(plan, budget) for plan in found.program.execution_plan or ())
 
 
 def listed(plan: Any, budget: int) -> MethodInstructions:

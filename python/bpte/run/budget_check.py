@@ -14,8 +14,6 @@ from bpte.run.outcome import Verdict
 from bpte.run.protocol_keys import Begin, BudgetResult, Case, Resources
 from bpte.run.records import CaseKey
 
-TIMES = ("time_instructions", "time_cycles", "time_ns")
-
 
 def judge(
     budgets: Iterable[Budget],
@@ -33,7 +31,7 @@ def _judge(
     result = BudgetResult(
         resource=budget.resource.name.lower(), limit=budget.limit, verdict=Verdict.ERROR
     )
-    if result.resource in TIMES:
+    if result.resource in budget_words.TIMES:
         result = longest(result, begin, cases)
     elif resources is not None:
         result = replace(result, amount=getattr(resources, result.resource))
@@ -104,7 +102,7 @@ class BudgetRecords:
             return f"budget {budget.budget} twice"
         if (implied := decided(budget)) != budget:
             return f"budget {budget.budget}: the verdict is {implied.verdict.value}"
-        if budget.resource in TIMES:
+        if budget.resource in budget_words.TIMES:
             mine = [c for c in cases if budget.method is None or c.method == budget.method]
             unknown = replace(budget, amount=None, suite=None, case=None, step=None)
             if decided(longest(unknown, begin, mine)) != budget:
@@ -122,7 +120,7 @@ class BudgetRecords:
         """Bytes that a budget was judged by and that the record of resources contradicts. A stack
         or a plan that was measured after one method may have grown since."""
         for budget in self.budgets:
-            if budget.amount is None or budget.resource in TIMES:
+            if budget.amount is None or budget.resource in budget_words.TIMES:
                 continue
             told = getattr(self.resources, budget.resource, None)
             grows = budget.method is not None and budget.resource in ("stack", "planned_memory")

@@ -20,7 +20,7 @@ _RESOURCES = {
     "stack": BudgetResource.STACK,
     "flash": BudgetResource.FLASH,
 }
-_TIMES = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_DURATIONS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 _SIZES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _COUNTS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 _LIMIT = re.compile(r"\s*(\w+)\s*<=\s*([0-9]+)(\.[0-9]+)?\s*([A-Za-z]*)\s*")
@@ -41,7 +41,7 @@ def _parse(text: str) -> Budget:
     if resource is None:
         raise ValueError(f"there is no resource {name!r}; there are {', '.join(_RESOURCES)}")
     if resource is BudgetResource.TIME_NS:
-        units = _TIMES
+        units = _DURATIONS
     elif resource in (BudgetResource.TIME_CYCLES, BudgetResource.TIME_INSTRUCTIONS):
         units = _COUNTS
     else:
@@ -57,11 +57,12 @@ def _parse(text: str) -> Budget:
 
 # --- What they came to ----------------------------------------------------------------------------
 
-_UNITS = {"time_instructions": "instructions", "time_cycles": "cycles", "time_ns": "ns"}
+#: The resources that are times, and what each is counted in.
+TIMES = {"time_instructions": "instructions", "time_cycles": "cycles", "time_ns": "ns"}
 
 
 def unit(resource: str) -> str:
-    return _UNITS.get(resource, "bytes")
+    return TIMES.get(resource, "bytes")
 
 
 def amount(count: int | None, resource: str) -> str:

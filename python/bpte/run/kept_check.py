@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bpte.bundle import Bundle, open_bundle
-from bpte.format.metadata import Tensor
 from bpte.format.rules import BundleError
 from bpte.format.tolerance import Tolerance
 from bpte.run import describe, metric_check
-from bpte.run.compare import Value, compare, difference
+from bpte.run.compare import compare, difference
 from bpte.run.judge import Judgement
 from bpte.run.kept import KeptOutput
 from bpte.run.outcome import State, Verdict
@@ -20,7 +19,6 @@ from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import Case, Output
 from bpte.run.records import CaseKey
 from bpte.run.request import Request
-from bpte.suites import TestCase
 
 _STATES = (State.PASSED, State.MISMATCH, State.NOT_RUN)
 
@@ -66,15 +64,10 @@ def _differences(
         if wrong is None and output.numel:
             value = value_of(outputs[index])
             tolerance = with_bounds(packed.tolerance(index), output.rtol, output.atol)
-            found = compare(expected_value(bundle, packed, index), value, tolerance)
+            found = compare(bundle.stored(packed.info.expected_outputs[index]), value, tolerance)
             wrong = difference(output, found)
         if wrong is not None:
             yield f"output {index}: {wrong}"
-
-
-def expected_value(bundle: Bundle, case: TestCase, output: int) -> Value:
-    expected = case.info.expected_outputs[output]
-    return bundle.tensor_data(expected) if isinstance(expected, Tensor) else expected
 
 
 def with_bounds(tolerance: Tolerance, rtol: float | None, atol: float | None) -> Tolerance:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from bpte.format.metadata import Tensor
 from bpte.run import metric_words
 from bpte.run.kept import KeptOutput
 from bpte.run.measure import Execution, MeasuredMetric, difference, measure
@@ -53,10 +52,7 @@ def check(bundle: Bundle | None, transcript: Transcript, kept: Kept) -> Iterator
 def _execution(bundle: Bundle, case: Case, kept: Kept) -> Execution:
     key = CaseKey.of(case)
     packed = bundle.suites[case.suite].test_cases[case.case].at(case.step)
-    expected = [
-        bundle.tensor_data(value) if isinstance(value, Tensor) else value
-        for value in packed.info.expected_outputs
-    ]
+    expected = list(map(bundle.stored, packed.info.expected_outputs))
     outputs = None if case.verdict is Verdict.ERROR else list(map(value_of, kept[key]))
     return Execution(key, outputs, expected, packed.labels)
 

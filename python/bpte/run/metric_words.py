@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from bpte.format.metric import Metric, MetricKind
+from bpte.format.metric import Metric
 from bpte.run import describe
 from bpte.run.outcome import Verdict
 from bpte.run.protocol_keys import Case, ConfusionRow, MetricResult
@@ -18,8 +18,7 @@ _Z = 1.959963984540054
 
 def name(metric: MetricResult) -> str:
     """``top1``, ``cosine of output 1``; as a suite file states it."""
-    kind = f"top{metric.k}" if metric.kind == "top_k_accuracy" else metric.kind
-    return kind if not metric.output else f"{kind} of output {metric.output}"
+    return _name(metric.kind, metric.k, metric.output)
 
 
 def label(metric: MetricResult) -> str:
@@ -29,9 +28,12 @@ def label(metric: MetricResult) -> str:
 
 def stated_name(metric: Metric) -> str:
     """The same of a metric that a bundle states."""
-    top = metric.kind is MetricKind.TOP_K_ACCURACY
-    kind = f"top{metric.k}" if top else metric.kind.name.lower()
-    return kind if not metric.output else f"{kind} of output {metric.output}"
+    return _name(metric.kind.name.lower(), metric.k, metric.output)
+
+
+def _name(kind: str, k: int | None, output: int) -> str:
+    short = f"top{k}" if kind == "top_k_accuracy" else kind
+    return f"{short} of output {output}" if output else short
 
 
 def interval(metric: MetricResult) -> tuple[float, float] | None:

@@ -40,27 +40,24 @@ uint32_t Bundle::count(Position table, unsigned field) const {
 }
 
 Position Bundle::entry(Position table, unsigned field, uint32_t index, Fault& fault) const {
-  Reader& reader = reader_;
-  const Vector entries = reader.tables(table, field);
+  const Vector entries = reader_.tables(table, field);
   if (index >= entries.count) {
     (void)internal::refuse(fault, Error::kNoSuchItem, 0, index, entries.count);
     return 0;
   }
-  return reader.element(entries, index);
+  return reader_.element(entries, index);
 }
 
 Position Bundle::read_entry(Position table, uint32_t index, const internal::Fields& fields,
                             void* into, Fault& fault) const {
   const Position at = entry(table, fields.list, index, fault);
-  Reader& reader = reader_;
-  (void)internal::read_fields(reader, at, fields, into);  // checked at opening
+  (void)internal::read_fields(reader_, at, fields, into);  // checked at opening
   return at;
 }
 
 Text Bundle::text(Position table, unsigned field) const {
-  Reader& reader = reader_;
-  const Vector string = reader.string(table, field);
-  return {reinterpret_cast<const char*>(reader.pointer(string.at)), string.count};
+  const Vector string = reader_.string(table, field);
+  return {reinterpret_cast<const char*>(reader_.pointer(string.at)), string.count};
 }
 
 uint32_t Bundle::suite_count() const {
@@ -90,13 +87,12 @@ uint32_t Bundle::find(unsigned field, const Text& key) const {
   static_assert(
       schema::kSuiteMethodName == 0 && schema::kNamedDataKey == 0 && schema::kKeyValueKey == 0,
       "the key is the first field of each");
-  Reader& reader = reader_;
-  const Vector entries = reader.tables(root_, field);
+  const Vector entries = reader_.tables(root_, field);
   uint32_t first = 0;
   uint32_t last = entries.count;
   while (first < last) {
     const uint32_t middle = first + (last - first) / 2;
-    const int order = compare(text(reader.element(entries, middle), 0), key);
+    const int order = compare(text(reader_.element(entries, middle), schema::kKey), key);
     if (order == 0) {
       return middle;
     }
@@ -110,18 +106,17 @@ uint32_t Bundle::find(unsigned field, const Text& key) const {
 }
 
 SegmentInfo Bundle::program_info() const {
-  Reader& reader = reader_;
 #if BPTE_CORE_BP08
   if (!bp09()) {
-    const Vector program = reader.vector(root_, schema::kProgramProgram, flatbuffer::kByte);
+    const Vector program = reader_.vector(root_, schema::kProgramProgram, flatbuffer::kByte);
     SegmentInfo info;
     info.file_offset = program.at;
     info.size = program.count;
-    info.alignment = alignment_of(reinterpret_cast<uintptr_t>(reader.pointer(program.at)));
+    info.alignment = alignment_of(reinterpret_cast<uintptr_t>(reader_.pointer(program.at)));
     return info;
   }
 #endif
-  return segment_info(reader.scalar<uint32_t>(root_, schema::kProgramProgramSegment));
+  return segment_info(reader_.scalar<uint32_t>(root_, schema::kProgramProgramSegment));
 }
 
 Span<const uint8_t> Bundle::program() const {
@@ -166,8 +161,7 @@ uint32_t Bundle::segment_count() const {
   if (!bp09()) {
     return 0;
   }
-  Reader& reader = reader_;
-  return segment_table(reader, root_).count;
+  return segment_table(reader_, root_).count;
 }
 
 Result<SegmentInfo> Bundle::segment(uint32_t index) const {
@@ -184,10 +178,9 @@ Result<SegmentInfo> Bundle::segment(uint32_t index) const {
 SegmentInfo Bundle::segment_info(uint32_t index) const {
   SegmentInfo info;
   if (bp09()) {
-    Reader& reader = reader_;
-    const Vector segments = segment_table(reader, root_);
+    const Vector segments = segment_table(reader_, root_);
     if (index < segments.count) {
-      info = internal::load_segment(reader, segments, index);
+      info = internal::load_segment(reader_, segments, index);
       info.file_offset += header_.segment_base_offset;
     }
   }

@@ -125,21 +125,20 @@ Result<Value> TestCase::value(uint32_t index, const Span<const uint8_t>& payload
 
 Error Bundle::read_value(Position entry, const Span<const uint8_t>& payload, uint64_t from,
                          Value& value, Fault& fault) const {
-  Reader& reader = reader_;
-  const Position table = reader.table(entry, schema::kValueTable);
-  value.kind = static_cast<ValueKind>(reader.scalar<uint8_t>(entry, schema::kValueType));
+  const Position table = reader_.table(entry, schema::kValueTable);
+  value.kind = static_cast<ValueKind>(reader_.scalar<uint8_t>(entry, schema::kValueType));
   switch (value.kind) {
     case ValueKind::kInt:
-      value.int_value = reader.scalar<int64_t>(table, schema::kIntVal);
+      value.int_value = reader_.scalar<int64_t>(table, schema::kIntVal);
       break;
     case ValueKind::kBool:
-      value.bool_value = reader.scalar<uint8_t>(table, schema::kBoolVal) != 0;
+      value.bool_value = reader_.scalar<uint8_t>(table, schema::kBoolVal) != 0;
       break;
     case ValueKind::kDouble:
-      value.double_value = reader.scalar<double>(table, schema::kDoubleVal);
+      value.double_value = reader_.scalar<double>(table, schema::kDoubleVal);
       break;
     case ValueKind::kTensor:
-      return tensor_view(reader, table, bp09(), payload, from, value.tensor, fault);
+      return tensor_view(reader_, table, bp09(), payload, from, value.tensor, fault);
     case ValueKind::kNone:
       break;
   }
@@ -212,15 +211,14 @@ Result<TraceValue> Bundle::trace_value(const TestCase& test_case, uint32_t index
   return internal::result_of<TraceValue>([&](TraceValue& found, Fault& fault) {
     const Position at =
         read_entry(test_case.table_, index, internal::kTraceValueFields, &found, fault);
-    Reader& reader = reader_;
-    const Position value = reader.table(at, schema::kTraceValueValue);
-    const Position reference = payload_of(reader, value);
+    const Position value = reader_.table(at, schema::kTraceValueValue);
+    const Position reference = payload_of(reader_, value);
     Span<const uint8_t> bytes;
     uint64_t offset = 0;
     if (reference != 0) {
-      const auto segment = reader.load<uint32_t>(reference + schema::kPayloadRefAtSegment);
-      const auto size = reader.load<uint64_t>(reference + schema::kPayloadRefAtSize);
-      offset = reader.load<uint64_t>(reference);
+      const auto segment = reader_.load<uint32_t>(reference + schema::kPayloadRefAtSegment);
+      const auto size = reader_.load<uint64_t>(reference + schema::kPayloadRefAtSize);
+      offset = reader_.load<uint64_t>(reference);
       BPTE_TRY(payload(segment_info(segment).file_offset + offset, size, buffer, bytes, fault));
     }
     return read_value(value, bytes, offset, found.value, fault);

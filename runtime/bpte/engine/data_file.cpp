@@ -2,6 +2,7 @@
 #include <bpte/core/internal/aligned.h>
 #include <bpte/core/scalar_type.h>
 #include <bpte/engine/data_file.h>
+#include <bpte/engine/form.h>
 
 #include <cstring>
 
@@ -15,7 +16,7 @@ using flatbuffer::Position;
 using flatbuffer::Vector;
 
 // ExecuTorch's extension/flat_tensor: the identifier, the header behind it (flat_tensor_header.h)
-// and the numbers of the fields (flat_tensor.fbs). tests/engine/test_data_files.py reads the files
+// and the numbers of the fields (flat_tensor.fbs). tests/runner/test_data_files.py reads the files
 // that ExecuTorch writes.
 constexpr char kIdentifier[] = "FT01";
 constexpr char kHeaderMagic[] = "FH01";
@@ -41,12 +42,6 @@ T load(const uint8_t* from) {
   T value;
   std::memcpy(&value, from, sizeof value);
   return value;
-}
-
-template <typename T>
-bool same(Span<const T> a, Span<const T> b) {
-  return a.size() == b.size() &&
-         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
 /// "float32[2, 3]", with the memory order if that is not row-major.
@@ -227,8 +222,7 @@ bool DataFileSet::find_tensor(Text key, const TensorView& wanted, DataEntry& ent
     refuse() << "is no tensor in its data file, the program wants ";
     return describe(report, wanted);
   }
-  if (given.scalar_type != wanted.scalar_type || !same(given.sizes, wanted.sizes) ||
-      !same(given.dim_order, wanted.dim_order)) {
+  if (!same_form(given, wanted)) {
     refuse() << "is ";
     describe(report, given) << " in its data file, the program wants ";
     return describe(report, wanted);

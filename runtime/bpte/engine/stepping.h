@@ -27,7 +27,8 @@ const char* to_string(InstructionKind kind);
 #endif
 
 /// An instruction that was just executed, and what it gave. Its outputs are
-///   - of a kernel: its last argument; the items of it, if it is a list of tensors,
+///   - of a kernel: its last argument; the items of it, if it is a list of tensors;
+///     of executorch_prim::et_copy_index the first one,
 ///   - of a delegate: those last arguments that are tensors, which no other instruction wrote, and
 ///     which are neither inputs nor constants of the method,
 ///   - of a move: the value that was moved to,

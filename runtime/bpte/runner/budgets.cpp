@@ -64,18 +64,6 @@ const char* unit_of(BudgetResource resource) {
   }
 }
 
-const char* to_string(BudgetVerdict verdict) {
-  switch (verdict) {
-    case BudgetVerdict::kPass:
-      return "pass";
-    case BudgetVerdict::kFail:
-      return "fail";
-    case BudgetVerdict::kError:
-      return "error";
-  }
-  return "unknown";
-}
-
 }  // namespace
 
 bool holds_for(const Budget& budget, const char* target) {
@@ -101,21 +89,20 @@ uint64_t amount_of(const Budget& budget, const Use& use) {
   }
 }
 
-BudgetVerdict verdict_of(const Budget& budget, const Use& use) {
+Judgement verdict_of(const Budget& budget, const Use& use) {
   const uint64_t amount = amount_of(budget, use);
-  if (amount == kNotMeasured) return BudgetVerdict::kError;
-  return amount <= budget.limit ? BudgetVerdict::kPass : BudgetVerdict::kFail;
+  if (amount == kNotMeasured) return Judgement::kError;
+  return amount <= budget.limit ? Judgement::kPass : Judgement::kFail;
 }
 
 void write_budget(RecordWriter& writer, uint32_t index, const Budget& budget, Text method,
-                  const Use& use) {
-  const BudgetVerdict verdict = verdict_of(budget, use);
+                  const Use& use, Judgement verdict) {
   writer.begin_record(event::kBudget);
   writer.field(key::kBudget, index);
   writer.field(key::kResource, to_string(budget.resource));
   writer.field(key::kLimit, budget.limit);
   if (method.size > 0) writer.field(key::kMethod, method);
-  if (verdict != BudgetVerdict::kError) {
+  if (verdict != Judgement::kError) {
     writer.field(key::kAmount, amount_of(budget, use));
     if (unit_of(budget.resource) != nullptr) {
       writer.field(key::kSuite, use.longest.suite);
@@ -124,7 +111,7 @@ void write_budget(RecordWriter& writer, uint32_t index, const Budget& budget, Te
     }
   }
   writer.field(key::kVerdict, to_string(verdict));
-  if (verdict == BudgetVerdict::kError) {
+  if (verdict == Judgement::kError) {
     writer.field(key::kError, "not_measured");
   }
   writer.end_record();

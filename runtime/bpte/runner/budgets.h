@@ -6,6 +6,7 @@
 
 #include <bpte/core/bundle.h>
 #include <bpte/runner/config.h>
+#include <bpte/runner/judgement.h>
 
 #include <cstdint>
 
@@ -57,8 +58,6 @@ struct Longest {
   }
 };
 
-enum class BudgetVerdict : uint8_t { kPass, kFail, kError };
-
 /// What a budget is judged by.
 struct Use {
   Longest longest;
@@ -70,12 +69,13 @@ struct Use {
 bool holds_for(const Budget& budget, const char* target);
 /// The amount that a budget is held against; kNotMeasured when the target cannot tell.
 uint64_t amount_of(const Budget& budget, const Use& use);
-BudgetVerdict verdict_of(const Budget& budget, const Use& use);
+/// kPass, kFail, or kError when the amount was not measured.
+Judgement verdict_of(const Budget& budget, const Use& use);
 
 /// Writes the record `budget`; `index` is the budget's in the bundle, `method` its suite's, or
-/// empty.
+/// empty, `verdict` that of verdict_of().
 void write_budget(RecordWriter& writer, uint32_t index, const Budget& budget, Text method,
-                  const Use& use);
+                  const Use& use, Judgement verdict);
 #endif
 
 }  // namespace bpte

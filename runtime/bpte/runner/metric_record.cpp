@@ -32,20 +32,6 @@ const char* to_string(MetricKind kind) {
   return "unknown";
 }
 
-const char* to_string(MetricVerdict verdict) {
-  switch (verdict) {
-    case MetricVerdict::kPass:
-      return "pass";
-    case MetricVerdict::kFail:
-      return "fail";
-    case MetricVerdict::kError:
-      return "error";
-    case MetricVerdict::kUnjudged:
-      return "unjudged";
-  }
-  return "unknown";
-}
-
 const char* name_of(MetricFault fault) {
   switch (fault) {
     case MetricFault::kNone:
@@ -173,7 +159,7 @@ bool write_confusion(RecordWriter& writer, const MetricName& name, const MetricS
 }
 
 void write_metric(RecordWriter& writer, const MetricName& name, const MetricState& state,
-                  MetricVerdict verdict, Message& message) {
+                  Judgement verdict, Message& message) {
   const MetricKind kind = state.metric.kind;
   writer.begin_record(event::kMetric);
   writer.field(key::kSuite, name.suite);
@@ -183,12 +169,12 @@ void write_metric(RecordWriter& writer, const MetricName& name, const MetricStat
   writer.field(key::kOutput, state.metric.output);
   write_parameters(writer, state.metric);
   write_counts(writer, state);
-  if (verdict != MetricVerdict::kError) {
+  if (verdict != Judgement::kError) {
     if (kind != MetricKind::kConfusionMatrix) writer.field(key::kValue, value_of(state));
     if (kind == MetricKind::kRocAuc) writer.field(key::kErrorBound, error_bound(state));
   }
   writer.field(key::kVerdict, to_string(verdict));
-  if (verdict == MetricVerdict::kError) {
+  if (verdict == Judgement::kError) {
     explain(state, message);
     writer.field(key::kError, name_of(state.fault));
     writer.field(key::kMessage, message.c_str());

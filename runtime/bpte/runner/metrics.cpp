@@ -263,7 +263,6 @@ class Measurement {
 
   void sum(const TensorView& expected, const TensorView& actual, internal::Walk& walk) {
     const Number::Kind kind = internal::number_kind(actual.scalar_type);
-    if (walk.numel == 0) return;
     size_t offsets[2] = {0, 0};
     do {
       add(kind, internal::load(actual.scalar_type, expected.data.data() + offsets[0]),
@@ -448,15 +447,15 @@ double error_bound(const MetricState& state) {
   return pairs.all == 0 || state.lost ? kNan : real(pairs.undecided) / real(2 * pairs.all);
 }
 
-MetricVerdict verdict_of(const MetricState& state, bool whole) {
-  if (state.fault != MetricFault::kNone) return MetricVerdict::kError;
+Judgement verdict_of(const MetricState& state, bool whole) {
+  if (state.fault != MetricFault::kNone) return Judgement::kError;
   const double minimum = state.metric.minimum;
   const double maximum = state.metric.maximum;
-  if (!whole || (is_nan(minimum) && is_nan(maximum))) return MetricVerdict::kUnjudged;
+  if (!whole || (is_nan(minimum) && is_nan(maximum))) return Judgement::kUnjudged;
   const double value = value_of(state);
   const bool kept = !is_nan(value) && (is_nan(minimum) || value >= minimum) &&
                     (is_nan(maximum) || value <= maximum);
-  return kept ? MetricVerdict::kPass : MetricVerdict::kFail;
+  return kept ? Judgement::kPass : Judgement::kFail;
 }
 
 size_t largest_metrics(const Bundle& bundle) {

@@ -8,6 +8,7 @@
 #include <bpte/engine/engine.h>
 #include <bpte/engine/message.h>
 #include <bpte/runner/config.h>
+#include <bpte/runner/judgement.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -51,9 +52,6 @@ enum class MetricFault : uint8_t {
   kTooMany,      ///< more samples than can be counted
 };
 
-/// Whether a metric kept its bounds.
-enum class MetricVerdict : uint8_t { kPass, kFail, kError, kUnjudged };
-
 /// One metric while it is measured.
 struct MetricState {
   Metric metric;
@@ -82,8 +80,9 @@ double value_of(const MetricState& state);
 /// How far the exact area under the curve may be from value_of(), as the order of the samples
 /// within a bin is not known.
 double error_bound(const MetricState& state);
-/// `whole`: all cases of the suite were to be run. A metric of a part of them is not judged.
-MetricVerdict verdict_of(const MetricState& state, bool whole);
+/// Whether a metric kept its bounds. `whole`: all cases of the suite were to be run. A metric of a
+/// part of them is not judged.
+Judgement verdict_of(const MetricState& state, bool whole);
 
 /// Which case is measured; its step, or kNoIndex.
 struct MetricPlace {
@@ -123,7 +122,7 @@ bool write_confusion(RecordWriter& writer, const MetricName& name, const MetricS
                      uint32_t label);
 /// Writes the record `metric`.
 void write_metric(RecordWriter& writer, const MetricName& name, const MetricState& state,
-                  MetricVerdict verdict, Message& message);
+                  Judgement verdict, Message& message);
 
 }  // namespace bpte
 

@@ -6,6 +6,7 @@
 #include <bpte/core/bundle.h>
 #include <bpte/engine/engine.h>
 #include <bpte/runner/identity.h>
+#include <bpte/runner/judgement.h>
 #include <bpte/runner/record_writer.h>
 
 #include <cstdint>
@@ -23,6 +24,12 @@ struct Tally {
   bool other_passed = false;
   bool other_failed = false;
   bool other_error = false;
+
+  void take(Judgement judgement) {
+    other_passed |= judgement == Judgement::kPass;
+    other_failed |= judgement == Judgement::kFail;
+    other_error |= judgement == Judgement::kError;
+  }
 #endif
 #if BPTE_RUNNER_WIRE
   const Wire* wire = nullptr;  ///< counts what it had to send again

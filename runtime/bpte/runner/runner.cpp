@@ -107,11 +107,10 @@ class Run
   void judge_metrics();
 #endif
 #if BPTE_RUNNER_BUDGETS
-  Use use_of(const Longest& longest);
   void judge_budgets(uint32_t suite, Text method, const Use& use);
 #endif
   void settle();
-  void measure();
+  Resources measure();
   Outcome finish();
 
   // Both end the run.
@@ -773,54 +772,43 @@ void Run::judge_metrics() {
 #if BPTE_RUNNER_TRACE
     judged &= outputs_decide();
 #endif
-    const MetricVerdict verdict = verdict_of(state, judged);
-    if (state.metric.kind == MetricKind::kConfusionMatrix && verdict != MetricVerdict::kError) {
+    const Judgement verdict = verdict_of(state, judged);
+    if (state.metric.kind == MetricKind::kConfusionMatrix && verdict != Judgement::kError) {
       for (uint32_t label = 0; label < state.metric.classes && !stopped_; ++label) {
         if (write_confusion(writer_, name, state, label)) settle();
       }
     }
     if (stopped_) return;
-    tally_.other_passed |= verdict == MetricVerdict::kPass;
-    tally_.other_failed |= verdict == MetricVerdict::kFail;
-    tally_.other_error |= verdict == MetricVerdict::kError;
+    tally_.take(verdict);
     write_metric(writer_, name, state, verdict, message_);
     settle();
   }
 }
 #endif
 
-// What the target has taken by now. A plan and the engine's memory are those of the method that was
-// loaded last: the largest counts.
-void Run::measure() {
-  if (options_.meter == nullptr) return;
+// What the target takes at present; and in taken_, what it has taken by now. A plan and the
+// engine's memory are those of the method that was loaded last: there the largest counts.
+Resources Run::measure() {
+  const Resources now = options_.meter != nullptr ? options_.meter->measure() : Resources();
   const Resources before = taken_;
-  taken_ = options_.meter->measure();
-  const auto keep = [](uint64_t& now, uint64_t then) {
-    if (then != kNotMeasured && (now == kNotMeasured || now < then)) now = then;
+  taken_ = now;
+  const auto keep = [](uint64_t& amount, uint64_t then) {
+    if (then != kNotMeasured && (amount == kNotMeasured || amount < then)) amount = then;
   };
   keep(taken_.planned_memory, before.planned_memory);
   keep(taken_.engine_memory, before.engine_memory);
+  return now;
 }
 
 #if BPTE_RUNNER_BUDGETS
-Use Run::use_of(const Longest& longest) {
-  Use use;
-  use.longest = longest;
-  use.unit = clock_.unit();
-  use.resources = options_.meter != nullptr ? options_.meter->measure() : Resources();
-  return use;
-}
-
 // The budgets of one suite, or with kNoIndex those of all of them.
 void Run::judge_budgets(uint32_t suite, Text method, const Use& use) {
   for (uint32_t i = 0; i < bundle_.budget_count() && !stopped_; ++i) {
     const Result<Budget> budget = bundle_.budget(i);
     if (!budget.ok() || budget->suite != suite || !holds_for(*budget, options_.target)) continue;
-    const BudgetVerdict verdict = verdict_of(*budget, use);
-    tally_.other_passed |= verdict == BudgetVerdict::kPass;
-    tally_.other_failed |= verdict == BudgetVerdict::kFail;
-    tally_.other_error |= verdict == BudgetVerdict::kError;
-    write_budget(writer_, i, *budget, method, use);
+    const Judgement verdict = verdict_of(*budget, use);
+    tally_.take(verdict);
+    write_budget(writer_, i, *budget, method, use, verdict);
     settle();
   }
 }
@@ -841,29 +829,31 @@ void Run::run_suite(uint32_t index, const TestSuite& suite) {
   for (uint32_t i = 0; i < suite.case_count() && !stopped_; ++i) {
     if (selected(i, options_)) run_case(index, suite, i);
   }
-  measure();
 #if BPTE_RUNNER_METRICS
   if (!stopped_) judge_metrics();
 #endif
+  [[maybe_unused]] const Resources now = measure();
 #if BPTE_RUNNER_BUDGETS
-  if (!stopped_) judge_budgets(index, suite.method_name(), use_of(longest_of_suite_));
+  if (!stopped_) {
+    judge_budgets(index, suite.method_name(), {longest_of_suite_, clock_.unit(), now});
+  }
 #endif
 }
 
 Outcome Run::run() {
-  if (begin() && check_supported() && verify_program() && load() && check_suites()) {
+  const bool ready = begin() && check_supported() && verify_program() && load() && check_suites();
+  if (ready) {
     for (uint32_t i = 0; i < bundle_.suite_count() && !stopped_; ++i) {
       const Result<TestSuite> suite = bundle_.suite(i);
       if (suite.ok() && selected(*suite, options_)) run_suite(i, *suite);
     }
-#if BPTE_RUNNER_BUDGETS
-    Use use = use_of(longest_);
-    use.resources = taken_;
-    if (!stopped_) judge_budgets(kNoIndex, Text(), use);
-#endif
   }
+  // Once for all that follows: the record of resources has what the budgets were judged by.
+  (void)measure();
+#if BPTE_RUNNER_BUDGETS
+  if (ready && !stopped_) judge_budgets(kNoIndex, Text(), {longest_, clock_.unit(), taken_});
+#endif
   if (options_.meter != nullptr) {
-    measure();
     write_resources(writer_, taken_);
     settle();
   }

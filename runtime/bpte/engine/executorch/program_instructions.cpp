@@ -16,6 +16,9 @@ using schema::KernelTypes;
 
 namespace {
 
+// It puts a row into the result of a loop. All other operators write their last argument.
+constexpr char kWritesFirst[] = "executorch_prim::et_copy_index";
+
 // KernelCall and DelegateCall have their callee and arguments in the same fields.
 constexpr uint16_t kCallee = schema::KernelCall::op_index;
 constexpr uint16_t kArguments = schema::KernelCall::args;
@@ -77,7 +80,8 @@ ProgramView::Instruction ProgramView::instruction(uint32_t chain, uint32_t index
       found.overload = text_of(op, schema::Operator::overload);
       const Vector arguments = reader_.vector(call, kArguments, shape(4, 4));
       if (arguments.count == 0) break;
-      found.outputs.at = arguments.at + 4 * (arguments.count - 1);
+      found.outputs.at = arguments.at;
+      if (!(found.name == kWritesFirst)) found.outputs.at += 4 * (arguments.count - 1);
       found.outputs.count = 1;
       KernelTypes type = KernelTypes::NONE;
       const Position last = value_of(item(found.outputs, 0), type);

@@ -2,6 +2,7 @@
 #include <bpte/engine/executorch/executorch_engine.h>
 #include <bpte/engine/executorch/log_capture.h>
 #include <bpte/engine/executorch/stand_in.h>
+#include <bpte/engine/form.h>
 
 #include <cstring>
 
@@ -37,12 +38,6 @@ bool is_true(const et::EValue& condition) {
     if (elements[i] == 0) return false;
   }
   return true;
-}
-
-template <typename A, typename B>
-bool same(const A& a, const B& b) {
-  return a.size() == b.size() &&
-         (a.size() == 0 || std::memcmp(a.data(), b.data(), a.size() * sizeof(*a.data())) == 0);
 }
 
 bool contains(const et::Span<uint8_t>& span, const void* start, size_t size) {
@@ -156,12 +151,7 @@ EngineError ExecutorchEngine::step_through(InstructionObserver& observer) {
 EngineError ExecutorchEngine::overwrite(et::EValue& target, size_t index, const Value& value) {
   Value present;
   if (read_output(target, index, present) != EngineError::kOk) return report_.error();
-  const TensorView& to = present.tensor;
-  const TensorView& from = value.tensor;
-  if (present.kind != value.kind ||
-      (value.kind == ValueKind::kTensor &&
-       (to.scalar_type != from.scalar_type || !same(to.sizes, from.sizes) ||
-        !same(to.dim_order, from.dim_order) || to.data.size() != from.data.size()))) {
+  if (!same_form(present, value)) {
     return report_.fail(EngineError::kInvalidInput)
            << "output " << index << " has another kind, dtype, shape or dim_order";
   }
@@ -175,13 +165,15 @@ EngineError ExecutorchEngine::overwrite(et::EValue& target, size_t index, const 
     case ValueKind::kBool:
       target = et::EValue(value.bool_value);
       break;
-    case ValueKind::kTensor:
-      if (to.data.empty()) break;
-      if (!is_own_memory(to.data.data(), to.data.size())) {
+    case ValueKind::kTensor: {
+      const Span<const uint8_t> to = present.tensor.data;
+      if (to.empty()) break;
+      if (!is_own_memory(to.data(), to.size())) {
         return report_.unsupported() << "output " << index << " lies in the program: a constant";
       }
-      std::memcpy(const_cast<uint8_t*>(to.data.data()), from.data.data(), from.data.size());
+      std::memcpy(const_cast<uint8_t*>(to.data()), value.tensor.data.data(), to.size());
       break;
+    }
     case ValueKind::kNone:
       break;
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bpte/engine/form.h>
 #include <bpte/engine/reference/reference_engine.h>
 
 #include <cstring>
@@ -115,16 +116,7 @@ EngineError ReferenceEngine::view_output(uint32_t source, uint32_t output, Value
 EngineError ReferenceEngine::overwrite(uint32_t target, uint32_t output, const Value& value) {
   Value present;
   if (view_output(target, output, present) != EngineError::kOk) return report_.error();
-  const TensorView& to = present.tensor;
-  const TensorView& from = value.tensor;
-  const auto same = [](const auto& a, const auto& b) {
-    return a.size() == b.size() &&
-           (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0);
-  };
-  if (present.kind != value.kind ||
-      (value.kind == ValueKind::kTensor &&
-       (to.scalar_type != from.scalar_type || !same(to.sizes, from.sizes) ||
-        !same(to.dim_order, from.dim_order) || to.data.size() != from.data.size()))) {
+  if (!same_form(present, value)) {
     return report_.fail(EngineError::kInvalidInput)
            << "output " << output << " has another kind, dtype, shape or dim_order";
   }
@@ -135,14 +127,15 @@ EngineError ReferenceEngine::overwrite(uint32_t target, uint32_t output, const V
   }
   // A view of a constant lies in the program.
   const Span<uint8_t> planned = memory_.planned;
-  const auto at = reinterpret_cast<uintptr_t>(to.data.data());
+  const Span<const uint8_t> to = present.tensor.data;
+  const auto at = reinterpret_cast<uintptr_t>(to.data());
   const auto start = reinterpret_cast<uintptr_t>(planned.data());
   if (value.kind != ValueKind::kTensor || at < start || at - start > planned.size() ||
-      to.data.size() > planned.size() - (at - start)) {
+      to.size() > planned.size() - (at - start)) {
     return report_.unsupported() << "output " << output << " cannot be written";
   }
-  if (!to.data.empty()) {
-    std::memcpy(planned.data() + (at - start), from.data.data(), from.data.size());
+  if (!to.empty()) {
+    std::memcpy(planned.data() + (at - start), value.tensor.data.data(), to.size());
   }
   return report_.error();
 }
