@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import struct
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -153,3 +153,34 @@ def flipped_weights(program: bytes) -> Iterator[Flip]:
         changed = bytearray(program)
         struct.pack_into("<f", changed, at, -4.0 * weight - 1.0)
         yield Flip(sorted(set(instructions)), bytes(changed))
+
+
+#: As wide as the results of two engines may differ.
+CLOSE = bpte.Tolerance(rtol=1e-4, atol=1e-5)
+
+
+def one_case(
+    name: str, reference_models: Callable[[str], Any], awkward_models: Path
+) -> tuple[Path, list[bpte.MethodTestSuite]]:
+    """A model that seeded faults are tried on, with one case: the stateful one's has steps."""
+    if name == "stateful_net":
+        program = awkward_models / f"{name}.pte"
+        with open_bundle(awkward_models / f"{name}.bpte") as bundle:
+            steps = [
+                bpte.MethodTestCase(step.inputs, step.expected_outputs)
+                for step in bundle.suites[0].test_cases[0].steps
+            ]
+        cases = [bpte.MethodTestCase(steps=steps)]
+    else:
+        program, values = reference_models(name)
+        cases = [bpte.MethodTestCase([x], [y]) for x, y in values[:1]]
+    return program, [bpte.MethodTestSuite("forward", cases, tolerances=CLOSE)]
+
+
+def all_at_once(program: bytes, flips: Sequence[Flip]) -> bytes:
+    """The program with what each of these changes; no two change the same weight."""
+    right = np.frombuffer(program, np.uint8)
+    changed = right.copy()
+    for flip in flips:
+        changed ^= np.frombuffer(flip.program, np.uint8) ^ right
+    return changed.tobytes()

@@ -12,14 +12,11 @@ import pytest
 
 import bpte
 import trace_support as ts
-from bpte.bundle import open_bundle
 from bpte.format.trace import Instruction, TracedMethod, TraceOrigin, TraceValue
 from bpte.program import instructions
 from bpte.run import identity
 from bpte.run.identity import Tracing
 from bpte.run.outcome import Outcome, Verdict
-
-CLOSE = bpte.Tolerance(rtol=1e-4, atol=1e-5)
 
 # --- Programs, by both engines --------------------------------------------------------------------
 
@@ -94,18 +91,7 @@ def test_seeded_faults(
 ) -> None:
     """One weight changed, of each tensor in turn: the first wrong instruction is the first that
     has the tensor, and alone by its own error no other is wrong."""
-    if name == "stateful_net":
-        program = awkward_models / f"{name}.pte"
-        with open_bundle(awkward_models / f"{name}.bpte") as bundle:
-            steps = [
-                bpte.MethodTestCase(step.inputs, step.expected_outputs)
-                for step in bundle.suites[0].test_cases[0].steps
-            ]
-        cases = [bpte.MethodTestCase(steps=steps)]
-    else:
-        program, values = reference_models(name)
-        cases = [bpte.MethodTestCase([x], [y]) for x, y in values[:1]]
-    suites = [bpte.MethodTestSuite("forward", cases, tolerances=CLOSE)]
+    program, suites = ts.one_case(name, reference_models, awkward_models)
     plain = ts.plain_bundle(tmp_path / "plain.bpte", program, suites)
     traces = ts.recorded(bpte_runner, plain, "executorch")
     path = ts.traced_bundle(tmp_path / "right.bpte", program, suites, traces)
