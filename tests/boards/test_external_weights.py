@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Weights in data files (`.ptd`), and state that lives from step to step, on the emulated
-Cortex-M55 with the reference engine. A firmware reads data files where it was built to."""""
+(
+    """Weights in data files (`.ptd`), and state that lives from step to step, on the emulated
+Cortex-M55 with the reference engine. A firmware reads data files where it was built to."""
+    ""
+)
 
 from __future__ import annotations
 

@@ -165,9 +165,7 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
             for suite in bundle.suites
         ),
         budgets=tuple(bundle.budgets),
-        data_files=any(
-            info.role is NamedDataRole.PTD for info in bundle.named_data_info.values()
-        ),
+        data_files=any(info.role is NamedDataRole.PTD for info in bundle.named_data_info.values()),
     )
 
 
