@@ -12,8 +12,10 @@ pytest.importorskip("ethosu.regor", reason="needs ethos-u-vela, which `make test
 pytest.importorskip("tosa_reference_model", reason="needs tosa-tools, which `make test` installs")
 
 from fuzz_graphs import Corpus, fuzz, pairwise
+from known_defects import known_defect
 from mutants import MODEL, MUTANTS, Mutant, mutated
-from vela import FEATURES, MEMORY_MODES, TARGETS
+from random_graphs import RandomGraph
+from vela import FEATURES, MEMORY_MODES, TARGETS, Options
 
 GRAPHS = 40  # of each target
 
@@ -26,6 +28,7 @@ def test_equal_to_the_tosa_reference_model(
     seeds = range(first, first + GRAPHS)
     tally = fuzz(cpp_tool("ethosu_tool"), target, seeds, tmp_path, Corpus(None))
     assert tally.wrong == []
+    assert tally.known.total() <= 2
     assert tally.equal >= GRAPHS * 0.6, tally.counts
 
 
@@ -39,6 +42,34 @@ def test_found_before(
 ) -> None:
     tally = fuzz(cpp_tool("ethosu_tool"), target, range(seed, seed + 1), tmp_path, Corpus(None))
     assert (tally.equal, tally.wrong) == (1, [])
+
+
+# docs/ethos-u.md names these.
+@pytest.mark.parametrize(
+    ("target", "seed", "defect"),
+    [
+        ("ethos-u55-128", 2_001_896, "32 bits behind a resized image"),
+        ("ethos-u55-256", 3_003_720, "a table between transpositions"),
+        ("ethos-u85-256", 7_003_317, "a depthwise with a multiplier in a part of a tensor"),
+        ("ethos-u85-2048", 10_000_183, "a chain of 32 bits into a part of a tensor"),
+        ("ethos-u85-256", 7_002_827, "a clamp or table behind a reversal"),
+        ("ethos-u85-256", 7_002_345, "clamps or tables around transpositions"),
+    ],
+)
+def test_a_known_defect_of_vela_explains_its_difference(
+    cpp_tool: Callable[[str], Path], tmp_path: Path, target: str, seed: int, defect: str
+) -> None:
+    tally = fuzz(cpp_tool("ethosu_tool"), target, range(seed, seed + 1), tmp_path, Corpus(None))
+    assert (tally.wrong, dict(tally.known)) == ([], {defect: 1})
+
+
+def test_known_defects_are_narrow() -> None:
+    """What they match could hide a mistake of the model."""
+    for family in ("u55", "u85"):
+        options = Options(f"ethos-{family}-128")
+        graphs = [RandomGraph(seed, family).graph for seed in range(300)]
+        matched = sum(bool(known_defect(graph, options)) for graph in graphs)
+        assert 0 < matched <= 0.03 * len(graphs)
 
 
 def test_options_come_in_all_pairs() -> None:

@@ -28,6 +28,13 @@ class Tensor:
     dtype: str
 
 
+@dataclass(frozen=True)
+class Operator:
+    name: str  # TOSA's, such as CONV2D
+    operands: tuple[Tensor, ...]
+    result: Tensor
+
+
 def multiplier_and_shift(scale: float) -> tuple[int, int]:
     """scale = multiplier / 2^shift, with a multiplier of 31 bits."""
     mantissa, exponent = math.frexp(scale)
@@ -43,6 +50,7 @@ class Graph:
         self._names = 0
         self.inputs: list[Tensor] = []
         self.outputs: list[Tensor] = []
+        self.operators: list[Operator] = []
 
     def serialize(self) -> bytes:
         return bytes(self._graph.serialize())
@@ -352,7 +360,9 @@ class Graph:
         getattr(attributes, f"{attribute}Attribute")(**keywords)
         names = [operand.name for operand in operands]
         self._graph.addOperator(getattr(ts.Op, operator), names, [result.name], attributes)
-        return Tensor(result.name, tuple(int(s) for s in shape), dtype)
+        made = Tensor(result.name, tuple(int(s) for s in shape), dtype)
+        self.operators.append(Operator(operator, tuple(operands), made))
+        return made
 
 
 def _attribute(operator: str) -> str:

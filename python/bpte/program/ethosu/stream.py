@@ -49,8 +49,7 @@ class Registers:
     def plus_one(self, name: Narrow) -> int:
         return self.get(name) + 1
 
-    def extent(self, name: Wide) -> int:
-        """A length or an address."""
+    def length(self, name: Wide) -> int:
         return self.wide.get(name, 0) & _ADDRESS
 
 
