@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Weights in data files (`.ptd`), and state that lives from step to step, on the emulated
-Cortex-M55 with the reference engine."""
+(
+    """Weights in data files (`.ptd`), and state that lives from step to step, on the emulated
+Cortex-M55 with the reference engine. A firmware reads data files where it was built to."""
+    ""
+)
 
 from __future__ import annotations
 
@@ -9,10 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from boards_support import ROOT, run
+from boards_support import ROOT, build, require, run
 from bpte.run.outcome import State
 
 SCRIPTS = ROOT / "tests" / "runner"
+
+
+@pytest.fixture(scope="module")
+def elf() -> Path:
+    require("arm-none-eabi-g++", "qemu-system-arm")
+    switch = "-DBPTE_ENGINE_DATA_FILES=ON"
+    return build("corstone-300", "reference", switch, target="bpte-firmware") / "bpte-firmware.elf"
 
 
 @pytest.mark.parametrize(
@@ -28,11 +38,10 @@ def test_passes_in_place_and_from_a_file(
     name: str,
     cases: int,
     made_by: Callable[[Path, Path], Path],
-    corstone_300: Path,
+    elf: Path,
 ) -> None:
     pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
     bundle = made_by(SCRIPTS / script, ROOT / "build" / folder) / name
-    elf = corstone_300 / "bpte-firmware.elf"
     in_place = run(bundle, elf, timeout=120)
     assert in_place.state is State.PASSED, in_place.message
     assert len(in_place.transcript.cases) == cases
@@ -40,3 +49,13 @@ def test_passes_in_place_and_from_a_file(
     assert from_file.state is State.PASSED, from_file.message
     for here, there in zip(in_place.transcript.cases, from_file.transcript.cases, strict=True):
         assert here.outputs == there.outputs
+
+
+def test_a_firmware_without_the_code_for_data_files_says_so(
+    made_by: Callable[[Path, Path], Path], corstone_300: Path
+) -> None:
+    pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
+    bundle = made_by(SCRIPTS / "data_models.py", ROOT / "build" / "data-models") / "external.bpte"
+    result = run(bundle, corstone_300 / "bpte-firmware.elf", timeout=120)
+    assert (result.state, result.outcome) == (State.NOT_RUN, 4)
+    assert "unsupported" in result.message and "BPTE_ENGINE_DATA_FILES" in result.message

@@ -78,4 +78,4 @@ def test_flash(elf: Path) -> None:
         ["arm-none-eabi-size", elf], capture_output=True, text=True, check=True
     ).stdout
     code, data = (int(word) for word in text.splitlines()[1].split()[:2])
-    assert 16 * 1024 < code + data <= 100 * 1024
+    assert 16 * 1024 < code + data <= 96 * 1024

@@ -79,6 +79,21 @@ def test_says_what_the_model_says(
     assert (delegate.config.name.lower(), str(delegate.config.macs)) == (target[0], target[2])
 
 
+@pytest.mark.parametrize("name", DELEGATES)
+def test_feature_maps_lie_where_the_container_says(name: str) -> None:
+    """What the container binds as inputs and outputs is where operations read and write."""
+    delegate = read_delegate(container(name))
+    in_scratch = [
+        (found is operation.ofm, found.address)
+        for operation in delegate.operations
+        for found in (operation.ifm, operation.ifm2, operation.ofm)
+        if found is not None and found.place == "memory" and found.region == 1
+    ]
+    bindings = delegate.container
+    assert {(False, each.offset) for each in bindings.inputs} <= set(in_scratch)
+    assert {(True, each.offset) for each in bindings.outputs} <= set(in_scratch)
+
+
 def test_its_numbers_are_the_models() -> None:
     header = (HEADER / "registers.h").read_text("utf-8")
     numbers: dict[str, int] = {}
@@ -175,7 +190,11 @@ def test_the_list_of_instructions_goes_into_the_delegate(inspect: Callable[..., 
     operations = [line.split() for line in lines[at:] if " NPU_OP_" in line]
     assert len(operations) == 23
     assert operations[-1][:3] == ["222", "NPU_OP_POOL", "AVERAGE,"]
-    assert any("NPU_OP_CONV, int8[8, 8, 3] NHWC to int8[8, 8, 8] NHCWB16" in line for line in lines)
+    convolutions = [line.strip() for line in lines if "NPU_OP_CONV" in line]
+    assert convolutions[0] == (
+        "121  NPU_OP_CONV, int8[8, 8, 3] NHWC at scratch 0x400 to int8[8, 8, 8] NHCWB16 at scratch "
+        "0x0, block 8x8x8, 13824 multiply-adds"
+    )
     (method,) = json.loads(inspect(PROGRAM, "--instructions", "--json"))["methods"]
     inside = [each["operations"] for each in method["instructions"]]
     assert [None if each is None else len(each) for each in inside] == [None, 23, None]

@@ -41,13 +41,15 @@ def operations(delegates: list[dict[str, Any]]) -> dict[tuple[str, int], list[di
 
 
 def operation_text(operation: dict[str, Any]) -> str:
-    """Such as "NPU_OP_POOL AVERAGE, int8[3, 8, 8] NHWC to int8[3, 8, 8] NHWC"."""
+    """Such as "NPU_OP_POOL AVERAGE, int8[3, 8, 8] NHWC at scratch 0x0 to int8[3, 8, 8] NHWC at
+    scratch 0xc0, block 3x8x8"."""
     name = f"{operation['name']} {operation['mode']}".rstrip()
     if operation["ofm"] is None:
         return f"{name}, {sum(operation['read'].values())} bytes"
-    inputs = " and ".join(_map(operation[key]) for key in ("ifm", "ifm2") if operation[key])
+    inputs = " and ".join(_placed(operation[key]) for key in ("ifm", "ifm2") if operation[key])
     macs = f", {operation['macs']} multiply-adds" if operation["macs"] else ""
-    return f"{name}, {inputs or 'constants'} to {_map(operation['ofm'])}{macs}"
+    block = _block(operation)
+    return f"{name}, {inputs or 'constants'} to {_placed(operation['ofm'])}, block {block}{macs}"
 
 
 def text(delegates: list[dict[str, Any]]) -> str:
@@ -107,7 +109,7 @@ def _row(operation: dict[str, Any]) -> tuple[object, ...]:
     if name == "DMA_START":  # has neither block nor feature maps
         block, maps = "-", ("-", "-", "-")
     else:
-        block = "x".join(map(str, operation["block"]))
+        block = _block(operation)
         maps = (_map(operation["ifm"]), _map(operation["ifm2"]), _map(operation["ofm"]))
     return (
         operation["command"],
@@ -128,3 +130,19 @@ def _map(found: dict[str, Any] | None) -> str:
         return "-"
     place = "" if found["place"] == "memory" else f" {found['place']}"
     return f"{found['dtype']}{found['shape']} {found['format']}{place}"
+
+
+def _placed(found: dict[str, Any]) -> str:
+    """The same with where it lies: "int8[8, 8, 16] NHCWB16 at scratch 0x240"."""
+    from bpte.program.ethosu import REGIONS
+
+    if found["place"] != "memory":
+        return _map(found)
+    region = found["region"]
+    name = REGIONS[region] if region < len(REGIONS) else f"region {region}"
+    return f"{_map(found)} at {name} {found['address']:#x}"
+
+
+def _block(operation: dict[str, Any]) -> str:
+    """The OFM's block: height, width, depth."""
+    return "x".join(map(str, operation["block"]))

@@ -90,5 +90,6 @@ def _map(found: FeatureMap | None) -> dict[str, Any] | None:
         "format": found.format,
         "place": found.place,
         "region": found.region,
+        "address": found.address,
         "zero_point": found.zero_point,
     }

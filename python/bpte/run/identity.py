@@ -19,6 +19,7 @@ from bpte.bundle import Bundle, open_bundle
 from bpte.files import transfer
 from bpte.files.checksum import crc32
 from bpte.format.budget import Budget
+from bpte.format.metadata import NamedDataRole
 from bpte.format.metric import Metric
 from bpte.format.rules import BundleError
 from bpte.run.expected_output import ExpectedOutput, differences, expected_output
@@ -85,6 +86,8 @@ class Fingerprint(BundleFacts):
     program_offset: int
     suites: tuple[Suite, ...]
     budgets: tuple[Budget, ...] = ()
+    #: Whether the program comes with data files (``.ptd``).
+    data_files: bool = False
 
     @property
     def cases(self) -> int:
@@ -162,6 +165,7 @@ def _fingerprint(bundle: Bundle) -> Fingerprint:
             for suite in bundle.suites
         ),
         budgets=tuple(bundle.budgets),
+        data_files=any(info.role is NamedDataRole.PTD for info in bundle.named_data_info.values()),
     )
 
 

@@ -168,10 +168,13 @@ def _program(
         features.append("BPTE_RUNNER_WIRE")
     if request.trace is not None:
         features.append("BPTE_ENGINE_STEPPING")
-    if isinstance(bundle, identity.Fingerprint) and any(suite.metrics for suite in bundle.suites):
-        features.append("BPTE_RUNNER_METRICS")
-    if isinstance(bundle, identity.Fingerprint) and bundle.budgets:
-        features.append("BPTE_RUNNER_BUDGETS")
+    if isinstance(bundle, identity.Fingerprint):
+        if any(suite.metrics for suite in bundle.suites):
+            features.append("BPTE_RUNNER_METRICS")
+        if bundle.budgets:
+            features.append("BPTE_RUNNER_BUDGETS")
+        if bundle.data_files:
+            features.append("BPTE_ENGINE_DATA_FILES")
     if request.npu == "model":
         features.append("BPTE_ETHOSU_MODEL")
     try:

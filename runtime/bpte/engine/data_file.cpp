@@ -8,6 +8,8 @@
 
 namespace bpte {
 
+#if BPTE_ENGINE_DATA_FILES
+
 namespace {
 
 using flatbuffer::kByte;
@@ -235,6 +237,29 @@ bool DataFileSet::find_tensor(Text key, const TensorView& wanted, DataEntry& ent
   }
   return true;
 }
+
+#else
+
+bool DataFileSet::check(Report& report) {
+  if (count() == 0) return true;
+  return report.fail(EngineError::kUnsupported)
+         << "data file '" << files_->name(0)
+         << "': this engine was built without the code that reads them (BPTE_ENGINE_DATA_FILES)";
+}
+
+bool DataFileSet::entry(uint64_t, DataEntry&) const {
+  return false;
+}
+
+bool DataFileSet::find(Text, DataEntry&) const {
+  return false;
+}
+
+bool DataFileSet::find_tensor(Text key, const TensorView&, DataEntry&, Report& report) const {
+  return miss(key, report);
+}
+
+#endif
 
 bool DataFileSet::miss(Text key, Report& report) const {
   report.fail(EngineError::kMissingData)

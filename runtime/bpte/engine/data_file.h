@@ -9,6 +9,12 @@
 
 #include <cstdint>
 
+/// Reads data files. The CMake option of the same name sets this macro. Without it next to nothing
+/// of them is compiled, and a program that comes with data files is not loaded: kUnsupported.
+#ifndef BPTE_ENGINE_DATA_FILES
+#define BPTE_ENGINE_DATA_FILES 0
+#endif
+
 namespace bpte {
 
 /// What a data file holds under a key. All spans lie in the file.
@@ -46,6 +52,14 @@ class DataFile {
   flatbuffer::Vector segments_, entries_;
 };
 
+/// Whether all files lie in memory, so that none has to be copied from a data source.
+inline bool lie_in_place(const DataFiles& files) {
+  for (uint32_t i = 0; i < files.count(); ++i) {
+    if (files.location(i).source != nullptr) return false;
+  }
+  return true;
+}
+
 /// The data files that belong to a program.
 class DataFileSet {
  public:
@@ -59,7 +73,8 @@ class DataFileSet {
   [[nodiscard]] bool file(uint32_t index, DataFile& file, Report& report) const;
   /// Keys of all files together.
   uint64_t key_count() const { return key_count_; }
-  /// Checks all files and all that they hold. kInvalidData.
+  /// Checks all files and all that they hold. kInvalidData; kUnsupported when there are files, and
+  /// no code that reads them.
   [[nodiscard]] bool check(Report& report);
 
   /// Entry `index` among those of all files.

@@ -40,7 +40,8 @@ _ACCUMULATES_IFM2 = 2
 @dataclass(frozen=True)
 class FeatureMap:
     """A feature map. ``place`` is "memory", "chain" (handed over inside of an Ethos-U85) or
-    "nowhere"; ``region`` is of the memory, or the number of the chain."""
+    "nowhere"; ``region`` is of the memory, or the number of the chain. ``address`` is that of the
+    first tile in the region; 0 where it is in no memory."""
 
     height: int
     width: int
@@ -50,6 +51,7 @@ class FeatureMap:
     bricks: bool
     place: str
     region: int
+    address: int
     zero_point: int
 
     @property
@@ -139,13 +141,15 @@ class _Description:
         if is_signed and zero_point >= 1 << 15:
             zero_point -= 1 << 16
         storage = precision >> 14 & 3 if self.config.u85 else 0
+        place = {2: "chain", 3: "nowhere"}.get(storage, "memory")
         return FeatureMap(
             *size,
             1 << (precision >> at & 3),
             is_signed,
             layout == 1 and storage != 2,
-            {2: "chain", 3: "nowhere"}.get(storage, "memory"),
+            place,
             get(Narrow[f"{name}_REGION"]),
+            self.registers.extent(Wide[f"{name}_BASE0"]) if place == "memory" else 0,
             zero_point,
         )
 
@@ -230,14 +234,14 @@ class _Description:
         names = (Wide.SCALE_LENGTH, Wide.SCALE1_LENGTH)
         for core, name in enumerate(names[:cores]):
             if (self.size[2] + cores - 1 - core) // cores:
-                self.count(self.operation.read, region, self.registers.length(name))
+                self.count(self.operation.read, region, self.registers.extent(name))
 
     def weight_streams(self) -> None:
         shared = self.registers.get(Narrow.WEIGHT_FORMAT) & 1
         region = self.registers.get(Narrow.WEIGHT_REGION)
         names = ("WEIGHT_LENGTH", "WEIGHT1_LENGTH", "WEIGHT2_LENGTH", "WEIGHT3_LENGTH")
         for name in names[: 1 if shared else self.cores]:
-            length = self.registers.length(Wide[name])
+            length = self.registers.extent(Wide[name])
             self.operation.compressed_weights += length
             self.count(self.operation.read, region, length)
 
@@ -297,7 +301,7 @@ class _Description:
     def copy(self) -> None:
         get = self.registers.get
         source, target = get(Narrow.DMA0_SRC_REGION), get(Narrow.DMA0_DST_REGION)
-        length = self.registers.length(Wide.DMA0_LEN)
+        length = self.registers.extent(Wide.DMA0_LEN)
         self.count(self.operation.read, source & 7, length)
         if not target & _INTERNAL:
             self.count(self.operation.written, target & 7, length)

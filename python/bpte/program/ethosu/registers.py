@@ -66,9 +66,12 @@ class Narrow(IntEnum):
 class Wide(IntEnum):
     """Registers of 48 bits that an operation's description reads."""
 
+    IFM_BASE0 = 0x00
+    OFM_BASE0 = 0x10
     WEIGHT_LENGTH = 0x21
     SCALE_LENGTH = 0x23
     DMA0_LEN = 0x32
+    IFM2_BASE0 = 0x80
     WEIGHT1_LENGTH = 0x91
     SCALE1_LENGTH = 0x93
     WEIGHT2_LENGTH = 0x93

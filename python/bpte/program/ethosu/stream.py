@@ -49,7 +49,8 @@ class Registers:
     def plus_one(self, name: Narrow) -> int:
         return self.get(name) + 1
 
-    def length(self, name: Wide) -> int:
+    def extent(self, name: Wide) -> int:
+        """A length or an address."""
         return self.wide.get(name, 0) & _ADDRESS
 
 

@@ -182,8 +182,7 @@ EngineError ExecutorchEngine::load(const ProgramLocation& program) {
 
 EngineError ExecutorchEngine::add_data(const DataFiles& files) {
   using Copy = Span<const uint8_t>;
-  bool copied = false;
-  for (uint32_t i = 0; i < files.count(); ++i) copied = copied || files.location(i).source;
+  const bool copied = BPTE_ENGINE_DATA_FILES && !lie_in_place(files);
   const auto allocate = [this](uint64_t size, size_t alignment) -> void* {
     void* const memory = memory_.program == nullptr || size > SIZE_MAX
                              ? nullptr

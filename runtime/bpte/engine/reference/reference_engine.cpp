@@ -58,9 +58,9 @@ bool ReferenceEngine::bytes_of(const ProgramLocation& file, const char* what, Sp
 
 bool ReferenceEngine::add_data(const DataFiles& files, Span<uint8_t> room) {
   using Copy = Span<const uint8_t>;
-  bool copied = false;
-  for (uint32_t i = 0; i < files.count(); ++i) copied = copied || files.location(i).source;
-  if (!copied) return program_.add_data(DataFileSet(&files), report_);
+  if (!BPTE_ENGINE_DATA_FILES || lie_in_place(files)) {
+    return program_.add_data(DataFileSet(&files), report_);
+  }
   // The list of copies comes first.
   const uintptr_t address = reinterpret_cast<uintptr_t>(room.data());
   const size_t padding = static_cast<size_t>(-address & (alignof(Copy) - 1));
