@@ -124,9 +124,7 @@ def record(
         return content.save(path, fit="relayout")
 
 
-def _taken(
-    bundle: Bundle, program: str | os.PathLike[str] | None, host: _Host
-) -> BundledProgram:
+def _taken(bundle: Bundle, program: str | os.PathLike[str] | None, host: _Host) -> BundledProgram:
     """What a bundle holds; with another program, if there is one."""
     content = unbundle(bundle)
     if program is not None:
