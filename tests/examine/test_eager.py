@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Traces made from PyTorch, against what ExecuTorch's own runtime gives for each instruction, read
-by ExecuTorch's own Inspector."""
+by ExecuTorch's own Inspector; and against those that `bpte record --trace` makes by running."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ import bpte
 from bpte.cli import main
 from bpte.files.checksum import crc32
 from bpte.pack.tensors import flatten
+from bpte.run import launcher
+from bpte.run.outcome import State
+from bpte.run.request import Request
 
 pytest.importorskip("torch", reason="traces made from PyTorch need torch")
 pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
@@ -206,6 +210,125 @@ def test_the_list_of_instructions_names_them(
     assert main(["inspect", str(path), "--instructions", "--json"]) == 0
     (method,) = json.loads(capsys.readouterr().out)["methods"]
     assert method["instructions"][0]["module_path"] == "norm"
+
+
+# --- Against traces made by running ---------------------------------------------------------------
+
+Values = dict[tuple[int, int, int], np.ndarray[Any, Any]]
+"""By chain, instruction and output."""
+
+#: Both engines run these; the least number of values in a case that PyTorch knows as well.
+BY_BOTH = {"conv_channels_last": 8, "encoder": 10, "recurrent": 4, "dynamic": 2}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bpte_runner: Path) -> Path:
+    """A folder to work in; the host's program is the one that was built."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BPTE_RUNNER", str(bpte_runner))
+    return tmp_path
+
+
+def values(trace: Any) -> Values:
+    found: Values = {}
+    for instruction, output, value in trace:
+        array = value.array() if isinstance(value, bpte.TensorData) else np.array(value)
+        assert (instruction.chain, instruction.index, output) not in found
+        found[instruction.chain, instruction.index, output] = array
+    return found
+
+
+def stepped(path: str) -> list[Values]:
+    """Of each execution that the bundle has."""
+    with bpte.open(path, verify=True) as bundle:
+        runs = [step for case in bundle.suites[0].test_cases for step in case.steps or [case]]
+        return [{key: value.copy() for key, value in values(run.trace).items()} for run in runs]
+
+
+def close(one: Values, other: Values) -> int:
+    """How many values both have; they are all alike."""
+    common = one.keys() & other.keys()
+    for key in common:
+        assert one[key].shape == other[key].shape, key
+        assert np.allclose(one[key], other[key], RTOL, ATOL), key
+    return len(common)
+
+
+def inputs_bundle(name: str) -> list[Values]:
+    """Writes the model with its inputs; the values that PyTorch gives."""
+    cases = [bpte.MethodTestCase(inputs) for inputs in model(name).inputs["forward"]]
+    # A state goes on from step to step.
+    whole = [bpte.MethodTestCase(steps=cases)] if name == "recurrent" else cases
+    suite = bpte.MethodTestSuite("forward", whole)
+    bpte.BundledProgram(model(name).program, [suite]).save("inputs.bpte")
+    tracer_of(name).trace_suite(suite)
+    return [values(case.trace) for case in cases]
+
+
+@pytest.mark.parametrize("name", BY_BOTH)
+def test_both_engines_give_what_eager_mode_does(name: str, here: Path) -> None:
+    gold = inputs_bundle(name)
+    found = {}
+    for engine in ("executorch", "reference"):
+        bpte.record(None, f"{engine}.bpte", source="inputs.bpte", trace=True, engine=engine)
+        found[engine] = stepped(f"{engine}.bpte")
+        for one, other in zip(found[engine], gold, strict=True):
+            assert close(one, other) >= BY_BOTH[name]
+    for one, other in zip(*found.values(), strict=True):
+        assert one.keys() == other.keys()
+        close(one, other)
+    # One engine's trace is right for the other, too.
+    request = Request(Path("executorch.bpte"), engine="reference", trace="strict")
+    request = replace(request, rtol=RTOL, atol=ATOL, trace_rtol=RTOL, trace_atol=ATOL)
+    assert launcher.run(request).state is State.PASSED
+
+
+@pytest.mark.parametrize("name", ["branch", "xnnpack"])
+def test_executorch_gives_what_eager_mode_does(name: str, here: Path) -> None:
+    gold = inputs_bundle(name)
+    bpte.record(None, "m.bpte", source="inputs.bpte", trace=True)
+    for one, other in zip(stepped("m.bpte"), gold, strict=True):
+        assert close(one, other) >= 3
+    with bpte.open("m.bpte") as bundle:
+        known = bundle.suites[0].traced_method.instructions
+    assert any(each.operator_name is None for each in known)  # of moves and delegates
+    assert launcher.run(Request(Path("m.bpte"), trace="strict")).state is State.PASSED
+
+
+def test_only_what_was_asked_for_is_recorded(here: Path) -> None:
+    model("conv_channels_last").program.save("m.pte")
+    common = ["record", "m.pte", "--cases", "1", "--trace"]
+    assert main([*common, "-o", "all.bpte"]) == 0
+    assert main([*common, "-o", "some.bpte", "--trace-floats", "--trace-every", "2"]) == 0
+    (everything,), (some,) = stepped("all.bpte"), stepped("some.bpte")
+    assert any(value.dtype.kind == "i" for value in everything.values())
+    assert some.keys() == {
+        key for key, value in everything.items() if key[1] % 2 == 0 and value.dtype.kind == "f"
+    }
+    with bpte.open("some.bpte") as bundle:
+        about = bundle.metadata
+    assert about["recorded.command"].endswith("--trace --trace-floats --trace-every 2")
+    assert about["trace.values"] == "tensors of floating-point types"
+    assert about["trace.every"] == "2"
+    assert launcher.run(Request(Path("some.bpte"), trace="strict")).state is State.PASSED
+
+
+def test_what_was_known_of_instructions_stays_known(here: Path) -> None:
+    suite = bpte.MethodTestSuite(
+        "forward", [bpte.MethodTestCase(model("encoder").inputs["forward"][0])]
+    )
+    tracer = tracer_of("encoder", every=2)
+    tracer.trace_suite(suite)
+    bundled = bpte.BundledProgram(model("encoder").program, [suite], metadata=tracer.metadata)
+    bundled.save("eager.bpte")
+    bpte.record(None, "stepped.bpte", source="eager.bpte", trace=True)
+    with bpte.open("eager.bpte") as before, bpte.open("stepped.bpte") as after:
+        methods = [bundle.suites[0].traced_method for bundle in (before, after)]
+        assert after.metadata["trace.every"] == "1"
+    origins = [method.origin for method in methods]
+    assert origins == [bpte.TraceOrigin.EAGER, bpte.TraceOrigin.EXECUTORCH]
+    assert set(methods[0].instructions) <= set(methods[1].instructions)
+    assert methods[1].instructions[0].module_path == "norm"
 
 
 def test_mistakes_are_named() -> None:

@@ -22,6 +22,8 @@ Inputs are drawn as the program states them, from a seed: for every input by --i
   nan                           normal, with NaNs and infinities among them
 The first case of a method has dynamic sizes at their bounds, the others below them.
 Everything is run twice; a program that does not give the same bits again is refused.
+--trace adds what each instruction gives, step by step: bpte run --trace then names the first that
+is wrong. It takes more room than the outputs.
 
 examples:
   bpte record model.pte -o model.bpte
@@ -29,6 +31,7 @@ examples:
   bpte record model.pte -o model.bpte --input in0=x.npy --input "in1=integers(0,9)"
   bpte record --from model.bpte -o again.bpte         (its inputs, steps and tolerances)
   bpte record new.pte --from model.bpte -o new.bpte   (those, for another program)
+  bpte record model.pte -o traced.bpte --trace --trace-every 2
 
 exit codes:
   0 done   2 usage   3 malformed program or bundle
@@ -65,6 +68,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         options = {**_arguments.RUN_OPTIONS[name]}
         options["help"] = options["help"].split(",")[0] + " to write into the bundle"
         parser.add_argument(f"--{name}", **options)
+    parser.add_argument("--trace", action="store_true", help="add what each instruction gives")
+    parser.add_argument(
+        "--trace-floats",
+        action="store_true",
+        help="of this, only tensors of floating-point types",
+    )
+    parser.add_argument(
+        "--trace-every",
+        type=int,
+        metavar="N",
+        help="of this, only each N-th instruction's: of indexes 0, N, 2 N",
+    )
     for name in ("engine", "timeout"):
         parser.add_argument(f"--{name}", **_arguments.RUN_OPTIONS[name])
     parser.add_argument("--elf", type=Path, metavar="E", help="a ready-built runner")
@@ -84,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
                 raise PackError(f"--{name}: the inputs are those of {args.source}")
     if args.seed is not None and args.seed < 0:
         raise PackError(f"--seed {args.seed}: must not be negative")
+    if not args.trace and (args.trace_floats or args.trace_every is not None):
+        raise PackError("--trace-floats and --trace-every have no effect without --trace")
     stated = args.rtol is not None or args.atol is not None
     saved = record(
         args.program,
@@ -95,6 +112,9 @@ def run(args: argparse.Namespace) -> int:
         method=args.method,
         source=args.source,
         tolerance=Tolerance(args.rtol, args.atol) if stated else None,
+        trace=args.trace,
+        trace_floats=args.trace_floats,
+        trace_every=1 if args.trace_every is None else args.trace_every,
         engine=args.engine,
         runner=args.elf,
         timeout=args.timeout,
@@ -108,16 +128,22 @@ def run(args: argparse.Namespace) -> int:
 def _words(args: argparse.Namespace) -> list[str]:
     """The command line that means this, without where the bundle was written."""
     words = ["record", *([args.program] if args.program else [])]
-    options = {"from": args.source, **{name: getattr(args, name) for name in _KEPT}}
+    kept = {name: getattr(args, name.replace("-", "_")) for name in _KEPT}
+    options = {"from": args.source, **kept}
     for name, value in options.items():
-        if value is not None:
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None and value is not False:
             words += [f"--{name}", str(value)]
     for text in args.input:
         words += ["--input", text]
     return words
 
 
-_KEPT = ("method", "inputs", "seed", "cases", "rtol", "atol", "engine")
+_KEPT = (
+    *("method", "inputs", "seed", "cases", "rtol", "atol"),
+    *("trace", "trace-floats", "trace-every", "engine"),
+)
 
 
 def _input(text: str) -> tuple[int, object]:

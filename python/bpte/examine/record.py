@@ -18,7 +18,9 @@ from typing import TypeAlias
 from bpte import __version__
 from bpte.bundle import Bundle
 from bpte.examine import inputs as made
+from bpte.examine import stepped
 from bpte.examine.maker import Maker, Recipe
+from bpte.examine.trace_choice import TraceChoice
 from bpte.files import access
 from bpte.format.tensor_data import TensorData
 from bpte.format.tolerance import NanPolicy, Tolerance
@@ -60,6 +62,9 @@ def record(
     method: str | None = None,
     source: str | os.PathLike[str] | None = None,
     tolerance: Tolerance | None = None,
+    trace: bool = False,
+    trace_floats: bool = False,
+    trace_every: int = 1,
     engine: str | None = None,
     runner: Path | None = None,
     timeout: float | None = None,
@@ -81,6 +86,11 @@ def record(
     ``bpte run`` on the host. ``command`` is kept in the metadata. Everything is run twice, and what
     does not give the same bits is refused. ``path`` appears whole or not at all.
 
+    ``trace``: each case gets what the program's instructions give, too; the second run is then made
+    instruction by instruction. ``trace_floats``: only tensors of floating-point types.
+    ``trace_every``: only each n-th instruction's. Without ``trace``, a source's trace is kept with
+    its program, and left out with another.
+
     Raises ``RecordError``, ``PackError``, ``BundleError``, ``OSError``.
     """
     drawn = {
@@ -88,18 +98,21 @@ def record(
         for number, value in (given or {}).items()
     }
     recipe = Recipe(made.parse(inputs), drawn, seed, cases, method)
+    choice = TraceChoice(trace_floats, trace_every) if trace else None
+    if choice is None and (trace_floats or trace_every != 1):
+        raise PackError("which values are traced was stated, but nothing is traced")
     with access.command(), contextlib.ExitStack() as stack:
         if program is not None:
             require_program(program)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bpte-record-")))
         host = _Host(folder, engine, runner, timeout, on_note)
         if source is not None:
-            content = _taken(stack.enter_context(Bundle(source, verify=True)), program)
+            content = _taken(stack.enter_context(Bundle(source, verify=True)), program, host)
         elif program is not None:
             content = _made(program, recipe, host)
         else:
             raise PackError("give a program, or a bundle to take inputs from")
-        _record(content, host)
+        _record(content, host, choice)
         if tolerance is not None:
             for suite in content.method_test_suites:
                 suite.tolerances = tolerance
@@ -111,11 +124,13 @@ def record(
         return content.save(path, fit="relayout")
 
 
-def _taken(bundle: Bundle, program: str | os.PathLike[str] | None) -> BundledProgram:
+def _taken(bundle: Bundle, program: str | os.PathLike[str] | None, host: _Host) -> BundledProgram:
     """What a bundle holds; with another program, if there is one."""
     content = unbundle(bundle)
     if program is not None:
         content.program = program
+        if stepped.drop(content):
+            host.note("the trace that the bundle has is of its own program: it is left out")
     content.metadata = {
         key: text
         for key, text in content.metadata.items()
@@ -179,10 +194,11 @@ class _Host:
         if self._on_note is not None:
             self._on_note(text)
 
-    def run(self) -> Run:
-        """A run that reached its end; single cases of it may have failed to run. Raises
-        ``RecordError``."""
-        run = launcher.run(self._request, on_note=self._on_note)
+    def run(self, *, traced: bool = False) -> Run:
+        """A run that reached its end; single cases of it may have failed to run. ``traced``: one
+        that shows what each instruction gives. Raises ``RecordError``."""
+        request = replace(self._request, trace="record" if traced else None)
+        run = launcher.run(request, on_note=self._on_note)
         begin, error = run.transcript.begin, run.transcript.error
         if run.state not in (State.PASSED, State.NOT_RUN) or begin is None or error is not None:
             raise RecordError(run.state, f"{run.state.words}: {run.message}")
@@ -218,13 +234,15 @@ def _executions(suites: Sequence[MethodTestSuite]) -> Iterator[_Recorded]:
                 yield suite.method_name, CaseKey(number, index, at), step
 
 
-def _record(content: BundledProgram, host: _Host) -> None:
-    """Gives each case and step its expected outputs, and with them the inputs that are carried."""
+def _record(content: BundledProgram, host: _Host, choice: TraceChoice | None) -> None:
+    """Gives each case and step its expected outputs, and with them the inputs that are carried; its
+    trace, too, if there is a choice of its values."""
     recorded = list(_executions(content.method_test_suites))
     if not recorded:
         raise PackError("there are no cases to record")
     host.load(content.program, content.method_test_suites)
-    first, second = (_outputs(host.run(), recorded) for _ in range(2))
+    runs = [host.run(), host.run(traced=choice is not None)]
+    first, second = (_outputs(run, recorded) for run in runs)
     for (method, key, case), values, again in zip(recorded, first, second, strict=True):
         where = f"{method}[{describe.place(key)}]"
         if len(values) != len(again):
@@ -239,6 +257,8 @@ def _record(content: BundledProgram, host: _Host) -> None:
         case.expected_outputs = list(values)
         for _, into in checked_carries(case.carry):
             case.inputs[into] = None  # what the step before was just given as expected
+    if choice is not None:
+        stepped.give(content, runs[1], choice)
 
 
 def _which_run(program: object, suite: MethodTestSuite, host: _Host) -> Sequence[bool]:
