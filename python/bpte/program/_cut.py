@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Cuts instructions out of a method into a program of their own.
+"""Cuts an instruction out of a method into a program of its own.
 
-What they read becomes the new method's inputs, what they write its outputs. Their constants go
-along, nothing else does.
+What it reads becomes the new method's inputs, what it writes its outputs. Its constants go along,
+nothing else does.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ METHOD = "forward"
 _ALIGNMENT = 16
 _LISTS = ("IntList", "TensorList", "OptionalTensorList")
 """Kinds of values that refer to others."""
-_NO_PLACE = (-1, -1)
 
 
 class CutError(ValueError):
-    """Why these instructions cannot be a program of their own."""
+    """Why this instruction cannot be a program of its own."""
 
 
 @dataclass(frozen=True)
@@ -38,70 +37,56 @@ class InstructionNeeds:
     outputs: tuple[int, ...]
 
 
-def instruction_needs(
-    program: Any, method: str, positions: Sequence[tuple[int, int]]
-) -> InstructionNeeds:
-    """What the instructions at these places (chain, index) take and give, if they run one after
-    another. ``program`` is executorch's. Raises ``CutError``."""
-    return _Cut(program, method, positions).needs
+def instruction_needs(program: Any, method: str, chain: int, index: int) -> InstructionNeeds:
+    """What an instruction takes and gives. ``program`` is executorch's. Raises ``CutError``."""
+    return _Cut(program, method, chain, index).needs
 
 
 def cut(
     pte: Any,
     method: str,
-    positions: Sequence[tuple[int, int]],
+    chain: int,
+    index: int,
     sizes: Mapping[int, Sequence[int]],
     scalars: Mapping[int, int | float | bool],
 ) -> Any:
-    """The ``PTEFile`` with these instructions alone. Its method is called ``METHOD``; its inputs
-    and outputs are those of ``instruction_needs``, in that order, as static tensors.
+    """The ``PTEFile`` with this instruction alone. Its method is called ``METHOD``; its inputs and
+    outputs are those of ``instruction_needs``, in that order, as static tensors.
 
     ``pte`` is a ``PTEFile`` that ``deserialize_pte`` gave. ``sizes``: of each of these tensors, by
     its index. ``scalars``: the values of the numbers. Raises ``CutError``.
     """
-    return _Cut(pte.program, method, positions).made(pte, sizes, scalars)
+    return _Cut(pte.program, method, chain, index).made(pte, sizes, scalars)
 
 
 class _Cut:
-    def __init__(self, program: Any, method: str, positions: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, program: Any, method: str, chain: int, index: int) -> None:
         plans = {plan.name: plan for plan in program.execution_plan}
         if method not in plans:
             raise CutError(f"the program has no method {method!r}")
         self._plan = plan = plans[method]
-        self._effects = effects(plan, 1 << 30)  # it has been read, so its size is bounded
-        for chain, index in positions:
-            if not (0 <= chain < len(plan.chains) and 0 <= index < len(self._effects[chain])):
-                raise CutError(f"there is no instruction {index} in chain {chain}")
-        self._calls = [plan.chains[c].instructions[i].instr_args for c, i in positions]
-        for (chain, index), call in zip(positions, self._calls, strict=True):
-            if type(call).__name__ not in ("KernelCall", "DelegateCall"):
-                kind = type(call).__name__
-                raise CutError(f"instruction {index} of chain {chain} is a {kind}: not a call")
-        self.needs = self._needed([self._effects[c][i] for c, i in positions])
+        done = effects(plan, 1 << 30)  # it has been read, so its size is bounded
+        if not (0 <= chain < len(done) and 0 <= index < len(done[chain])):
+            raise CutError(f"there is no instruction {index} in chain {chain}")
+        self._call = plan.chains[chain].instructions[index].instr_args
+        if type(self._call).__name__ not in ("KernelCall", "DelegateCall"):
+            kind = type(self._call).__name__
+            raise CutError(f"instruction {index} of chain {chain} is a {kind}: not a call")
+        written = {each for row in done for effect in row for each in effect.writes}
+        self.needs = self._needed(done[chain][index], written | set(plan.inputs))
 
-    def _needed(self, done: Sequence[Effects]) -> InstructionNeeds:
-        written: set[int] = set()
+    def _needed(self, done: Effects, changing: set[int]) -> InstructionNeeds:
+        """``changing``: the values that are not the file's."""
         inputs: dict[int, None] = {}
         scalars: dict[int, None] = {}
-        set_before = self._set_by_instructions()
-        for each in done:
-            for index in self._leaves(each.reads):
-                value = self._plan.values[index].val
-                if index in written:
-                    continue
-                if type(value).__name__ == "Tensor":
-                    if not _is_constant(value):
-                        inputs[index] = None
-                elif index in set_before:
-                    scalars[index] = None
-            written.update(each.writes)
-        outputs = dict.fromkeys(index for each in done for index in each.writes)
-        return InstructionNeeds(tuple(inputs), tuple(scalars), tuple(outputs))
-
-    def _set_by_instructions(self) -> set[int]:
-        """Values that any instruction writes, and the method's inputs: they are not the file's."""
-        written = {i for row in self._effects for e in row for i in e.writes}
-        return written | set(self._plan.inputs)
+        for index in self._leaves(done.reads):
+            value = self._plan.values[index].val
+            if type(value).__name__ == "Tensor":
+                if not _is_constant(value):
+                    inputs[index] = None
+            elif index in changing:
+                scalars[index] = None
+        return InstructionNeeds(tuple(inputs), tuple(scalars), done.writes)
 
     def _leaves(self, indexes: Sequence[int]) -> Iterator[int]:
         """These values, and those that the lists among them refer to."""
@@ -119,30 +104,27 @@ class _Cut:
     ) -> Any:
         schema = importlib.import_module("executorch.exir.schema")
         new = _Values(schema, self._plan, pte.program.constant_buffer, sizes, scalars)
-        instructions, operators, delegates, data = [], [], [], []
-        for call in self._calls:
-            call = copy.copy(call)
-            call.args = [new.index(index) for index in call.args]
-            if hasattr(call, "op_index"):
-                operators.append(self._plan.operators[call.op_index])
-                call.op_index = len(operators) - 1
-            else:
-                delegate = copy.copy(self._plan.delegates[call.delegate_index])
-                data.append(pte.program.backend_delegate_data[delegate.processed.index])
-                delegate.processed = schema.BackendDelegateDataReference(
-                    schema.DataLocation.INLINE, len(data) - 1
-                )
-                delegates.append(delegate)
-                call.delegate_index = len(delegates) - 1
-            instructions.append(schema.Instruction(call))
-        inputs = [new.index(index) for index in self.needs.inputs]
         plan = copy.copy(self._plan)
         plan.name = METHOD
         plan.container_meta_type = schema.ContainerMetadata("", "")
-        plan.inputs = inputs
+        call = copy.copy(self._call)
+        call.args = [new.index(index) for index in call.args]
+        data = []
+        if hasattr(call, "op_index"):
+            plan.operators, plan.delegates = [plan.operators[call.op_index]], []
+            call.op_index = 0
+        else:
+            delegate = copy.copy(plan.delegates[call.delegate_index])
+            data = [pte.program.backend_delegate_data[delegate.processed.index]]
+            delegate.processed = schema.BackendDelegateDataReference(schema.DataLocation.INLINE, 0)
+            plan.operators, plan.delegates = [], [delegate]
+            call.delegate_index = 0
+        plan.inputs = [new.index(index) for index in self.needs.inputs]
         plan.outputs = [new.index(index) for index in self.needs.outputs]
-        chain = schema.Chain(inputs=[], outputs=[], instructions=instructions, stacktrace=None)
-        plan.chains, plan.operators, plan.delegates = [chain], operators, delegates
+        instruction = schema.Instruction(call)
+        plan.chains = [
+            schema.Chain(inputs=[], outputs=[], instructions=[instruction], stacktrace=None)
+        ]
         plan.values = new.values
         plan.non_const_buffer_sizes = [0, new.planned]
         plan.non_const_buffer_device = None
@@ -177,7 +159,7 @@ class _Values:
         self._sizes = sizes
         self._scalars = scalars
         self._new: dict[int, int] = {}
-        self._places: dict[tuple[int, int], int] = {}
+        self._places: dict[tuple[int, int], tuple[int, int]] = {}
         self.values: list[Any] = []
         # Buffer 0 is reserved.
         self.constants: list[Any] = [schema.Buffer(storage=b"")]
@@ -231,15 +213,17 @@ class _Values:
     def _place(self, allocation: Any, size: int) -> int:
         """A place of its own for each tensor. Those that had one place in common keep it: a view
         lies where its tensor does."""
-        if allocation is None:
-            old = _NO_PLACE
-        else:
+        old = None
+        if allocation is not None:
             offset = allocation.memory_offset_low | allocation.memory_offset_high << 32
             old = allocation.memory_id, offset
-        known = self._places.get(old) if old != _NO_PLACE else None
-        place = self.planned if known is None else known
-        self._places[old] = place
-        self.planned = max(self.planned, -(-(place + size) // _ALIGNMENT) * _ALIGNMENT)
+            place, room = self._places.get(old, (0, -1))
+            if size <= room:
+                return place
+        place = self.planned
+        self.planned += -(-size // _ALIGNMENT) * _ALIGNMENT
+        if old is not None:
+            self._places[old] = place, size
         return place
 
 
