@@ -17,7 +17,7 @@ import trace_support as ts
 from bpte.cli import main
 from bpte.examine import reduce as reducing
 from bpte.examine.reproducer import Source
-from bpte.program import CutError, cut, deserialize_pte, instruction_needs, instructions
+from bpte.program import CutError, cut, deserialize_pte, inspect, instruction_needs, instructions
 from bpte.run import launcher
 from bpte.run.outcome import State
 from bpte.run.request import Request
@@ -47,7 +47,9 @@ def allowed(path: Path, place: str, reduced: Path) -> int:
         each = listed.at(int(chain), int(index))
         size = 4096
         if each.delegate is not None:
-            size += bpte.program.inspect(bundle.program).methods[0].delegates[each.delegate].size
+            size += inspect(bundle.program).methods[0].delegates[each.delegate].size
+            named = deserialize_pte(alone.program).named_data  # its weights
+            size += 0 if named is None else sum(map(len, named.buffers))
         size += sum(
             listed.values[i].info.nbytes or 0
             for i in set(each.reads)
@@ -210,7 +212,7 @@ def test_nothing_is_written_where_nothing_is_wrong(
     for words, code, message in (
         (["m.bpte"], 4, "no instruction is wrong by itself"),
         (["plain.bpte"], 2, "plain.bpte has no trace"),
-        (["m.bpte", "--case", "7"], 2, "7"),
+        (["m.bpte", "--case", "7"], 2, "no suite has a case of this index"),
         (["m.bpte", "--board", "moon"], 2, "moon"),
         (["none.bpte"], 2, "none.bpte"),
         ([str(MLP)], 3, "mlp.pte"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Cut the first wrong instruction out of a bundle, into a small bundle of its own that fails alike."""
+"""Cut the first wrong instruction out of a bundle, into a small one that fails alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ The bundle must have a trace: what its instructions should give (bpte record --t
 in Python). The new bundle has the one instruction with its constants, its real inputs and the
 outputs that it should give. A delegate is one instruction.
 It says whose fault it is. The target's: the instruction is right on the desk, which is this host.
-The program's: it is wrong there, too. Both are tried again with the new bundle before it is written.
+The program's: it is wrong there, too. The new bundle must show the same before it is written.
 
 examples:
   bpte reduce model.bpte -o reduced.bpte                     (on this host)

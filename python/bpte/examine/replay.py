@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from bpte.format.tensor_data import TensorData
 from bpte.format.trace import TraceValue
 from bpte.pack.cases import PackedValue
-from bpte.program import MethodInstructions
+from bpte.program import MethodInstructions, ValueInfo
 
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ def at_instruction(
     for call in calls(executions[-1].given, _place):
         if _place(call[0])[:2] == instruction:
             if time == 0:
-                return Moment(table.values, {entry.output: entry.value for entry in call})
+                return Moment(table.values(), {entry.output: entry.value for entry in call})
             time -= 1
         for entry in call:
             table.set(entry)
@@ -89,22 +90,44 @@ class _Table:
     """The values of a method as its instructions give them."""
 
     def __init__(self, method: MethodInstructions, state: Mapping[int, PackedValue]) -> None:
-        self.values = dict(state)
         self._method = method
-        # What writes into a state may be another value at its place in memory.
-        self._states = {method.values[index].info.memory: index for index in state}
-        self._states.pop(None, None)
+        written = {index for each in method.instructions for index in each.writes}
+        # These are what was last written at their place in memory, as another value: a state, and a
+        # view that the exporter has left no instruction for.
+        self._aliases = set(range(len(method.values))) - written - set(method.inputs) | set(state)
+        self._values: dict[int, PackedValue] = {}
+        self._at: dict[tuple[int, int], PackedValue] = {}
+        for index, value in state.items():
+            self._set(index, value)
 
     def take(self, inputs: Sequence[PackedValue]) -> None:
-        self.values.update(zip(self._method.inputs, inputs, strict=True))
+        for index, value in zip(self._method.inputs, inputs, strict=True):
+            self._set(index, value)
 
     def set(self, entry: TraceValue) -> None:
         instruction, output, value = entry
-        index = self._method.at(instruction.chain, instruction.index).writes[output]
-        self.values[index] = value
-        alias = self._states.get(self._method.values[index].info.memory)
-        if alias is not None:
-            self.values[alias] = value
+        self._set(self._method.at(instruction.chain, instruction.index).writes[output], value)
+
+    def values(self) -> dict[int, PackedValue]:
+        """Those that are known at present, by their indexes."""
+        found = dict(self._values)
+        for index in self._aliases:
+            info = self._method.values[index].info
+            value = None if info.memory is None else self._at.get(info.memory)
+            if isinstance(value, TensorData) and _is_of(value, info):
+                shape, order = info.sizes or (), info.dim_order or ()
+                found[index] = TensorData(value.scalar_type, shape, order, value.blocks)
+        return found
+
+    def _set(self, index: int, value: PackedValue) -> None:
+        self._values[index] = value
+        memory = self._method.values[index].info.memory
+        if memory is not None:
+            self._at[memory] = value
+
+
+def _is_of(value: TensorData, info: ValueInfo) -> bool:
+    return (value.scalar_type, value.size) == (info.scalar_type, info.nbytes)
 
 
 def _place(entry: TraceValue) -> Place:
