@@ -33,6 +33,15 @@ def corstone_300() -> Path:
 
 
 @pytest.fixture(scope="session")
+def with_everything() -> Path:
+    """A firmware (reference engine) that reads data files and measures metrics."""
+    require("arm-none-eabi-g++", "qemu-system-arm")
+    switches = ("-DBPTE_ENGINE_DATA_FILES=ON", "-DBPTE_RUNNER_METRICS=ON")
+    folder = build("corstone-300", "reference", *switches, target="bpte-firmware")
+    return folder / "bpte-firmware.elf"
+
+
+@pytest.fixture(scope="session")
 def bare_metal_executorch() -> Path:
     """The prefix of an ExecuTorch installed for the Cortex-M55."""
     require("arm-none-eabi-g++", "qemu-system-arm")

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-(
-    """Weights in data files (`.ptd`), and state that lives from step to step, on the emulated
+"""Weights in data files (`.ptd`), and state that lives from step to step, on the emulated
 Cortex-M55 with the reference engine. A firmware reads data files where it was built to."""
-    ""
-)
 
 from __future__ import annotations
 
@@ -12,17 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from boards_support import ROOT, build, require, run
+from boards_support import ROOT, run
 from bpte.run.outcome import State
 
 SCRIPTS = ROOT / "tests" / "runner"
-
-
-@pytest.fixture(scope="module")
-def elf() -> Path:
-    require("arm-none-eabi-g++", "qemu-system-arm")
-    switch = "-DBPTE_ENGINE_DATA_FILES=ON"
-    return build("corstone-300", "reference", switch, target="bpte-firmware") / "bpte-firmware.elf"
 
 
 @pytest.mark.parametrize(
@@ -38,14 +28,14 @@ def test_passes_in_place_and_from_a_file(
     name: str,
     cases: int,
     made_by: Callable[[Path, Path], Path],
-    elf: Path,
+    with_everything: Path,
 ) -> None:
     pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
     bundle = made_by(SCRIPTS / script, ROOT / "build" / folder) / name
-    in_place = run(bundle, elf, timeout=120)
+    in_place = run(bundle, with_everything, timeout=120)
     assert in_place.state is State.PASSED, in_place.message
     assert len(in_place.transcript.cases) == cases
-    from_file = run(bundle, elf, from_file=True, timeout=120)
+    from_file = run(bundle, with_everything, from_file=True, timeout=120)
     assert from_file.state is State.PASSED, from_file.message
     for here, there in zip(in_place.transcript.cases, from_file.transcript.cases, strict=True):
         assert here.outputs == there.outputs

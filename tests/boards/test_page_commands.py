@@ -45,6 +45,11 @@ NOT_RUN_HERE = (
         "wants a firmware that has the bundle: tests/boards/test_add_bundle.py",
     ),
     (
+        r".*",
+        r"^bpte inspect .* --board ",
+        "builds a firmware for the file: tests/boards/test_footprint.py",
+    ),
+    (
         r"boards/linux-aarch64/.*",
         r"linux-aarch64",
         "builds for minutes, with a package of the network: tests/runner/test_linux_aarch64.py",

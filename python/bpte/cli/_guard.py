@@ -22,7 +22,7 @@ from types import FrameType
 
 from bpte import __version__
 from bpte.cli import _terminal
-from bpte.run.outcome import Outcome, StateError
+from bpte.run.outcome import Outcome
 from bpte.text import printable
 
 #: Added to the number of the signal that ended the command, as a shell shows it.
@@ -106,7 +106,8 @@ def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
     if isinstance(error, MemoryError):
         what = f": {error}" if str(error) else ""
         return Outcome.INFRASTRUCTURE, {"message": f"not enough memory{what}"}
-    if isinstance(error, StateError):
+    record = sys.modules.get("bpte.examine.record")
+    if record is not None and isinstance(error, record.RecordError):
         return error.state.outcome, {"message": str(error)}
     results = sys.modules.get("bpte.run.results_error")
     if results is not None and isinstance(error, results.ResultsError):

@@ -4,6 +4,8 @@ for a machine."""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from bpte.cli._delegates import operation_text
 from bpte.text import printable
 
 if TYPE_CHECKING:
+    from bpte.bundle import Bundle
     from bpte.format.trace import Instruction
     from bpte.program import InstructionInfo, ListedValue, MethodInstructions
 
@@ -22,6 +25,45 @@ Operations = Mapping[tuple[str, int], Sequence[dict[str, Any]]]
 """What an NPU does in a delegate, by method and delegate."""
 
 _LONGEST_LIST = 12  # items of a list that are shown as text
+
+
+def run(args: argparse.Namespace, is_program: bool) -> int:
+    from bpte.bundle import Bundle
+    from bpte.cli import _delegates
+    from bpte.program import ProgramError, instructions, pte_file
+
+    labels: Labels = {}
+    try:
+        if is_program:
+            methods = pte_file.instructions_of(args.file)
+        else:
+            with Bundle(args.file) as bundle:
+                methods = instructions(
+                    pte_file.front_of(bundle.program), file_size=bundle.program_extent.size
+                )
+                labels = _labels(bundle)
+        operations = _delegates.operations(_delegates.of_file(args.file, is_program))
+    except ProgramError as error:
+        raise ProgramError(error.rule, f"{args.file}: {error.place}".removesuffix(": ")) from None
+    if args.json:
+        shown = {"path": args.file, "methods": facts(methods, labels, operations)}
+        print(json.dumps(shown, indent=2))
+    else:
+        print(text(methods, labels, operations))
+    return 0
+
+
+def _labels(bundle: Bundle) -> Labels:
+    """What the bundle's traces say of the instructions, which need not have such texts."""
+    return {
+        suite.method_name: {
+            (each.chain, each.index): each
+            for each in suite.traced_method.instructions
+            if each.operation is None
+        }
+        for suite in bundle.suites
+        if suite.traced_method is not None
+    }
 
 
 # --- As data --------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Show what a bundle holds: header, segments with offsets and alignment, suites, cases, dtypes and
 shapes. For a .pte: its header and its methods, with the external tensors that they need. For a
-data file (.ptd): its keys, dtypes and shapes. With --instructions: what the program executes.
+data file (.ptd): its keys, dtypes and shapes. With --instructions: what the program executes. With
+--board: what the bundle will take of the board's memories, by owner, and whether it fits.
 
 examples:
   bpte inspect model.bpte
@@ -9,22 +10,27 @@ examples:
   bpte inspect model.pte --instructions
   bpte inspect model.pte
   bpte inspect model.ptd
+  bpte inspect model.bpte --board corstone-300
+
+exit codes with --board: 0 it fits   1 it does not   4 something that decides it is not known
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from bpte.cli import _output
+from bpte.cli import _footprint, _output
+from bpte.run.outcome import Outcome
 from bpte.text import printable
 
 if TYPE_CHECKING:
     from bpte.bundle import Bundle
     from bpte.format.metadata import Case, Value
-    from bpte.format.trace import Instruction, TracedMethod
+    from bpte.format.trace import TracedMethod
     from bpte.suites import TestCase
 
 
@@ -45,18 +51,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="list the program's instructions instead: what they call, read and write, where these "
         "values lie, and from which to which instruction they are needed",
     )
+    what.add_argument(
+        "--board",
+        metavar="NAME",
+        help="what a bundle will take of this board, by owner, and whether that fits. Builds the "
+        "firmware, with the operators of the bundle's program alone, and keeps it",
+    )
     parser.add_argument("--json", action="store_true", help="for a machine, on stdout")
+    _footprint.configure(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from bpte.program import data_file, pte_file
 
+    if args.board is not None:
+        return _footprint.run(args)
+    if option := _footprint.given(args):
+        print(f"bpte inspect: {option} has no effect without --board", file=sys.stderr)
+        return Outcome.USAGE
     head = pte_file.head(args.file)
     is_program = pte_file.is_program(head)
     if args.delegates:
         return _delegates(args, is_program)
     if args.instructions:
-        return _list_instructions(args, is_program)
+        from bpte.cli import _instructions
+
+        return _instructions.run(args, is_program)
     if is_program:
         facts = pte_file.describe(args.file)
         print(json.dumps(facts, indent=2) if args.json else _program_text(facts))
@@ -81,45 +101,6 @@ def _delegates(args: argparse.Namespace, is_program: bool) -> int:
     found = _delegates.of_file(args.file, is_program)
     print(json.dumps(found, indent=2) if args.json else _delegates.text(found))
     return 0
-
-
-def _list_instructions(args: argparse.Namespace, is_program: bool) -> int:
-    from bpte.bundle import Bundle
-    from bpte.cli import _delegates, _instructions
-    from bpte.program import ProgramError, instructions, pte_file
-
-    labels: dict[str, dict[tuple[int, int], Instruction]] = {}
-    try:
-        if is_program:
-            methods = pte_file.instructions_of(args.file)
-        else:
-            with Bundle(args.file) as bundle:
-                methods = instructions(
-                    pte_file.front_of(bundle.program), file_size=bundle.program_extent.size
-                )
-                labels = _labels(bundle)
-        operations = _delegates.operations(_delegates.of_file(args.file, is_program))
-    except ProgramError as error:
-        raise ProgramError(error.rule, f"{args.file}: {error.place}".removesuffix(": ")) from None
-    if args.json:
-        facts = {"path": args.file, "methods": _instructions.facts(methods, labels, operations)}
-        print(json.dumps(facts, indent=2))
-    else:
-        print(_instructions.text(methods, labels, operations))
-    return 0
-
-
-def _labels(bundle: Bundle) -> dict[str, dict[tuple[int, int], Instruction]]:
-    """What the bundle's traces say of the instructions, which need not have such texts."""
-    return {
-        suite.method_name: {
-            (each.chain, each.index): each
-            for each in suite.traced_method.instructions
-            if each.operation is None
-        }
-        for suite in bundle.suites
-        if suite.traced_method is not None
-    }
 
 
 def _json(facts: dict[str, Any]) -> str:

@@ -163,24 +163,9 @@ def _program(
 ) -> Path:
     if request.program is not None:
         return request.program
-    features = []
-    if request.fetches_values:
-        features.append("BPTE_RUNNER_WIRE")
-    if request.trace is not None:
-        features.append("BPTE_ENGINE_STEPPING")
-    if isinstance(bundle, identity.Fingerprint):
-        if any(suite.metrics for suite in bundle.suites):
-            features.append("BPTE_RUNNER_METRICS")
-        if bundle.budgets:
-            features.append("BPTE_RUNNER_BUDGETS")
-        if bundle.data_files:
-            features.append("BPTE_ENGINE_DATA_FILES")
-    if request.npu == "model":
-        features.append("BPTE_ETHOSU_MODEL")
+    features = request.features(bundle)
     try:
-        return build.program(
-            board, request.engine, request.operators_from, on_note, tuple(features)
-        )
+        return build.program(board, request.engine, request.operators_from, on_note, features)
     except build.BuildError as error:
         raise Refused(State.NOT_STARTED, str(error)) from None
 

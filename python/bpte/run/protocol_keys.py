@@ -346,7 +346,7 @@ class Resources:
     planned_memory: int | None = None
     #: the engine's own structures and scratch
     engine_memory: int | None = None
-    #: for a bundle that is read from a file
+    #: the runner's own: for a bundle that is read from a file, for carried values, for metrics
     buffers: int | None = None
     #: `.data` and `.bss`
     static_memory: int | None = None

@@ -12,7 +12,7 @@ from bpte.bundle import open_bundle
 from bpte.format.budget import Budget
 from bpte.format.rules import BundleError
 from bpte.run.board import Board, BoardError, Simulator, find_board
-from bpte.run.identity import Asked, Tracing
+from bpte.run.identity import Asked, Fingerprint, Tracing, Unreadable
 from bpte.run.outcome import State
 from bpte.run.selection import SelectionError, resolve
 
@@ -109,6 +109,19 @@ class Request:
             return None
         return "pull" if simulator.input else "once"
 
+    def features(self, bundle: Fingerprint | Unreadable) -> tuple[str, ...]:
+        """The switches that a firmware for this request is built with."""
+        known = bundle if isinstance(bundle, Fingerprint) else None
+        wanted = {
+            "BPTE_RUNNER_WIRE": self.fetches_values,
+            "BPTE_ENGINE_STEPPING": self.trace is not None,
+            "BPTE_RUNNER_METRICS": known and any(suite.metrics for suite in known.suites),
+            "BPTE_RUNNER_BUDGETS": known and known.budgets,
+            "BPTE_ENGINE_DATA_FILES": known and known.data_files,
+            "BPTE_ETHOSU_MODEL": self.npu == "model",
+        }
+        return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+
     def asked(self, nonce: str | None) -> Asked:
         """What the target is asked for. A case must be an index (`with_index`)."""
         assert not isinstance(self.case, str)
@@ -127,6 +140,14 @@ class Request:
 def examine(request: Request) -> tuple[Board, Request]:
     """The board, and the request with its case's index and with the board's values where none were
     given. Raises Refused."""
+    board, request = with_board(request)
+    if preloads(board, request):
+        _check_room(board, request)
+    return board, request
+
+
+def with_board(request: Request) -> tuple[Board, Request]:
+    """The same of a bundle that may be larger than the board's memory for it. Raises Refused."""
     try:
         board = find_board(request.board)
     except BoardError as error:
@@ -270,6 +291,11 @@ def _check_preload(board: Board, request: Request) -> None:
     if size == 0:
         # There would be nothing to preload, and the target would read what lay there before.
         raise Refused(State.MALFORMED, f"{request.bundle}: too_short: the file is empty")
+
+
+def _check_room(board: Board, request: Request) -> None:
+    assert board.load_size is not None and request.load_address is not None
+    size = request.bundle.stat().st_size
     if size > board.load_size:
         raise Refused(
             State.USAGE,

@@ -21,7 +21,7 @@ inline constexpr uint64_t kNotMeasured = UINT64_MAX;
 struct Resources {
   uint64_t planned_memory = kNotMeasured;  ///< what the loaded method's memory plan asks for
   uint64_t engine_memory = kNotMeasured;   ///< the engine's own structures and scratch
-  uint64_t buffers = kNotMeasured;         ///< for a bundle that is read from a file
+  uint64_t buffers = kNotMeasured;         ///< the runner's: bundles from a file, carries, metrics
   uint64_t static_memory = kNotMeasured;   ///< .data and .bss
   uint64_t stack_size = kNotMeasured;
   uint64_t stack = kNotMeasured;  ///< the most that was in use

@@ -127,6 +127,7 @@ Bytes between(uint8_t* start, uint8_t* end) {
   return {start, static_cast<size_t>(end - start)};
 }
 
+/// `buffers`: bytes taken already, of other memory.
 int run(const bpte::Result<bpte::Bundle>& bundle, const bpte::RunOptions& options,
         Bytes program = {}, size_t buffers = 0) {
   if (!bundle.ok()) return static_cast<int>(report_fault(bundle.fault(), console(), options));
@@ -137,13 +138,14 @@ int run(const bpte::Result<bpte::Bundle>& bundle, const bpte::RunOptions& option
   spans.other = between(__ram_free_start, __ram_free_end);
   spans.program = program;
   bpte::RunOptions run_options = options;
+  const size_t before = spans.other.size();
 #if BPTE_CORE_STEPS
   if (!options.teach) run_options.carry_buffer = take(spans.other, bpte::largest_carry(*bundle));
 #endif
 #if BPTE_RUNNER_METRICS
   run_options.metric_buffer = take(spans.other, bpte::largest_metrics(*bundle));
 #endif
-  BoardMeter meter(buffers);
+  BoardMeter meter(buffers + before - spans.other.size());
   run_options.meter = &meter;
   bpte::Engine& engine = make_engine(spans);
 #if BPTE_RUNNER_TRACE

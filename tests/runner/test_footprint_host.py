@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What `bpte inspect --board host` says before is what a run says after, with both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bpte.cli import main
+from bpte.run import launcher
+from bpte.run.footprint import footprint
+from bpte.run.outcome import Outcome, State
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPORTED = ("mlp", "two_methods", "dynamic_batch", "scalar_input", "int8_tensors")
+AWKWARD = (
+    "stateful",
+    "stateful_zero",
+    "sequence",
+    "recurrent",
+    "writes_input",
+    "unplanned",
+    "scalar_outputs",
+    "empty_tensor",
+    "control_flow",
+)
+#: Of operators that the reference engine has not.
+LEFT_OUT = {"control_flow"}
+
+
+def agree(bundle: Path, runner: Path, engine: str) -> bool:
+    """Whether the engine has what the program needs."""
+    asked = launcher.Request(bundle, program=runner, engine=engine)
+    before = footprint(asked)
+    result = launcher.run(asked)
+    if result.state is State.NOT_RUN:
+        return False
+    after = result.transcript.resources
+    assert before.outcome == 0 and after is not None
+    assert before.resources["planned_memory"] == after.planned_memory, bundle
+    assert before.resources["engine_memory"] == after.engine_memory, bundle
+    return True
+
+
+@pytest.mark.parametrize("engine", ["executorch", "reference"])
+def test_models(
+    engine: str,
+    bpte_runner: Path,
+    demo_bundle: Path,
+    example_models: Path,
+    awkward_models: Path,
+    made_by: Callable[[Path, Path], Path],
+) -> None:
+    external = made_by(ROOT / "tests" / "runner" / "data_models.py", ROOT / "build" / "data-models")
+    paths = [example_models / f"{name}.bpte" for name in EXPORTED]
+    paths += [awkward_models / f"{name}.bpte" for name in AWKWARD]
+    bundles = [demo_bundle, external / "external.bpte", *paths]
+    left_out = {bundle.stem for bundle in bundles if not agree(bundle, bpte_runner, engine)}
+    assert left_out == (LEFT_OUT if engine == "reference" else set())
+
+
+def test_a_limit_one_byte_too_small(bpte_runner: Path, demo_bundle: Path) -> None:
+    for limit, code in ((2432, 0), (2431, 1)):
+        words = ("--max-planned-memory", str(limit), "--engine", "reference")
+        assert main(["inspect", str(demo_bundle), "--board", "host", *words]) == code
+        asked = launcher.Request(
+            demo_bundle, program=bpte_runner, engine="reference", max_planned_memory=limit
+        )
+        assert launcher.run(asked).outcome == (Outcome.INFRASTRUCTURE if code else Outcome.PASSED)
