@@ -20,6 +20,7 @@ VERBS = {
     "pack": "put a program and its test cases into a bundle",
     "record": "make a bundle of a program and what it computes here",
     "inspect": "show what a bundle (or a .pte) holds",
+    "reduce": "cut the first wrong instruction out into a bundle of its own",
     "run": "run every test case of a bundle and judge its outputs",
     "judge": "judge the results of a run again, with another tolerance",
     "diff": "compare the results of two runs, case by case",

@@ -22,7 +22,7 @@ from types import FrameType
 
 from bpte import __version__
 from bpte.cli import _terminal
-from bpte.run.outcome import Outcome
+from bpte.run.outcome import Outcome, StateError
 from bpte.text import printable
 
 #: Added to the number of the signal that ended the command, as a shell shows it.
@@ -106,8 +106,7 @@ def _explain(error: Exception) -> tuple[int, dict[str, object]] | None:
     if isinstance(error, MemoryError):
         what = f": {error}" if str(error) else ""
         return Outcome.INFRASTRUCTURE, {"message": f"not enough memory{what}"}
-    record = sys.modules.get("bpte.examine.record")
-    if record is not None and isinstance(error, record.RecordError):
+    if isinstance(error, StateError):
         return error.state.outcome, {"message": str(error)}
     results = sys.modules.get("bpte.run.results_error")
     if results is not None and isinstance(error, results.ResultsError):

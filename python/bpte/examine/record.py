@@ -33,7 +33,7 @@ from bpte.pack.tensors import PackError, normalise
 from bpte.run import describe, launcher
 from bpte.run.compare import Value, elements
 from bpte.run.judge import Run
-from bpte.run.outcome import State, Verdict
+from bpte.run.outcome import State, StateError, Verdict
 from bpte.run.outputs_file import value_of
 from bpte.run.records import CaseKey
 from bpte.run.request import Request
@@ -43,12 +43,8 @@ CASES = 3
 _MANIFEST = "recorded."
 
 
-class RecordError(Exception):
-    """A program could not be recorded; `state` says how its run ended."""
-
-    def __init__(self, state: State, message: str) -> None:
-        super().__init__(message)
-        self.state = state
+class RecordError(StateError):
+    """A program could not be recorded."""
 
 
 def record(

@@ -19,6 +19,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # as type checkers know it
 
 if TYPE_CHECKING:
+    from bpte.program._cut import CutError, InstructionNeeds, cut, instruction_needs
     from bpte.program._dropin import Patch, UnsupportedExecuTorchError, patch_executorch
     from bpte.program._header import ExtendedHeader
     from bpte.program._inspect import (
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
     from bpte.program._restore import deserialize, deserialize_pte
 
 _HOME = {
+    "CutError": "_cut",
     "DelegateInfo": "_inspect",
     "ExtendedHeader": "_header",
     "InstructionInfo": "_instructions",
+    "InstructionNeeds": "_cut",
     "ListedValue": "_instructions",
     "MethodInfo": "_inspect",
     "MethodInstructions": "_instructions",
@@ -51,9 +54,11 @@ _HOME = {
     "SegmentInfo": "_inspect",
     "UnsupportedExecuTorchError": "_dropin",
     "ValueInfo": "_inspect",
+    "cut": "_cut",
     "deserialize": "_restore",
     "deserialize_pte": "_restore",
     "inspect": "_inspect",
+    "instruction_needs": "_cut",
     "instructions": "_instructions",
     "patch_executorch": "_dropin",
     "serialize": "_pte",
@@ -62,9 +67,11 @@ _HOME = {
 """The module of each name that is imported when it is first asked for."""
 
 __all__ = [
+    "CutError",
     "DelegateInfo",
     "ExtendedHeader",
     "InstructionInfo",
+    "InstructionNeeds",
     "ListedValue",
     "MethodInfo",
     "MethodInstructions",
@@ -76,9 +83,11 @@ __all__ = [
     "SegmentInfo",
     "UnsupportedExecuTorchError",
     "ValueInfo",
+    "cut",
     "deserialize",
     "deserialize_pte",
     "inspect",
+    "instruction_needs",
     "instructions",
     "patch_executorch",
     "serialize",

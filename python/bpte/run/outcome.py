@@ -65,6 +65,14 @@ class State(str, Enum):
         return self.value.replace("_", " ")
 
 
+class StateError(Exception):
+    """Something that was to be learnt by running could not be; `state` says how the run ended."""
+
+    def __init__(self, state: State, message: str) -> None:
+        super().__init__(message)
+        self.state = state
+
+
 _OUTCOMES = {
     State.PASSED: Outcome.PASSED,
     State.MISMATCH: Outcome.MISMATCH,

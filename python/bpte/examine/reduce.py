@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Cuts the first wrong instruction of a bundle out into a bundle of its own: a program of that one
+instruction, what it really was given, and what it should give.
+
+The fault is the target's where the instruction is right on the desk, or the program's where it is
+wrong there, too. The new bundle must show the same fault before it is written.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bpte import __version__
+from bpte.bundle import Bundle
+from bpte.examine import replay
+from bpte.examine.replay import Execution, Moment
+from bpte.examine.reproducer import ALIGNMENT, Source
+from bpte.files import access
+from bpte.format.tolerance import NanPolicy, Tolerance
+from bpte.format.trace import Instruction, TraceValue
+from bpte.pack.producer import Saved
+from bpte.pack.tensors import PackError, normalise
+from bpte.program import CutError
+from bpte.run import describe, launcher
+from bpte.run.instructions import is_wrong
+from bpte.run.judge import Run
+from bpte.run.outcome import State, StateError, Verdict
+from bpte.run.outputs_file import value_of
+from bpte.run.protocol_keys import Output, Trace
+from bpte.run.records import CaseKey
+from bpte.run.request import Request
+from bpte.suites import TestCase
+
+Notes = Callable[[str], None] | None
+"""Is told what is done meanwhile."""
+
+_MANIFEST = "reduced."
+"""How the metadata's keys begin that say where the instruction comes from."""
+
+
+class ReduceError(StateError):
+    """Nothing could be cut out, or what was cut out does not fail as it did."""
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """What was written, and what it shows. ``fault``: "target" or "program". ``target`` and
+    ``desk``: what executed, and on what. ``instruction``: in words, fit for a terminal."""
+
+    saved: Saved
+    instruction: str
+    fault: str
+    target: str
+    desk: str
+
+
+def reduce(
+    request: Request,
+    path: str | os.PathLike[str],
+    *,
+    on_note: Notes = None,
+) -> Reduced:
+    """Writes the bundle of the first wrong instruction at ``path``; it appears whole or not at all.
+
+    ``request`` says which bundle and cases, on which target. Each instruction is given right
+    inputs, so that one that is wrong is so by its own error. The desk is this host, with the engine
+    that its runner takes by itself. What the trace does not know of the values before the
+    instruction is the desk's.
+
+    Raises ``ReduceError``, ``PackError``, ``BundleError``, ``ProgramError``, ``OSError``.
+    """
+    with (
+        access.command(),
+        Bundle(request.bundle, verify=True) as bundle,
+        tempfile.TemporaryDirectory(prefix="bpte-reduce-") as folder,
+    ):
+        if all(suite.traced_method is None for suite in bundle.suites):
+            raise PackError(
+                f"{request.bundle} has no trace of what its instructions should give; "
+                "bpte record --trace makes one"
+            )
+        seen = _run(request, on_note, trace="all", isolate=True)
+        found = _first_wrong(seen)
+        if found is None:
+            raise ReduceError(State.NOT_RUN, f"no instruction is wrong by itself: {seen.message}")
+        if on_note is not None:
+            on_note(f"first wrong: {describe.wrong_instruction(found.trace)}")
+        method = bundle.suites[found.key.suite].method_name
+        desk = Request(
+            request.bundle,
+            method=method,
+            case=found.key.case,
+            trace_rtol=request.trace_rtol,
+            trace_atol=request.trace_atol,
+        )
+        again = _run(desk, on_note, trace="all", isolate=True)
+        on_desk = _results(again, found)
+        fault = "program" if any(map(_failed, on_desk.values())) else "target"
+        source = Source(bundle, method)
+        moment = _moment(source, bundle, found, _recorded(desk, on_note))
+        facts = _facts(request, bundle, found, fault, seen)
+        tolerances = {
+            output: Tolerance(result.rtol, result.atol, nan_policy=NanPolicy.EQUAL)
+            for output, result in found.results.items()
+        }
+        try:
+            made = source.alone(*found.place, moment, tolerances, facts)
+        except CutError as error:
+            raise ReduceError(State.NOT_RUN, f"it cannot be cut out: {error}") from None
+        alone = Path(folder) / "reduced.bpte"
+        made.save(alone, alignment=ALIGNMENT, durable=False)
+        _check(request, alone, found.results, "on the target", on_note)
+        _check(Request(alone), alone, on_desk, "on the desk", on_note)
+        saved = made.save(path, alignment=ALIGNMENT)
+    words = describe.instruction(found.trace)
+    return Reduced(saved, words, fault, _where(seen), _where(again))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An instruction that was wrong: the first record that says so, how often it had been run
+    before in the same case or step, and how each output that was compared came out."""
+
+    trace: Trace
+    time: int
+    results: Mapping[int, Output]
+
+    @property
+    def key(self) -> CaseKey:
+        return CaseKey.of(self.trace)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.trace.chain, self.trace.instruction
+
+
+def _run(
+    request: Request,
+    on_note: Notes,
+    *,
+    trace: str | None = None,
+    isolate: bool = False,
+) -> Run:
+    """A run that reached its end. Raises ``ReduceError``."""
+    run = launcher.run(replace(request, trace=trace, isolate=isolate), on_note=on_note)
+    reached = run.state in (State.PASSED, State.MISMATCH, State.NOT_RUN)
+    if not reached or run.transcript.begin is None or run.transcript.error is not None:
+        raise ReduceError(run.state, f"{run.state.words}: {run.message}")
+    return run
+
+
+def _where(run: Run) -> str:
+    assert run.transcript.begin is not None
+    return f"{run.transcript.begin.target}, {run.transcript.engine}"
+
+
+# --- Which instruction ----------------------------------------------------------------------------
+
+
+def _calls(run: Run, key: CaseKey, place: tuple[int, int]) -> list[list[Trace]]:
+    """The records of each time that an instruction ran in a case or step."""
+    mine = [
+        trace
+        for trace in run.transcript.traces
+        if CaseKey.of(trace) == key
+        and (trace.chain, trace.instruction) == place
+        and trace.result is not None
+    ]
+    return list(replay.calls(mine, lambda t: (t.chain, t.instruction, t.output)))
+
+
+def _first_wrong(run: Run) -> _Found | None:
+    for trace in run.transcript.traces:
+        if is_wrong(trace):
+            calls = _calls(run, CaseKey.of(trace), (trace.chain, trace.instruction))
+            (time,) = [number for number, call in enumerate(calls) if trace in call][:1]
+            return _Found(trace, time, _by_output(calls[time]))
+    return None
+
+
+def _by_output(call: Sequence[Trace]) -> dict[int, Output]:
+    return {trace.output: trace.result for trace in call if trace.result is not None}
+
+
+def _results(run: Run, found: _Found) -> Mapping[int, Output]:
+    """How the same instruction came out in another run. Raises ``ReduceError``."""
+    calls = _calls(run, found.key, found.place)
+    if found.time >= len(calls):
+        raise ReduceError(State.NOT_RUN, f"the desk does not get as far: {run.message}")
+    return _by_output(calls[found.time])
+
+
+def _failed(output: Output) -> bool:
+    return output.verdict is Verdict.FAIL
+
+
+# --- Its values -----------------------------------------------------------------------------------
+
+
+def _recorded(desk: Request, on_note: Notes) -> dict[CaseKey, list[TraceValue]]:
+    """What all instructions give on the desk, in each case or step."""
+    run = _run(replace(desk, trace_rtol=None, trace_atol=None), on_note, trace="record")
+    given: dict[CaseKey, list[TraceValue]] = {}
+    for number, trace in enumerate(run.transcript.traces):
+        entry = TraceValue(
+            Instruction(trace.chain, trace.instruction),
+            trace.output,
+            normalise(value_of(run.dumped[number])),
+        )
+        given.setdefault(CaseKey.of(trace), []).append(entry)
+    return given
+
+
+def _moment(
+    source: Source, bundle: Bundle, found: _Found, given: Mapping[CaseKey, list[TraceValue]]
+) -> Moment:
+    """The values when the instruction runs. Raises ``ReduceError``."""
+    key = found.key
+    case = bundle.suites[key.suite].test_cases[key.case]
+
+    def execution(run: TestCase, key: CaseKey) -> Execution:
+        expected = [
+            TraceValue(instruction, output, bundle.stored(value))
+            for instruction, output, value in run.stored_trace
+        ]
+        inputs = [bundle.stored(value) for value in run.info.inputs]
+        return Execution(inputs, replay.overlaid(given.get(key, ()), expected))
+
+    if key.step is None:
+        executions = [execution(case, key)]
+    else:
+        steps = case.steps[: key.step + 1]
+        executions = [execution(step, key._replace(step=i)) for i, step in enumerate(steps)]
+    moment = replay.at_instruction(
+        source.method, executions, source.state(), found.place, found.time
+    )
+    if moment is None:
+        raise ReduceError(State.NOT_RUN, "the desk does not come to this instruction")
+    return moment
+
+
+def _facts(
+    request: Request, bundle: Bundle, found: _Found, fault: str, seen: Run
+) -> dict[str, str]:
+    """Where the instruction comes from, for the metadata."""
+    trace, key = found.trace, found.key
+    begin = seen.transcript.begin
+    assert begin is not None
+    program = begin.program_crc32
+    facts = {
+        "bpte": __version__,
+        "from": request.bundle.name,
+        "program_crc32": "" if program is None else f"{program:#010x}",
+        "method": bundle.suites[key.suite].method_name,
+        "case": describe.place(key),
+        "instruction": f"{trace.chain}:{trace.instruction}",
+        "operator": trace.operator or trace.kind,
+        "module": trace.module or "",
+        "source": trace.source or "",
+        "fault": fault,
+        "target": _where(seen),
+    }
+    return {_MANIFEST + name: text for name, text in facts.items() if text}
+
+
+# --- Whether it fails as it did -------------------------------------------------------------------
+
+
+def _check(
+    target: Request,
+    alone: Path,
+    before: Mapping[int, Output],
+    where: str,
+    on_note: Notes,
+) -> None:
+    """Raises ``ReduceError`` unless the cut-out instruction comes out as it did in its program."""
+    request = replace(
+        target, bundle=alone, method=None, case=None, trace_rtol=None, trace_atol=None
+    )
+    run = _run(request, on_note)
+    (case,) = run.transcript.cases
+    if case.verdict is Verdict.ERROR:
+        raise ReduceError(State.NOT_RUN, f"alone it does not run {where}: {describe.error(case)}")
+    for output, result in before.items():
+        now = case.outputs[output]
+        if _shown(now) != _shown(result):
+            raise ReduceError(
+                State.NOT_RUN,
+                f"alone it does not come out {where} as in its program: output {output} is "
+                f"{describe.describe_output(now)}, it was {describe.describe_output(result)}",
+            )
+
+
+def _shown(output: Output) -> tuple[object, ...]:
+    """What of a comparison must be the same."""
+    first = None if output.first is None else output.first.index
+    return output.verdict, output.reason, first

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`bpte reduce`: instructions cut out of their programs, by the real runner."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bpte
+import trace_support as ts
+from bpte.cli import main
+from bpte.examine import reduce as reducing
+from bpte.examine.reproducer import Source
+from bpte.program import CutError, cut, deserialize_pte, inspect, instruction_needs, instructions
+from bpte.run import launcher
+from bpte.run.outcome import State
+from bpte.run.request import Request
+
+ROOT = Path(__file__).resolve().parents[2]
+MLP = ROOT / "examples" / "demo" / "mlp.pte"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bpte_runner: Path) -> Path:
+    """A folder to work in; the host's program is the one that was built."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BPTE_RUNNER", str(bpte_runner))
+    return tmp_path
+
+
+def metadata(path: str | Path) -> Mapping[str, str]:
+    with bpte.open(path) as bundle:
+        return bundle.metadata
+
+
+def allowed(path: Path, place: str, reduced: Path) -> int:
+    """How large the bundle of an instruction may be: its constants and values, and 4 KB."""
+    with bpte.open(path) as bundle, bpte.open(reduced) as alone:
+        listed = instructions(bundle.program)[0]
+        chain, _, index = place.partition(":")
+        each = listed.at(int(chain), int(index))
+        size = 4096
+        if each.delegate is not None:
+            size += inspect(bundle.program).methods[0].delegates[each.delegate].size
+            named = deserialize_pte(alone.program).named_data  # its weights
+            size += 0 if named is None else sum(map(len, named.buffers))
+        size += sum(
+            listed.values[i].info.nbytes or 0
+            for i in set(each.reads)
+            if listed.values[i].role == "constant"
+        )
+        (case,) = alone.suites[0].test_cases
+        for value in (*case.info.inputs, *case.info.expected_outputs):
+            size += getattr(value, "size", 8)
+        return size
+
+
+# --- Each instruction alone -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "examples/cnn_channels_last", "examples/int8_quantized", "examples/xnnpack",
+        "examples/dynamic_batch", "runner-models/stateful_net", "runner-models/recurrent",
+    ],
+)  # fmt: skip
+def test_each_instruction_gives_alone_what_it_gave(
+    name: str, here: Path, example_models: Path, awkward_models: Path
+) -> None:
+    """Its bits, in the last execution that the bundle has of its first case."""
+    bpte.record(None, "m.bpte", source=example_models.parent / f"{name}.bpte", trace=True)
+    desk = Request(Path("m.bpte"), case=0)
+    given = reducing._recorded(desk, None)
+    key = max(given)
+    tried = 0
+    with bpte.open("m.bpte") as bundle:
+        source = Source(bundle, bundle.suites[0].method_name)
+        for each in source.method.instructions:
+            if each.kind not in ("kernel", "delegate"):
+                continue
+            place = {"chain": each.chain, "instruction": each.index}
+            trace = reducing.Trace(**key._asdict(), **place, output=0, kind=each.kind)
+            found = reducing._Found(trace, 0, {})
+            moment = reducing._moment(source, bundle, found, given)
+            exact = dict.fromkeys(moment.gives, bpte.Tolerance(0, 0))
+            made = source.alone(*found.place, moment, exact, {})
+            made.save("alone.bpte", alignment=128, durable=False)
+            run = launcher.run(Request(Path("alone.bpte")))
+            assert run.state is State.PASSED, (each, run.message)
+            assert Path("alone.bpte").stat().st_size <= allowed(
+                Path("m.bpte"), f"{each.chain}:{each.index}", Path("alone.bpte")
+            )
+            tried += 1
+    assert tried >= 2
+
+
+def test_what_is_no_call_cannot_be_cut_out(awkward_models: Path) -> None:
+    data = (awkward_models / "control_flow.pte").read_bytes()
+    pte = deserialize_pte(data)
+    (method,) = instructions(data)
+    jump = next(each for each in method.instructions if each.kind == "jump")
+    with pytest.raises(CutError, match="is a JumpFalseCall: not a call"):
+        instruction_needs(pte.program, "forward", jump.chain, jump.index)
+    with pytest.raises(CutError, match="no method 'backward'"):
+        instruction_needs(pte.program, "backward", 0, 0)
+    with pytest.raises(CutError, match="there is no instruction 99 in chain 0"):
+        instruction_needs(pte.program, "forward", 0, 99)
+    with pytest.raises(CutError, match="sizes of its value"):
+        cut(pte, "forward", 0, 0, {}, {})
+
+
+# --- Faults of the program ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [("convnet", "executorch"), ("encoder", "reference"), ("stateful_net", "executorch")],
+)
+def test_a_wrong_weight(
+    name: str,
+    engine: str,
+    reference_models: Any,
+    awkward_models: Path,
+    bpte_runner: Path,
+    here: Path,
+) -> None:
+    """One weight changed: the instruction that has it is cut out, and fails as in its program."""
+    program, suites = ts.one_case(name, reference_models, awkward_models)
+    plain = ts.plain_bundle(here / "plain.bpte", program, suites)
+    traces = ts.recorded(bpte_runner, plain, "executorch")
+    red = 0
+    every = list(ts.flipped_weights(program.read_bytes()))
+    for flip in every[:: max(1, len(every) // 4)]:
+        path = ts.traced_bundle(here / "wrong.bpte", flip.program, suites, traces)
+        request = Request(path, engine=engine, trace_rtol=1e-4, trace_atol=1e-5)
+        try:
+            reduced = reducing.reduce(request, "reduced.bpte")
+        except reducing.ReduceError as error:
+            assert "no instruction is wrong by itself" in str(error)  # it changes nothing
+            continue
+        red += 1
+        assert reduced.fault == "program"
+        about = metadata("reduced.bpte")
+        assert about["reduced.instruction"] == f"0:{flip.users[0]}"
+        for again in ("executorch", "reference"):
+            run = launcher.run(Request(Path("reduced.bpte"), engine=again))
+            assert run.state is State.MISMATCH
+        size = reduced.saved.file_size
+        assert size <= allowed(path, about["reduced.instruction"], Path("reduced.bpte")), size
+    assert red >= 2
+
+
+# --- Faults of the target -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def lying_target(tmp_path_factory: pytest.TempPathFactory, bpte_runner: Path) -> Path:
+    """The host's runner with a wrong mathematical library: its exponential is half too large."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("a wrong library needs a C compiler")
+    folder = tmp_path_factory.mktemp("lying")
+    source = folder / "wrong.c"
+    source.write_text(
+        "#include <dlfcn.h>\n"
+        "float expf(float x) { return x < -0.5f ? 0.5f : 1.0f + x; }\n"
+        "double exp(double x) { return x < -0.5 ? 0.5 : 1.0 + x; }\n"
+    )
+    library = folder / "wrong.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    target = folder / "target"
+    target.write_text(f'#!/bin/sh\nLD_PRELOAD={library} exec {bpte_runner} "$@"\n')
+    target.chmod(0o755)
+    return target
+
+
+def test_a_wrong_kernel(here: Path, lying_target: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["record", str(MLP), "-o", "m.bpte", "--trace", "--engine", "reference"]) == 0
+    words = ["--engine", "reference", "--elf", str(lying_target)]
+    assert main(["run", "m.bpte", *words]) == 1
+    capsys.readouterr()
+    assert main(["reduce", "m.bpte", "-o", "reduced.bpte", *words, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "first wrong: instruction" in printed.err
+    told = json.loads(printed.out)
+    assert told["fault"] == "target" and "aten::_softmax.out" in told["instruction"]
+    assert told["file_size"] == Path("reduced.bpte").stat().st_size
+    assert main(["run", "reduced.bpte", *words]) == 1
+    assert main(["run", "reduced.bpte"]) == 0
+    about = metadata("reduced.bpte")
+    assert (about["reduced.operator"], about["reduced.fault"]) == ("aten::_softmax.out", "target")
+    capsys.readouterr()
+    assert main(["reduce", "m.bpte", "-o", "again.bpte", *words]) == 0
+    assert "The fault is the target's" in capsys.readouterr().out
+    assert Path("again.bpte").read_bytes() == Path("reduced.bpte").read_bytes()
+
+
+# --- What cannot be reduced -----------------------------------------------------------------------
+
+
+def test_nothing_is_written_where_nothing_is_wrong(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["record", str(MLP), "-o", "m.bpte", "--trace", "--cases", "1"]) == 0
+    assert main(["record", str(MLP), "-o", "plain.bpte", "--cases", "1"]) == 0
+    before = sorted(here.iterdir())
+    for words, code, message in (
+        (["m.bpte"], 4, "no instruction is wrong by itself"),
+        (["plain.bpte"], 2, "plain.bpte has no trace"),
+        (["m.bpte", "--case", "7"], 2, "no suite has a case of this index"),
+        (["m.bpte", "--board", "moon"], 2, "moon"),
+        (["none.bpte"], 2, "none.bpte"),
+        ([str(MLP)], 3, "mlp.pte"),
+    ):
+        capsys.readouterr()
+        assert main(["reduce", *words, "-o", "reduced.bpte"]) == code, words
+        assert message in capsys.readouterr().err
+    assert sorted(here.iterdir()) == before
