@@ -6,6 +6,7 @@
 digits.pte            float32, ExecuTorch's portable operators
 digits_int8.pte       quantised after training (PT2E), the same operators and the quantised ones
 digits_ethos_u55.pte  the same quantised network, compiled for an Ethos-U55-128 by Vela
+digits_ethos_u55.tosa the TOSA graph that Vela compiled: says what an NPU must give
 samples.npz           the test split: `images` and `labels`, and what PyTorch computes of them:
                       `float32`, and `int8` with the network quantised
 
@@ -16,7 +17,9 @@ the same bytes.
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,6 +96,23 @@ def quantise(model: nn.Module, spec: Any, split: Split) -> nn.Module:
     return convert_pt2e(prepared)
 
 
+def keep_graph(quantised: nn.Module, spec: Any, image: tuple[torch.Tensor], path: Path) -> None:
+    """The TOSA graph of the only delegate. Lowers once more: a program that is lowered with such a
+    folder has the folder's name in it."""
+    from executorch.backends.arm.ethosu import EthosUPartitioner
+    from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+
+    with tempfile.TemporaryDirectory() as temporary:
+        spec.dump_intermediate_artifacts_to(temporary)
+        to_edge_transform_and_lower(
+            export(quantised, image),
+            partitioner=[EthosUPartitioner(spec)],
+            compile_config=EdgeCompileConfig(_check_ir_validity=False),
+        )
+        (graph,) = Path(temporary).glob("output_*.tosa")
+        shutil.copy(graph, path)
+
+
 def scores(model: nn.Module, split: Split) -> np.ndarray[Any, Any]:
     with torch.no_grad():
         return np.stack([model(torch.from_numpy(image)).numpy() for image in split.images])
@@ -131,6 +151,7 @@ def main() -> None:
     }
     for name, edge in programs.items():
         edge.to_executorch().save(str(folder / f"{name}.pte"))
+    keep_graph(quantised, spec, image, folder / "digits_ethos_u55.tosa")
     computed = {"float32": scores(model, test), "int8": scores(quantised, test)}
     np.savez_compressed(folder / "samples.npz", **test._asdict(), **computed)
     for name, values in computed.items():

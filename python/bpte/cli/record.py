@@ -24,6 +24,8 @@ The first case of a method has dynamic sizes at their bounds, the others below t
 Everything is run twice; a program that does not give the same bits again is refused.
 --trace adds what each instruction gives, step by step: bpte run --trace then names the first that
 is wrong. It takes more room than the outputs.
+With --oracle tosa nothing is run: Arm's TOSA reference model says what the delegates of an Ethos-U
+program should give, from the graphs (--graph) that they were compiled from.
 
 examples:
   bpte record model.pte -o model.bpte
@@ -32,6 +34,7 @@ examples:
   bpte record --from model.bpte -o again.bpte         (its inputs, steps and tolerances)
   bpte record new.pte --from model.bpte -o new.bpte   (those, for another program)
   bpte record model.pte -o traced.bpte --trace --trace-every 2
+  bpte record u55.pte -o u55.bpte --oracle tosa --graph u55.tosa
 
 exit codes:
   0 done   2 usage   3 malformed program or bundle
@@ -82,6 +85,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     for name in ("engine", "timeout"):
         parser.add_argument(f"--{name}", **_arguments.RUN_OPTIONS[name])
+    parser.add_argument(
+        "--oracle", choices=["tosa"], help="what says what to expect, instead of a run"
+    )
+    parser.add_argument(
+        "--graph",
+        action="append",
+        default=[],
+        metavar="[M/N=]F",
+        help="with --oracle: the TOSA graph of delegate N of method M (forward/0=x.tosa), which "
+        "need not be named if it is the only one; default: those that --from holds",
+    )
     parser.add_argument("--elf", type=Path, metavar="E", help="a ready-built runner")
     parser.add_argument("--json", action="store_true", help="for a machine, on stdout")
 
@@ -116,6 +130,8 @@ def run(args: argparse.Namespace) -> int:
         trace_floats=args.trace_floats,
         trace_every=1 if args.trace_every is None else args.trace_every,
         engine=args.engine,
+        oracle=args.oracle,
+        graphs=_graphs(args.graph),
         runner=args.elf,
         timeout=args.timeout,
         command=shlex.join(["bpte", *_words(args)]),
@@ -137,13 +153,28 @@ def _words(args: argparse.Namespace) -> list[str]:
             words += [f"--{name}", str(value)]
     for text in args.input:
         words += ["--input", text]
+    for text in args.graph:
+        words += ["--graph", text]
     return words
 
 
 _KEPT = (
     *("method", "inputs", "seed", "cases", "rtol", "atol"),
-    *("trace", "trace-floats", "trace-every", "engine"),
+    *("trace", "trace-floats", "trace-every", "engine", "oracle"),
 )
+
+
+def _graphs(texts: list[str]) -> dict[str, object]:
+    """What ``forward/0=x.tosa`` means, each; a path alone has no key. Raises ``PackError``."""
+    from bpte.pack.tensors import PackError
+
+    graphs: dict[str, object] = {}
+    for text in texts:
+        key, _, path = text.partition("=") if "=" in text else ("", "", text)
+        if key in graphs:
+            raise PackError(f"--graph {text}: there are two graphs {key!r}")
+        graphs[key] = path
+    return graphs
 
 
 def _input(text: str) -> tuple[int, object]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Records a bundle: makes inputs for a program, runs it here, and takes what it gives as expected.
 
-So another target can be held against this machine when the model's source is gone.
+So another target can be held against this machine when the model's source is gone. Of an Ethos-U
+program, the TOSA reference model can say what to expect, without a run (`oracle.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from bpte.bundle import Bundle
 from bpte.examine import inputs as made
 from bpte.examine import stepped
 from bpte.examine.maker import Maker, Recipe
+from bpte.examine.oracle import ask
+from bpte.examine.tosa_model import TosaError, TosaModel
 from bpte.examine.trace_choice import TraceChoice
 from bpte.files import access
 from bpte.format.tensor_data import TensorData
@@ -39,6 +42,8 @@ from bpte.run.records import CaseKey
 from bpte.run.request import Request
 
 CASES = 3
+#: What can say what to expect in the place of a run.
+ORACLES = ("tosa",)
 #: How the metadata's keys begin that say how a bundle was recorded.
 _MANIFEST = "recorded."
 
@@ -62,12 +67,14 @@ def record(
     trace_floats: bool = False,
     trace_every: int = 1,
     engine: str | None = None,
+    oracle: str | None = None,
+    graphs: Mapping[str, object] | None = None,
     runner: Path | None = None,
     timeout: float | None = None,
     command: str = "",
     on_note: Callable[[str], None] | None = None,
 ) -> Saved:
-    """Writes a bundle whose expected outputs are what this machine computes.
+    """Writes a bundle whose expected outputs are what this machine computes, or an ``oracle``.
 
     ``program`` is a ``.pte``. For each of its methods, or for ``method`` alone, ``cases`` cases are
     made from ``seed``: ``inputs`` says how elements are drawn (``"uniform(-1,1)"``, see
@@ -87,6 +94,11 @@ def record(
     ``trace_every``: only each n-th instruction's. Without ``trace``, a source's trace is kept with
     its program, and left out with another.
 
+    ``oracle="tosa"``: Arm's TOSA reference model computes the delegates of an Ethos-U program, and
+    nothing is run. ``graphs``: the TOSA graphs (bytes or paths) that they were made from, by
+    ``"forward/0"``, method and number of the delegate; that of the only delegate by any key. Those
+    that a ``source`` holds with its own program need not be given.
+
     Raises ``RecordError``, ``PackError``, ``BundleError``, ``OSError``.
     """
     drawn = {
@@ -97,6 +109,12 @@ def record(
     choice = TraceChoice(trace_floats, trace_every) if trace else None
     if choice is None and (trace_floats or trace_every != 1):
         raise PackError("which values are traced was stated, but nothing is traced")
+    if oracle not in (None, *ORACLES):
+        raise PackError(f"unknown oracle {oracle!r}, there are {', '.join(ORACLES)}")
+    if oracle is not None and (trace or engine is not None or runner is not None):
+        raise PackError("nothing runs with an oracle: there is no trace, engine or runner then")
+    if oracle is None and graphs:
+        raise PackError("graphs were given, but no oracle that takes them")
     with access.command(), contextlib.ExitStack() as stack:
         if program is not None:
             require_program(program)
@@ -108,7 +126,11 @@ def record(
             content = _made(program, recipe, host)
         else:
             raise PackError("give a program, or a bundle to take inputs from")
-        _record(content, host, choice)
+        if oracle is None:
+            _record(content, host, choice)
+            made_by = {"engine": host.engine, "target": host.target}
+        else:
+            made_by = _asked(content, graphs, program is not None, TosaModel(folder, timeout))
         if tolerance is not None:
             for suite in content.method_test_suites:
                 suite.tolerances = tolerance
@@ -116,7 +138,7 @@ def record(
                     for run in (case, *case.steps):
                         run.tolerances = None
         _allow_nans(content)
-        content.metadata |= _manifest(host, recipe, source, command)
+        content.metadata |= _manifest(made_by, recipe, source, command)
         return content.save(path, fit="relayout")
 
 
@@ -142,11 +164,27 @@ def _made(program: str | os.PathLike[str], recipe: Recipe, host: _Host) -> Bundl
     return BundledProgram(program, Maker(recipe, runs).suites(program))
 
 
+def _asked(
+    content: BundledProgram,
+    graphs: Mapping[str, object] | None,
+    other_program: bool,
+    model: TosaModel,
+) -> dict[str, str]:
+    """As ``ask``. Raises ``RecordError`` where the oracle gives no answer."""
+    try:
+        return ask(content, graphs, other_program, model)
+    except TosaError as error:
+        raise RecordError(State.NOT_RUN, str(error)) from None
+
+
 def _manifest(
-    host: _Host, recipe: Recipe, source: str | os.PathLike[str] | None, command: str
+    made_by: Mapping[str, str],
+    recipe: Recipe,
+    source: str | os.PathLike[str] | None,
+    command: str,
 ) -> dict[str, str]:
     """How the bundle came to be."""
-    facts = {"bpte": __version__, "engine": host.engine, "target": host.target}
+    facts = {"bpte": __version__, **made_by}
     facts |= {"from": Path(source).name} if source is not None else recipe.as_strings()
     facts |= {"command": command} if command else {}
     return {_MANIFEST + key: text for key, text in facts.items()}
