@@ -3,6 +3,9 @@
 
 A command is a line of a block marked `sh`. The commands of a page run one after the other in a
 folder of their own, which holds the files that pages name. What is not run here is in NOT_RUN_HERE.
+A command must succeed, unless its comment says with which exit code it ends. In a guide
+(docs/guides), a block marked `text` is what the command before it prints, `...` standing for
+anything.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +78,8 @@ BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 class Command:
     page: str
     text: str
+    status: int = 0
+    prints: tuple[str, ...] = ()
 
     def why_not(self) -> int | None:
         """The number of the entry of NOT_RUN_HERE for it."""
@@ -103,12 +108,27 @@ def commands() -> dict[str, list[Command]]:
     """Each page's commands, in their order, without comments. A backslash joins two lines."""
     found: dict[str, list[Command]] = {}
     for page, language, text in blocks():
+        if language == "text" and page.startswith("docs/guides/"):
+            last = found[page].pop()
+            shown = tuple(map(plain, text.split("...")))
+            found[page].append(replace(last, prints=shown))
         if language != "sh":
             continue
         lines = re.sub(r"\\\n\s*", "", text).splitlines()
-        words = [re.sub(r"(^|\s+)#.*", "", line).strip() for line in lines]
-        found.setdefault(page, []).extend(Command(page, word) for word in words if word)
+        made = (command(page, line) for line in lines)
+        found.setdefault(page, []).extend(each for each in made if each.text)
     return found
+
+
+def plain(text: str) -> str:
+    """The text, wherever its lines are broken."""
+    return " ".join(text.split())
+
+
+def command(page: str, line: str) -> Command:
+    told = re.search(r"(?:^|\s)#.*\bexit code (\d+)", line)
+    text = re.sub(r"(^|\s+)#.*", "", line).strip()
+    return Command(page, text, int(told[1]) if told else 0)
 
 
 COMMANDS = commands()
@@ -176,7 +196,11 @@ def test_the_commands_of_a_page(
             timeout=300,
             check=False,
         )
-        assert done.returncode == 0, f"{page}: {command.text}\n{done.stdout[-4000:]}"
+        assert done.returncode == command.status, f"{page}: {command.text}\n{done.stdout[-4000:]}"
+        said, at = plain(done.stdout), 0
+        for piece in command.prints:
+            at = said.find(piece, at)
+            assert at >= 0, f"{page}: {command.text} does not print {piece!r}\n{done.stdout}"
 
 
 def test_every_entry_of_the_table_is_needed() -> None:
