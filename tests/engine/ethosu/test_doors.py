@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 from delegate_program import nets, save_bundle
+
+from bpte.cli import main
 
 ENGINES = ("executorch", "reference")
 
@@ -60,6 +63,32 @@ BAD = {
     # The first weight stream, which is read as it runs.
     "no weights": (None, b"", 4, "Ethos-U command"),
 }
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("block", ["cmd_data", "weight_data"])
+def test_a_block_in_named_data_is_refused_by_its_key(
+    bpte_runner: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    engine: str,
+    block: str,
+) -> None:
+    """As ExecuTorch's `VelaExternalBlockPlacements` writes it."""
+    (net,) = (net for net in nets() if net.name == "wide_linear@ethos-u65-512")
+    at = net.container.index(block.encode())
+    key = "0123456789abcdef" * 4
+    header = struct.pack("<16sIB11x", block.encode(), len(key), 1)
+    container = net.container[:at] + header + key.encode() + net.container[at + 96 :]
+    bundle = tmp_path / "named.bpte"
+    save_bundle(bundle, [net])
+    bundle.write_bytes(bundle.read_bytes().replace(net.container, container))
+    command = [bpte_runner, bundle, "--engine", engine, "--no-verify"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    message = f"the block {block} is named data ({key})"
+    assert (done.returncode, message in done.stdout) == (4, True), done.stdout
+    assert main(["inspect", str(bundle), "--delegates"]) == 0
+    assert message in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -76,11 +76,12 @@ def _take(name: str, rest: memoryview) -> tuple[memoryview, memoryview]:
     stated, size, external = _BLOCK.unpack_from(rest)
     if stated.rstrip(b"\0") != name.encode():
         raise _refusal(name, "is missing")
-    if external:
-        raise _refusal(name, "lies outside of the delegate")
     rest = rest[_BLOCK.size :]
     if size > len(rest):
         raise _refusal(name, f"states {size} bytes, {len(rest)} are left")
+    if external:
+        key = bytes(rest[:size]).decode("ascii", "replace")
+        raise _refusal(name, f"is named data ({key}), only blocks of the delegate are read")
     return rest[:size], rest[size + -size % _ALIGNMENT :]
 
 

@@ -28,15 +28,18 @@ bool take(const char* name, Span<const uint8_t>& rest, Span<const uint8_t>& data
     return report.fail(EngineError::kInvalidProgram)
            << "Ethos-U delegate: the block " << name << " is missing";
   }
-  if (rest[kFlagAt] != 0) {
-    return report.fail(EngineError::kUnsupported)
-           << "Ethos-U delegate: the block " << name << " lies outside of the delegate";
-  }
   const uint32_t size = load<uint32_t>(rest.data() + kSizeAt);
   if (size > rest.size() - kHeaderSize) {
     return report.fail(EngineError::kInvalidProgram)
            << "Ethos-U delegate: the block " << name << " states " << size << " bytes, "
            << uint64_t{rest.size() - kHeaderSize} << " are left";
+  }
+  if (rest[kFlagAt] != 0) {
+    const Span<const uint8_t> key = rest.subspan(kHeaderSize, size);
+    return report.fail(EngineError::kUnsupported)
+           << "Ethos-U delegate: the block " << name << " is named data ("
+           << Span<const char>(reinterpret_cast<const char*>(key.data()), key.size())
+           << "), the model reads blocks of the delegate alone";
   }
   data = rest.subspan(kHeaderSize, size);
   const size_t padding = (kAlignment - size % kAlignment) % kAlignment;
