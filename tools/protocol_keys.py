@@ -116,6 +116,8 @@ CLASSES = {
     "begin": "Begin",
     "case": "Case",
     "trace": "Trace",
+    "profile": "InstructionTime",
+    "execution": "Execution",
     "summary": "TraceSummary",
     "output": "Output",
     "value": "ActualValue",

@@ -33,6 +33,8 @@ def test_what_is_generated_is_current() -> None:
 _SAMPLES = {
     "begin": t.begin(1),
     "trace": t.trace(0, 0),
+    "profile": t.instruction_time(0, 0),
+    "execution": t.execution(0),
     "case": t.case(0, "error"),
     "metric": t.metric(),
     "confusion": t.confusion(0, 1),
@@ -178,6 +180,7 @@ def test_the_runner_writes_every_key_and_no_other(
     traced = _traced(tmp_path)
     for how in ("all", "strict"):
         _collect(seen, _run(tool, traced, "once", TRACE=how, ISOLATE="1", DUMP="0"))
+    _collect(seen, _run(tool, traced, "none", PROFILE="1"))
     options = ("--trace", "--trace-rtol", "0", "--trace-atol", "0")
     _collect(seen, _run(bpte_runner, demo_bundle, *options))
     path = tmp_path / "broken.bpte"

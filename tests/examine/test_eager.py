@@ -5,7 +5,6 @@ by ExecuTorch's own Inspector; and against those that `bpte record --trace` make
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,10 @@ import pytest
 import bpte
 from bpte.cli import main
 from bpte.files.checksum import crc32
-from bpte.pack.tensors import flatten
 from bpte.run import launcher
 from bpte.run.outcome import State
 from bpte.run.request import Request
+from logged_values import logged
 
 pytest.importorskip("torch", reason="traces made from PyTorch need torch")
 pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
@@ -46,33 +45,13 @@ def tracer_of(name: str, method: str = "forward", **choice: Any) -> bpte.EagerTr
     return tracer
 
 
-def executed(program: Any, method: str, inputs: Any, folder: Path) -> dict[int, list[Any]]:
-    """The outputs of each instruction, by its index, as the wheel's runtime logs them."""
-    from executorch.devtools import Inspector
-    from executorch.extension.pybindings import portable_lib
-
-    module = portable_lib._load_for_executorch_from_buffer(
-        program.buffer, enable_etdump=True, debug_buffer_size=1 << 20
-    )
-    module.run_method(method, inputs)
-    dump, values = str(folder / "dump.etdp"), str(folder / "values.bin")
-    module.write_etdump_result_to_file(dump, values)
-    found: dict[int, list[Any]] = defaultdict(list)
-    for block in Inspector(etdump_path=dump, debug_buffer_path=values).event_blocks:
-        for event in block.events:
-            known = event._instruction_id in found and event.name == "OPERATOR_CALL"
-            if event.debug_data and not known:
-                found[event._instruction_id] = flatten(list(event.debug_data))
-    return found
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_as_executorch_gives_it(name: str, tmp_path: Path) -> None:
     tracer = tracer_of(name)
     (method,) = bpte_instructions(name)
     compared = 0
     for inputs in model(name).inputs["forward"]:
-        gold = executed(model(name).program, "forward", inputs, tmp_path)
+        gold = logged(model(name).program.buffer, "forward", inputs, tmp_path)
         for instruction, output, value in tracer.trace(inputs):
             if not isinstance(value, bpte.TensorData) or instruction.index not in gold:
                 continue
@@ -167,7 +146,7 @@ def test_numpy_inputs_and_two_methods(tmp_path: Path) -> None:
         arrays = [value.numpy() for value in cases[0]]
         case = bpte.MethodTestCase(arrays, trace=tracer.trace(arrays))
         assert len(case.trace) == 3
-        gold = executed(made.program, method, cases[0], tmp_path)
+        gold = logged(made.program.buffer, method, cases[0], tmp_path)
         for instruction, output, value in case.trace:
             expected = gold[instruction.index][output].numpy()
             assert np.allclose(value.array(), expected, RTOL, ATOL)

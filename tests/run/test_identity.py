@@ -96,7 +96,7 @@ def test_a_green_about_something_else_is_red(bundle: Path, name: str) -> None:
 def test_every_member_is_held_against_the_file(bundle: Path) -> None:
     """A key of `begin` that says which bundle it is, and that FALSE forgets, would be unchecked."""
     free = {"protocol", "target", "engine", "engine_version", "program_address", "cases", "unit"}
-    free.add("trace")  # see below
+    free |= {"trace", "profile"}  # see below
     tried = {key for begin, _ in FALSE.values() for key in begin}
     assert tried | free == set(KEYS["begin"])
 
@@ -112,6 +112,15 @@ def test_a_trace_that_nobody_asked_for(bundle: Path) -> None:
     result = run(bundle, output)
     assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4)
     assert "asked for --trace none, the target reports first" in result.message
+
+
+def test_times_that_nobody_asked_for(bundle: Path) -> None:
+    output = t.about(t.lines(t.profiled(7, cases=COUNT)), bundle)
+    assert run(bundle, output, profile=1).state is State.PASSED
+    for profile, asked in ((None, "none"), (2, "2")):
+        result = run(bundle, output, profile=profile)
+        assert (result.state, result.outcome) == (State.ANOTHER_BUNDLE, 4)
+        assert f"asked for --profile {asked}, the target reports 1" in result.message
 
 
 def test_fewer_cases_than_the_file_has(bundle: Path) -> None:

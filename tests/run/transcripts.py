@@ -157,6 +157,30 @@ def summary(**more: Any) -> dict[str, Any]:
     return {"executed": 3, "compared": 3, "wrong": 0, "missed": 0} | more
 
 
+def instruction_time(index: int, instruction: int, **more: Any) -> dict[str, Any]:
+    """What an instruction took."""
+    record = {"event": "profile", "suite": 0, "case": index, "run": 0, "instruction": instruction}
+    return record | {"kind": "kernel", "operator": "aten::add.out", "time": 7} | more
+
+
+def execution(index: int, **more: Any) -> dict[str, Any]:
+    """What an execution took."""
+    return {"event": "execution", "suite": 0, "case": index, "run": 0, "time": 20} | more
+
+
+def profiled(*times: int, cases: int = 1) -> list[dict[str, Any]]:
+    """A right protocol of cases that were executed once for each of these times, and stepped
+    through as often: each of two instructions took that time."""
+    records = [begin(cases, profile=len(times))]
+    for index in range(cases):
+        for run, time in enumerate(times):
+            records.append(execution(index, run=run, time=2 * time + 1))
+            records += [instruction_time(index, k, run=run, time=time) for k in (0, 1)]
+            records.append(execution(index, run=run, stepped=True, time=2 * time + 5))
+        records.append(case(index))
+    return [*records, end(records)]
+
+
 def error(name: str, message: str, outcome: int, **more: Any) -> dict[str, Any]:
     return {"event": "error", "error": name, "message": message, "outcome": outcome, **more}
 

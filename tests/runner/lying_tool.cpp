@@ -59,6 +59,8 @@ class Lies final : public bpte::Stepping, private bpte::InstructionObserver {
   }
 
  private:
+  void starts() override { observer_->starts(); }
+  void ends() override { observer_->ends(); }
   bool executed(bpte::ExecutedInstruction& instruction) override {
     if (std::find(liars.begin(), liars.end(), number_++) != liars.end()) lie(instruction);
     return observer_->executed(instruction);

@@ -73,6 +73,8 @@ class Echo final : public bpte::SteppingEngine {
       if (i < 5) copy.name = {"echo", 4};
       if (i < 4) copy.overload = {"out", 3};
       copy.output_count = 1;
+      observer.starts();
+      observer.ends();
       if (!observer.executed(copy)) break;
     }
     return error;
@@ -189,7 +191,7 @@ int main(int argc, char** argv) {
   if (std::getenv("NO_METER") == nullptr) options.meter = &meter;
   Echo engine(argv[2], argc > 3 ? argv[3] : "");
 #if BPTE_RUNNER_TRACE
-  // TRACE: how; ISOLATE, NO_STEPPING: whether; DUMP: which instruction.
+  // TRACE: how; ISOLATE, NO_STEPPING: whether; DUMP: which instruction; PROFILE: how often.
   if (const char* const how = std::getenv("TRACE")) {
     if (!bpte::trace_mode_of({how, std::strlen(how)}, options.trace.mode)) return 2;
   }
@@ -197,6 +199,9 @@ int main(int argc, char** argv) {
   if (std::getenv("NO_STEPPING") == nullptr) options.trace.stepping = &engine;
   if (const char* const dump = std::getenv("DUMP")) {
     options.trace.dump = static_cast<uint32_t>(std::atoi(dump));
+  }
+  if (const char* const profile = std::getenv("PROFILE")) {
+    options.trace.profile = static_cast<uint32_t>(std::atoi(profile));
   }
 #endif
 #if BPTE_RUNNER_WIRE

@@ -133,6 +133,13 @@ RUN_OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "K",
         "help": "with --trace: fetch the values of instruction K, too",
     },
+    "profile": {
+        "type": int,
+        "nargs": "?",
+        "const": 10,
+        "metavar": "N",
+        "help": "also execute each case N times (default: 10) for the times of its instructions",
+    },
     "count-instructions": {
         "action": "store_true",
         "help": "let an emulator count instructions instead of time: the same in every run",

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from bpte.cli import _arguments, _output
 from bpte.files import access
 from bpte.files.atomic import ReportFile
-from bpte.run import document, launcher, report
+from bpte.run import document, etdump, launcher, report
 from bpte.run.budget_check import Baseline
 from bpte.run.outcome import Outcome, State
 from bpte.run.results_error import ResultsError
@@ -32,6 +32,7 @@ examples:
   bpte run model.bpte -o results --keep-outputs   (a folder, for bpte judge and bpte diff)
   bpte run model.bpte --board corstone-300 --budget "instructions<=2M,arena<=64KiB,flash<=256KiB"
   bpte run model.bpte --save base.json, and later: --against base.json --slower 5%
+  bpte run model.bpte --profile --etdump model.etdp   (for ExecuTorch's Inspector)
   bpte run model.bpte --log uart.txt         (judges a recorded output of that bundle)
   bpte run --log uart.txt --rtol 1e-3        (judges a recorded output again)
 
@@ -87,6 +88,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="by how much it may be, such as 5%%; default: 0%%",
     )
     parser.add_argument("--junit", type=Path, metavar="XML", help="write a JUnit report, too")
+    parser.add_argument(
+        "--etdump",
+        type=Path,
+        metavar="ETDP",
+        help="write what --profile, --dump and --keep-outputs give for ExecuTorch's Inspector: the "
+        "values into ETDP.bin, its debug buffer",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument(
         "--keep-outputs",
@@ -112,20 +120,47 @@ def _show_note(text: str) -> None:
     print(f"bpte run: {text}", file=sys.stderr, flush=True)
 
 
-def _announce_files(
-    arguments: argparse.Namespace,
-) -> tuple[ReportFile | None, ReportFile | None]:
-    """The JUnit report and the saved results. Holds them, before anything is run, against all that
-    is read: by this program, by the build, or by the target. Raises ``OSError``."""
+class _Reports(NamedTuple):
+    """What is written beside the results, where it was asked for."""
+
+    junit: ReportFile | None
+    save: ReportFile | None
+    etdump: ReportFile | None
+    #: Beside the ETDump, if there are any.
+    values: ReportFile | None
+
+    def write(self, result: launcher.Run) -> None:
+        """Raises ``OSError``."""
+        if self.junit is not None:
+            self.junit.write(report.as_junit(result))
+        if self.save is not None:
+            self.save.write(document.as_json(result).encode())
+        if self.etdump is not None and self.values is not None:
+            try:
+                made = etdump.etdump(result)
+            except etdump.EtdumpError as error:
+                return _show_note(f"no ETDump was written: {printable(str(error))}")
+            self.etdump.write(made.data)
+            if made.values:
+                self.values.write(made.values)
+            if made.left_out:
+                _show_note(
+                    f"the ETDump is without {made.left_out} values of types that ExecuTorch's "
+                    "Inspector does not read"
+                )
+
+
+def _announce_files(arguments: argparse.Namespace) -> _Reports:
+    """Holds what will be written, before anything is run, against all that is read: by this
+    program, by the build, or by the target. Raises ``OSError``."""
     inputs = [arguments.file, arguments.log, arguments.elf, arguments.against]
     inputs += arguments.operators_from
     for path in inputs:
         if path is not None:
             access.reads_path(path)
-    junit, save = (
-        None if path is None else ReportFile(path) for path in (arguments.junit, arguments.save)
-    )
-    return junit, save
+    paths = [arguments.junit, arguments.save, arguments.etdump]
+    values = None if arguments.etdump is None else f"{arguments.etdump}.bin"
+    return _Reports(*(None if path is None else ReportFile(path) for path in (*paths, values)))
 
 
 def _request(arguments: argparse.Namespace) -> launcher.Request:
@@ -176,8 +211,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _usage("give a FILE, or --log, or both")
     if arguments.slower is not None and arguments.against is None:
         return _usage("--slower: slower than what? (--against)")
+    fetches = arguments.profile, arguments.dump, arguments.keep_outputs or None, arguments.log
+    if arguments.etdump is not None and not any(each is not None for each in fetches):
+        return _usage("--etdump: of what? (--profile, --dump, --keep-outputs)")
     try:
-        junit, save = _announce_files(arguments)
+        reports = _announce_files(arguments)
         baseline = _baseline(arguments)
     except OSError as error:
         return _usage(f"{error.filename}: {error.strerror}")
@@ -188,10 +226,7 @@ def run(arguments: argparse.Namespace) -> int:
             with ResultsFolder(arguments.output) as folder:
                 result = _result(arguments, baseline, folder.say)
                 folder.write(result)
-        if junit is not None:
-            junit.write(report.as_junit(result))
-        if save is not None:
-            save.write(document.as_json(result).encode())
+        reports.write(result)
     except OSError as error:
         return _usage(f"{error.filename}: {error.strerror}")
     if arguments.json:

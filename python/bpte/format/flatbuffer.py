@@ -165,10 +165,11 @@ class Writer:
     """Writes a FlatBuffer front to back into ``buffer``: a parent first, then the children that it
     links to."""
 
-    def __init__(self, identifier: bytes, inserted: int = 0) -> None:
-        """``inserted``: zero bytes between the identifier and the rest."""
-        self.buffer = bytearray(8 + inserted)
-        self.buffer[4:8] = identifier
+    def __init__(self, identifier: bytes, inserted: int = 0, root: int = 0) -> None:
+        """``inserted``: zero bytes between the identifier and the rest. ``root``: where the root's
+        slot lies; the bytes before it, as those of a size, count for alignment."""
+        self.buffer = bytearray(root + 8 + inserted)
+        self.buffer[root + 4 : root + 8] = identifier
         self._vtables: dict[bytes, int] = {}
 
     def _pad(self, alignment: int, ahead: int = 0) -> None:

@@ -103,6 +103,8 @@ def _arguments(
     if request.teach:
         words += ["--teach", "1"] if firmware else ["--teach"]
     words += _trace_arguments(request, firmware)
+    if request.profile is not None:
+        words += ["--profile", str(request.profile)]
     if request.engine is not None and not firmware:
         words += ["--engine", request.engine]
     if request.max_planned_memory is not None:

@@ -27,6 +27,7 @@ from bpte.run.judge import Run
 from bpte.run.metric_evidence import MetricRecords
 from bpte.run.outcome import Counted, State, run_outcome
 from bpte.run.outputs_file import OUTPUTS, KeptFile, Stored, parse
+from bpte.run.profile import ProfileRecords
 from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import (
     Begin,
@@ -34,6 +35,8 @@ from bpte.run.protocol_keys import (
     Case,
     ConfusionRow,
     End,
+    Execution,
+    InstructionTime,
     MetricResult,
     Resources,
     Trace,
@@ -61,7 +64,12 @@ _OBJECTS = {
 }
 
 #: What a list of records holds, where it has another name.
-_EVENTS: dict[type, str] = {MetricResult: "metric", BudgetResult: "budget"}
+_EVENTS: dict[type, str] = {
+    MetricResult: "metric",
+    BudgetResult: "budget",
+    InstructionTime: "profile",
+    Execution: "execution",
+}
 
 _Stored = Mapping[CaseKey, list[Stored]]
 
@@ -147,6 +155,9 @@ def as_dict(run: Run, stored: _Stored | None = None) -> dict[str, Any]:
     result["confusion"] = [members(row, "confusion") for row in transcript.confusion]
     if transcript.begin is not None and transcript.begin.trace is not None:
         result["instructions"] = [members(trace, "trace") for trace in transcript.traces]
+    if transcript.begin is not None and transcript.begin.profile is not None:
+        result["times"] = [members(time, "profile") for time in transcript.times]
+        result["executions"] = [members(each, "execution") for each in transcript.executions]
     stderr = [printable(_relative(line)) for line in run.stderr.splitlines()]
     return result | {"log": list(transcript.other_lines), "stderr": stderr}
 
@@ -254,6 +265,8 @@ def _run(document: dict[str, Any], folder: Path) -> Run:
             _of(document, "violation", str, nullable=True),
             _texts(document, "log"),
             _traces(document),
+            tuple(_records(document, "times", InstructionTime)),
+            tuple(_records(document, "executions", Execution)),
             _of(document, "contradictory", bool),
             _of(document, "earlier_runs", int),
         ),
@@ -348,6 +361,7 @@ def _check(run: Run, document: dict[str, Any]) -> None:
     if (wrong := _measured(transcript) or _budgeted(transcript)) is not None:
         raise ResultsError(wrong)
     _check_instructions(transcript)
+    _check_times(transcript)
     results = Results(run)
     _check_results("case", [found.counted for found in results.arrived], document["cases"])
     metrics = document.get("metrics") or []
@@ -408,3 +422,19 @@ def _check_instructions(transcript: Transcript) -> None:
             raise ResultsError(f"{CaseKey.of(case)}: {found}")
     if of_case and transcript.error is None:
         raise ResultsError("instructions of a case that is not there")
+
+
+def _check_times(transcript: Transcript) -> None:
+    begin = transcript.begin
+    if begin is None or not transcript.complete:
+        return
+    taken = ProfileRecords()
+    stated: tuple[InstructionTime | Execution, ...] = (*transcript.times, *transcript.executions)
+    for record in stated:
+        if found := taken.take(record, begin):
+            raise ResultsError(found)
+    for case in transcript.cases:
+        if found := taken.take_case(case, begin):
+            raise ResultsError(f"{CaseKey.of(case)}: {found}")
+    if transcript.error is None and (found := taken.at_end()):
+        raise ResultsError(found)

@@ -218,6 +218,7 @@ class Asked(Selection):
     #: Every step has the inputs that the bundle states.
     teach: bool = False
     tracing: Tracing = NO_TRACING
+    profile: int | None = None
 
     def count(self, bundle: Fingerprint) -> int:
         """How many cases of this bundle were asked for; a case with steps counts as its steps."""
@@ -294,6 +295,7 @@ def _of_the_request(begin: Begin, asked: Asked) -> Iterator[str]:
         ("--trace-rtol", asked.tracing.rtol, begin.trace_rtol),
         ("--trace-atol", asked.tracing.atol, begin.trace_atol),
         ("--dump", asked.tracing.dump, begin.dump),
+        ("--profile", asked.profile, begin.profile),
     ):
         if wanted != reported:
             yield f"asked for {name} {_word(wanted)}, the target reports {_word(reported)}"

@@ -116,8 +116,8 @@ def _with_values(
     judgement: Judgement, ended: Ended, receiver: Receiver, request: Request
 ) -> Judgement:
     """The judgement of a run, also by what was asked for beside its records."""
-    if request.trace is not None and judgement.state is State.USAGE:
-        hint = f"{judgement.message} (can this program trace, BPTE_ENGINE_STEPPING?)"
+    if request.steps_through and judgement.state is State.USAGE:
+        hint = f"{judgement.message} (can this program step, BPTE_ENGINE_STEPPING?)"
         return judgement._replace(message=hint)
     if not request.fetches_values:
         return judgement

@@ -17,12 +17,15 @@ from bpte.run import instructions
 from bpte.run.budget_check import BudgetRecords
 from bpte.run.metric_evidence import MetricRecords
 from bpte.run.outcome import Outcome, Verdict, run_outcome
+from bpte.run.profile import ProfileRecords
 from bpte.run.protocol_keys import (
     Begin,
     BudgetResult,
     Case,
     ConfusionRow,
     End,
+    Execution,
+    InstructionTime,
     MetricResult,
     Resources,
     Trace,
@@ -67,6 +70,9 @@ class Transcript:
     other_lines: tuple[str, ...] = ()
     #: What instructions gave; those of a case come before it.
     traces: tuple[Trace, ...] = ()
+    #: What instructions took, and whole executions: those of a case come before it.
+    times: tuple[InstructionTime, ...] = ()
+    executions: tuple[Execution, ...] = ()
     #: The violation is that a record contradicts itself.
     contradictory: bool = False
     #: In a recorded output: the runs begun before this one.
@@ -135,6 +141,7 @@ class Parser:
         self._measured = MetricRecords()
         self._budgets = BudgetRecords()
         self._traces: list[Trace] = []
+        self._profile = ProfileRecords()
         self._before_case = 0  # how many of them came before the last case
         self._error: RunError | None = None
         self._end: End | None = None
@@ -181,6 +188,8 @@ class Parser:
             self._violation,
             tuple(self._other),
             tuple(self._traces),
+            tuple(self._profile.times),
+            tuple(self._profile.executions),
             self._contradictory,
             self._earlier_runs,
         )
@@ -250,6 +259,8 @@ class Parser:
             raise ProtocolError("a record before the begin record")
         elif isinstance(record, Trace):
             self._take_trace(self._begin, record)
+        elif isinstance(record, InstructionTime | Execution):
+            self._take_time(self._begin, record)
         elif isinstance(record, Case):
             self._take_case(self._begin, record)
         elif isinstance(record, ConfusionRow | MetricResult):
@@ -286,6 +297,13 @@ class Parser:
             raise ProtocolError(f"{CaseKey.of(trace)}: an instruction after the case")
         self._traces.append(trace)
 
+    def _take_time(self, begin: Begin, record: InstructionTime | Execution) -> None:
+        if self._error is not None:
+            raise ProtocolError("a time after the error record")
+        if CaseKey.of(record) in self._seen:
+            raise ProtocolError(f"{CaseKey.of(record)}: a time after the case")
+        _hold(self._profile.take(record, begin))
+
     def _take_case(self, begin: Begin, case: Case) -> None:
         if self._error is not None:
             raise ProtocolError("a case after the error record")
@@ -302,6 +320,7 @@ class Parser:
         self._before_case = len(self._traces)
         self._seen.add(key)
         _hold(self._measured.take_case(case), f"{key}: ")
+        _hold(self._profile.take_case(case, begin), f"{key}: ")
         self._cases.append(case)
 
     def _take_metric(self, begin: Begin, record: ConfusionRow | MetricResult) -> None:
@@ -332,6 +351,7 @@ class Parser:
         if self._error is None:
             _hold(self._measured.at_end())
             _hold(self._budgets.at_end())
+            _hold(self._profile.at_end())
         counts = dict.fromkeys(Verdict, 0)
         for case in self._cases:
             counts[case.verdict] += 1

@@ -78,6 +78,8 @@ class Begin:
     trace_atol: float | None = None
     #: the index of the instruction that is reported with its values
     dump: int | None = None
+    #: how often a case is executed at once, and stepped through, for times, before it is judged
+    profile: int | None = None
     #: how the actual outputs are sent: `pull` or `once`, see Transfers
     wire: str | None = None
 
@@ -151,6 +153,48 @@ class Trace:
     result: Output | None = None
     #: what it came to: one object, see below
     values: tuple[ActualValue, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstructionTime:
+    """`profile`: the time of an instruction; before the record of its case or step."""
+
+    #: its suite's index
+    suite: int
+    #: its case's index within the suite
+    case: int
+    #: the step's index within the case
+    step: int | None = None
+    #: which execution it is a part of, below `begin.profile`
+    run: int
+    #: the instruction's chain
+    chain: int = 0
+    #: its index in the chain
+    instruction: int
+    #: `kernel`, `delegate`, `move`, `jump` or `free`
+    kind: str
+    #: of a kernel its operator, of a delegate its backend
+    operator: str | None = None
+    #: of the instruction alone, in `unit`
+    time: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """`execution`: the time of one; before the record of its case or step."""
+
+    #: its suite's index
+    suite: int
+    #: its case's index within the suite
+    case: int
+    #: the step's index within the case
+    step: int | None = None
+    #: which execution it is, below `begin.profile`
+    run: int
+    #: whether it was stepped through; its time is without that of writing records
+    stepped: bool | None = None
+    #: in `unit`
+    time: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "trace_rtol": Key("real", required=False),
         "trace_atol": Key("real", required=False),
         "dump": Key("index", required=False),
+        "profile": Key("count", required=False),
         "wire": Key("text", required=False),
     },
     "case": {
@@ -80,6 +81,25 @@ KEYS: dict[str, dict[str, Key]] = {
         "before": Key("text", required=False, of=("right", "unknown", "wrong")),
         "result": Key("result", required=False),
         "values": Key("values", required=False),
+    },
+    "profile": {
+        "suite": Key("integer"),
+        "case": Key("integer"),
+        "step": Key("index", required=False),
+        "run": Key("index"),
+        "chain": Key("index", required=False),
+        "instruction": Key("index"),
+        "kind": Key("text", of=("kernel", "delegate", "move", "jump", "free")),
+        "operator": Key("text", required=False),
+        "time": Key("integer"),
+    },
+    "execution": {
+        "suite": Key("integer"),
+        "case": Key("integer"),
+        "step": Key("index", required=False),
+        "run": Key("index"),
+        "stepped": Key("boolean", required=False),
+        "time": Key("integer"),
     },
     "summary": {
         "executed": Key("integer"),

@@ -29,7 +29,9 @@ from bpte.run.protocol_keys import (
     Case,
     ConfusionRow,
     End,
+    Execution,
     FirstMismatch,
+    InstructionTime,
     Measured,
     MetricResult,
     Number,
@@ -67,7 +69,17 @@ class RunError:
 
 
 Record: TypeAlias = (
-    Begin | Trace | Case | ConfusionRow | MetricResult | BudgetResult | Resources | RunError | End
+    Begin
+    | Trace
+    | InstructionTime
+    | Execution
+    | Case
+    | ConfusionRow
+    | MetricResult
+    | BudgetResult
+    | Resources
+    | RunError
+    | End
 )
 
 
@@ -80,7 +92,7 @@ class CaseKey(NamedTuple):
     step: int | None = None
 
     @classmethod
-    def of(cls, record: Case | Trace) -> CaseKey:
+    def of(cls, record: Case | Trace | InstructionTime | Execution) -> CaseKey:
         return cls(record.suite, record.case, record.step)
 
     def __str__(self) -> str:
@@ -357,10 +369,6 @@ def _metric(members: dict[str, Any]) -> MetricResult:
     return metric
 
 
-def _resources(members: dict[str, Any]) -> Resources:
-    return Resources(**_members(members, "resources"))
-
-
 def _budget(members: dict[str, Any]) -> BudgetResult:
     budget = BudgetResult(**_members(members, "budget"))
     if budget.resource not in _RESOURCES:
@@ -374,20 +382,23 @@ def _error(members: dict[str, Any]) -> RunError:
     return RunError(**stated, where=known)
 
 
-def _end(members: dict[str, Any]) -> End:
-    return End(**_members(members, "end"))
+def _plain(kind: Callable[..., Record], name: str) -> Callable[[dict[str, Any]], Record]:
+    """Reads a record that says nothing its own members could contradict."""
+    return lambda members: kind(**_members(members, name))
 
 
 _EVENTS: dict[str, Callable[[dict[str, Any]], Record]] = {
     "begin": _begin,
     "trace": _trace,
+    "profile": _plain(InstructionTime, "profile"),
+    "execution": _plain(Execution, "execution"),
     "case": _case,
     "confusion": _confusion,
     "metric": _metric,
-    "resources": _resources,
+    "resources": _plain(Resources, "resources"),
     "budget": _budget,
     "error": _error,
-    "end": _end,
+    "end": _plain(End, "end"),
 }
 
 

@@ -8,7 +8,7 @@ import textwrap
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
-from bpte.run import budget_words, describe, metric_words, trace_report
+from bpte.run import budget_words, describe, metric_words, profile_report, trace_report
 from bpte.run.judge import Run
 from bpte.run.outcome import Counted, State, Verdict
 from bpte.run.protocol_keys import Case, Output
@@ -268,6 +268,7 @@ def table(run: Run, colour: bool = False, width: int = WIDTH) -> str:
         trace_report.paragraphs(run, width),
         trace_report.rows(run, width),
         trace_report.advice(run, width),
+        profile_report.paragraphs(run, width),
     ):
         lines += ["", *part] if part else []
     if Results(run).passed_in_vain:

@@ -20,6 +20,8 @@ from bpte.run.selection import SelectionError, resolve
 _LARGEST_SEMIHOSTING_FILE = 2**31 - 1
 #: Bytes 4 and 5 of a .pte file, whatever its version.
 _PROGRAM_IDENTIFIER = b"ET"
+#: Of a case for the times of its instructions: more would keep a line busy for hours.
+MOST_EXECUTIONS = 1000
 
 
 class Refused(Exception):
@@ -82,6 +84,8 @@ class Request:
     trace_atol: float | None = None
     #: The index of an instruction whose values are fetched, too (`Run.dumped`).
     dump: int | None = None
+    #: How often each case is executed for the times of its instructions; None: not at all.
+    profile: int | None = None
     #: .pte files whose operators alone a firmware is built with.
     operators_from: tuple[Path, ...] = ()
 
@@ -109,12 +113,17 @@ class Request:
             return None
         return "pull" if simulator.input else "once"
 
+    @property
+    def steps_through(self) -> bool:
+        """Whether methods are run instruction by instruction."""
+        return self.trace is not None or self.profile is not None
+
     def features(self, bundle: Fingerprint | Unreadable) -> tuple[str, ...]:
         """The switches that a firmware for this request is built with."""
         known = bundle if isinstance(bundle, Fingerprint) else None
         wanted = {
             "BPTE_RUNNER_WIRE": self.fetches_values,
-            "BPTE_ENGINE_STEPPING": self.trace is not None,
+            "BPTE_ENGINE_STEPPING": self.steps_through,
             "BPTE_RUNNER_METRICS": known and any(suite.metrics for suite in known.suites),
             "BPTE_RUNNER_BUDGETS": known and known.budgets,
             "BPTE_ENGINE_DATA_FILES": known and known.data_files,
@@ -133,6 +142,7 @@ class Request:
             nonce,
             self.trust_target,
             teach=self.teach,
+            profile=self.profile,
             tracing=Tracing(self.trace, self.isolate, self.trace_rtol, self.trace_atol, self.dump),
         )
 
@@ -230,6 +240,12 @@ def _check_trace_options(request: Request) -> None:
     ):
         if given and request.trace in (None, "record"):
             raise Refused(State.USAGE, f"{option} has no effect without --trace")
+    if request.profile is None:
+        return
+    if not 1 <= request.profile <= MOST_EXECUTIONS:
+        raise Refused(State.USAGE, f"--profile {request.profile}: not from 1 to {MOST_EXECUTIONS}")
+    if request.trace is not None:
+        raise Refused(State.USAGE, "--profile and --trace are two runs: ask for one of them")
 
 
 # An option that would have no effect on the board is refused, so that nobody relies on it.

@@ -57,8 +57,12 @@ class ExecutedInstruction {
 
 class InstructionObserver {
  public:
-  /// Called after each instruction. False stops: the method is then in the middle of a run, and
-  /// must be loaded again.
+  /// Called right before and right after an instruction executes, for an observer that takes its
+  /// time. Nothing else of the engine's work lies between the two.
+  virtual void starts() {}
+  virtual void ends() {}
+  /// Called after each instruction, after ends(). False stops: the method is then in the middle of
+  /// a run, and must be loaded again.
   [[nodiscard]] virtual bool executed(ExecutedInstruction& instruction) = 0;
 
  protected:
@@ -68,7 +72,7 @@ class InstructionObserver {
 /// What an engine offers that can run a method instruction by instruction.
 class Stepping {
  public:
-  /// As Engine::execute() of the same engine, with the same outputs; `observer` is called after
+  /// As Engine::execute() of the same engine, with the same outputs; `observer` is called for
   /// each instruction. kOk also when the observer stopped it.
   [[nodiscard]] virtual EngineError step_through(InstructionObserver& observer) = 0;
 

@@ -22,6 +22,7 @@ void write_request(RecordWriter& writer, const RunOptions& options) {
   if (!std::isnan(options.atol)) writer.field(key::kAtol, options.atol);
 #if BPTE_RUNNER_TRACE
   const TraceOptions& trace = options.trace;
+  if (trace.profile != 0) writer.field(key::kProfile, trace.profile);
   if (trace.mode != TraceMode::kOff) {
     writer.field(key::kTrace, to_string(trace.mode));
     if (trace.isolate) writer.field(key::kIsolate, true);

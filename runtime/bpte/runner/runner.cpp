@@ -6,6 +6,7 @@
 #include <bpte/runner/identity.h>
 #include <bpte/runner/metrics.h>
 #include <bpte/runner/output_record.h>
+#include <bpte/runner/profiler.h>
 #include <bpte/runner/record_writer.h>
 #include <bpte/runner/records.h>
 #include <bpte/runner/runner.h>
@@ -54,7 +55,7 @@ bool settled([[maybe_unused]] const RunOptions& options,
 
 class Run
 #if BPTE_RUNNER_TRACE
-    final : private TraceRecords
+    final : private InstructionRecords
 #endif
 {
  public:
@@ -82,8 +83,10 @@ class Run
   }
   bool check_trace();
   bool trace(const TestCase& test_case, Span<const uint8_t> payload);
-  void begin_trace() override;
-  [[nodiscard]] bool end_trace(const ValueSource& values) override;
+  void profile(const TestCase& test_case);
+  bool rehearse();
+  void begin_record(const char* event) override;
+  [[nodiscard]] bool end_record(const ValueSource& values) override;
   // Whether the case or step failed by its trace, and whether its outputs decide anything.
   bool fails_by_trace() const;
   bool outputs_decide() const {
@@ -92,6 +95,7 @@ class Run
 #endif
   void run_suite(uint32_t index, const TestSuite& suite);
   void run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_index);
+  void run_once(const TestCase& test_case);
   bool load_method();
   bool execute(const TestCase& test_case);
   EngineError fit(const TestCase& test_case);
@@ -148,6 +152,14 @@ class Run
 #if BPTE_RUNNER_TRACE
   TestSuite suite_;
   Tracer tracer_;
+  Profiler profiler_;
+  // An execution that is not judged: its times are taken.
+  struct Rehearsal {
+    bool running = false;
+    bool stepped = false;
+    bool failed = false;
+    uint32_t run = 0;
+  } rehearsal_;
 #endif
 #if BPTE_RUNNER_METRICS
   Metrics metrics_;  // of the current suite
@@ -175,7 +187,8 @@ Run::Run(const Bundle& bundle, Engine& engine, Output& output, Clock& clock,
       data_files_(bundle, source_)
 #if BPTE_RUNNER_TRACE
       ,
-      tracer_(bundle, options.trace, writer_, clock, *this)
+      tracer_(bundle, options.trace, writer_, clock, *this),
+      profiler_(options.trace, writer_, clock, *this)
 #endif
 {
 #if BPTE_RUNNER_WIRE
@@ -364,8 +377,8 @@ bool Run::check_supported() {
 #if BPTE_RUNNER_TRACE
 // What was asked for and cannot be traced must not look traced.
 bool Run::check_trace() {
-  if (!tracing()) return true;
   const TraceOptions& trace = options_.trace;
+  if (!tracing() && trace.profile == 0) return true;
   const bool sends = trace.mode == TraceMode::kRecord || trace.dump != kNoIndex;
   const char* error = to_string(EngineError::kUnsupported);
   message_.clear();
@@ -378,7 +391,8 @@ bool Run::check_trace() {
   } else if (sends) {
     message_ << "built without BPTE_RUNNER_WIRE: no values of instructions can be sent";
 #endif
-  } else if (trace.mode != TraceMode::kRecord && !any_trace_selected(bundle_, options_)) {
+  } else if (tracing() && trace.mode != TraceMode::kRecord &&
+             !any_trace_selected(bundle_, options_)) {
     error = "no_trace";
     message_ << "no case that was asked for has a trace";
   }
@@ -387,14 +401,14 @@ bool Run::check_trace() {
   return false;
 }
 
-void Run::begin_trace() {
-  writer_.begin_record(event::kTrace);
+void Run::begin_record(const char* event) {
+  writer_.begin_record(event);
   writer_.field(key::kSuite, suite_index_);
   writer_.field(key::kCase, case_index_);
   if (step_index_ != kNoIndex) writer_.field(key::kStep, step_index_);
 }
 
-bool Run::end_trace([[maybe_unused]] const ValueSource& values) {
+bool Run::end_record([[maybe_unused]] const ValueSource& values) {
   writer_.end_record();
 #if BPTE_RUNNER_WIRE
   sent_ = values;
@@ -435,6 +449,12 @@ bool Run::case_error(EngineError error, const char* message) {
     stop(to_string(error), message, Outcome::kMalformed, suite_index_, case_index_);
     return false;
   }
+#if BPTE_RUNNER_TRACE
+  if (rehearsal_.running) {
+    rehearsal_.failed = true;  // the execution that is judged will say why
+    return false;
+  }
+#endif
   ++tally_.errors;
 #if BPTE_RUNNER_METRICS
   metrics_.missing({case_index_, step_index_});
@@ -604,11 +624,19 @@ void Run::run_case(uint32_t suite_index, const TestSuite& suite, uint32_t case_i
 #endif
   const Result<TestCase> test_case = suite.test_case(case_index);
   if (!test_case.ok()) return stop(test_case.fault(), suite_index, case_index);
-#if BPTE_CORE_STEPS
-  if (test_case->step_count() != 0) return run_steps(*test_case);
+#if BPTE_RUNNER_TRACE
+  profile(*test_case);
+  if (stopped_) return;
 #endif
-  case_name_ = test_case->name();
-  if (load_method()) (void)execute(*test_case);
+  run_once(*test_case);
+}
+
+void Run::run_once(const TestCase& test_case) {
+#if BPTE_CORE_STEPS
+  if (test_case.step_count() != 0) return run_steps(test_case);
+#endif
+  case_name_ = test_case.name();
+  if (load_method()) (void)execute(test_case);
 }
 
 // Done for every case, because what a method writes must not reach the next case.
@@ -660,6 +688,7 @@ bool Run::execute(const TestCase& test_case) {
   if (set_inputs(test_case, *payload) != EngineError::kOk) return false;
 
 #if BPTE_RUNNER_TRACE
+  if (rehearsal_.running) return rehearse();
   if (tracing()) return trace(test_case, *payload);
 #endif
   const uint64_t start = clock_.now();
@@ -683,6 +712,42 @@ bool Run::trace(const TestCase& test_case, Span<const uint8_t> payload) {
   if (stopped_) return false;
   if (error != EngineError::kOk) return case_error(error, engine_.message());
   return judge(test_case, payload, tracer_.time());
+}
+
+// Executes the case as often as was asked for, at once and instruction by instruction in turn, for
+// the times alone.
+void Run::profile(const TestCase& test_case) {
+  rehearsal_ = Rehearsal();
+  for (uint32_t run = 0; run < options_.trace.profile; ++run) {
+    for (int turn = 0; turn < 2 && !stopped_ && !rehearsal_.failed; ++turn) {
+      rehearsal_.running = true;
+      rehearsal_.stepped = turn == 1;
+      rehearsal_.run = run;
+      run_once(test_case);
+    }
+  }
+  rehearsal_.running = false;
+}
+
+// As execute(), once the inputs are set.
+bool Run::rehearse() {
+  uint64_t time = 0;
+  EngineError error = EngineError::kOk;
+  if (rehearsal_.stepped) {
+    error = profiler_.step_through(rehearsal_.run);
+    time = profiler_.time();
+  } else {
+    const uint64_t start = clock_.now();
+    error = engine_.execute();
+    time = clock_.now() - start;
+  }
+  if (stopped_) return false;
+  if (error != EngineError::kOk) return case_error(error, engine_.message());
+  begin_record(event::kExecution);
+  writer_.field(key::kRun, rehearsal_.run);
+  if (rehearsal_.stepped) writer_.field(key::kStepped, true);
+  writer_.field(key::kTime, time);
+  return end_record({});
 }
 #endif
 

@@ -28,6 +28,8 @@ const char* to_string(TraceMode mode);
 /// How cases are traced.
 struct TraceOptions {
   TraceMode mode = TraceMode::kOff;
+  /// How often each case is executed for the times of its instructions, before it is judged.
+  uint32_t profile = 0;
   /// The run's engine; null when it cannot be stepped.
   Stepping* stepping = nullptr;
   /// Overwrites each output with the expected value once it is compared, so that every instruction

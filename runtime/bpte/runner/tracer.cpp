@@ -4,7 +4,6 @@
 #if BPTE_RUNNER_TRACE
 
 #include <bpte/core/internal/element.h>
-#include <bpte/engine/message.h>
 #include <bpte/runner/output_record.h>
 #include <bpte/runner/value_record.h>
 
@@ -86,22 +85,18 @@ EngineError Tracer::run(const TestSuite& suite, const TestCase& test_case) {
   next_ = 0;
   count_ = options_.mode == TraceMode::kRecord ? 0 : test_case.trace_count();
   executed_ = compared_ = wrong_ = missed_ = time_ = 0;
-  resumed_ = clock_.now();
   const EngineError error = options_.stepping->step_through(*this);
-  time_ += clock_.now() - resumed_;
   if (error == EngineError::kOk && !stopped_) pass_over(count_);
   return error;
 }
 
 bool Tracer::executed(ExecutedInstruction& instruction) {
-  time_ += clock_.now() - resumed_;
   ++executed_;
   bool go_on = true;
   if (instruction.output_count != 0) {
     go_on = options_.mode == TraceMode::kRecord ? record(instruction) : hold(instruction);
   }
   stopped_ = !go_on;
-  resumed_ = clock_.now();
   return go_on;
 }
 
@@ -203,7 +198,7 @@ bool Tracer::compare_output(ExecutedInstruction& instruction, uint32_t listed,
       write_values(writer_, values);
     }
 #endif
-    if (!records_.end_trace(values)) return false;
+    if (!records_.end_record(values)) return false;
   }
   if (options_.isolate) {
     put_right(instruction, expected, wrong);
@@ -227,7 +222,7 @@ bool Tracer::record(ExecutedInstruction& instruction) {
     if (values.get(0, value) != EngineError::kOk || value.kind == ValueKind::kNone) continue;
     begin_record(instruction, i, kNoIndex);
     write_values(writer_, values);
-    if (!records_.end_trace(values)) return false;
+    if (!records_.end_record(values)) return false;
   }
 #else
   (void)instruction;
@@ -238,19 +233,9 @@ bool Tracer::record(ExecutedInstruction& instruction) {
 // `listed` is its index among the suite's instructions.
 void Tracer::begin_record(const ExecutedInstruction& instruction, uint32_t output,
                           uint32_t listed) {
-  records_.begin_trace();
-  if (instruction.chain != 0) writer_.field(key::kChain, instruction.chain);
-  writer_.field(key::kInstruction, instruction.index);
+  records_.begin_record(event::kTrace);
+  write_instruction(writer_, instruction);
   writer_.field(key::kOutput, output);
-  writer_.field(key::kKind, to_string(instruction.kind));
-  if (instruction.name.size > 0) {
-    Message name;
-    name << Span<const char>(instruction.name.data, instruction.name.size);
-    if (instruction.overload.size > 0) {
-      name << "." << Span<const char>(instruction.overload.data, instruction.overload.size);
-    }
-    writer_.field(key::kOperator, name.c_str());
-  }
   if (listed == kNoIndex) return;
   const Instruction known = *suite_.instruction(listed);
   if (known.node.size > 0) writer_.field(key::kNode, known.node);

@@ -3,10 +3,8 @@
 
 #include <bpte/core/bundle.h>
 #include <bpte/engine/stepping.h>
-#include <bpte/runner/config.h>
-#include <bpte/runner/record_writer.h>
+#include <bpte/runner/instruction_record.h>
 #include <bpte/runner/runner.h>
-#include <bpte/runner/value_source.h>
 
 #include <cstdint>
 
@@ -14,25 +12,13 @@
 
 namespace bpte {
 
-/// What a tracer needs of its run.
-class TraceRecords {
- public:
-  /// Begins a record `trace`, and writes which case or step it is about.
-  virtual void begin_trace() = 0;
-  /// Ends it; `values` go with it. False when the run cannot go on.
-  [[nodiscard]] virtual bool end_trace(const ValueSource& values) = 0;
-
- protected:
-  ~TraceRecords() = default;
-};
-
 /// Runs a method instruction by instruction, holds what each gives against the case's trace, and
 /// writes the records `trace` (docs/result-protocol.md). It needs the memory of one expected value,
 /// and of that only where the bundle comes from a data source.
 class Tracer final : public InstructionObserver {
  public:
   Tracer(const Bundle& bundle, const TraceOptions& options, RecordWriter& writer, Clock& clock,
-         TraceRecords& records)
+         InstructionRecords& records)
       : bundle_(bundle), options_(options), writer_(writer), clock_(clock), records_(records) {}
 
   /// The method was loaded: nothing is known to be wrong.
@@ -45,13 +31,15 @@ class Tracer final : public InstructionObserver {
   const Fault& fault() const { return fault_; }
   /// Whether the run cannot go on.
   bool stopped() const { return stopped_; }
-  /// Of the instructions, without the time that looking at them took.
+  /// Of the instructions alone.
   uint64_t time() const { return time_; }
   /// Whether something was wrong, or was not executed although the trace has it.
   bool found_wrong() const { return wrong_ != 0 || missed_ != 0; }
   /// Writes the member `trace` of the case's record.
   void write_summary();
 
+  void starts() override { started_ = clock_.now(); }
+  void ends() override { time_ += clock_.now() - started_; }
   [[nodiscard]] bool executed(ExecutedInstruction& instruction) override;
 
  private:
@@ -80,7 +68,7 @@ class Tracer final : public InstructionObserver {
   const TraceOptions& options_;
   RecordWriter& writer_;
   Clock& clock_;
-  TraceRecords& records_;
+  InstructionRecords& records_;
 
   TestSuite suite_;
   TestCase case_;
@@ -96,7 +84,7 @@ class Tracer final : public InstructionObserver {
   uint64_t compared_ = 0;
   uint64_t wrong_ = 0;
   uint64_t missed_ = 0;
-  uint64_t resumed_ = 0;
+  uint64_t started_ = 0;
   uint64_t time_ = 0;
 };
 

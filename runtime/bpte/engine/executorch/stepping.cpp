@@ -128,7 +128,9 @@ EngineError ExecutorchEngine::step_through(InstructionObserver& observer) {
       if (instruction.kind == InstructionKind::kJump && !is_true(values[instruction.condition])) {
         next = instruction.destination;
       }
+      observer.starts();
       const et::Error error = step(*method_);
+      observer.ends();
       if (const char* const words = take_stand_in(); *words != '\0') stand_in_ = words;
       if (error != et::Error::Ok) return execution_failed(error, log);
       if (count == 0) break;  // the step has gone past an empty chain

@@ -90,12 +90,13 @@ EngineError ReferenceEngine::step_through(InstructionObserver& observer) {
     return report_.fail(EngineError::kExecutionFailed) << "no method is loaded";
   }
   const auto after = [&](uint32_t number, bool delegated, uint32_t call) {
+    observer.ends();
     Executed executed(*this, number, delegated, call);
     const bool go_on = observer.executed(executed);
     report_.clear();  // what the observer was refused is no failure of the run
     return go_on;
   };
-  (void)method_.run_each(after, report_);
+  (void)method_.run_each([&] { observer.starts(); }, after, report_);
   report_.rename(EngineError::kInvalidProgram, EngineError::kExecutionFailed);  // as execute()
   return report_.error();
 }

@@ -106,6 +106,8 @@ const char* parse_arguments(bpte::Span<char> line, Arguments& arguments) {
 #if BPTE_RUNNER_TRACE
     } else if (is("--isolate")) {
       arguments.run.trace.isolate = n == 1;
+    } else if (is("--profile")) {
+      arguments.run.trace.profile = static_cast<uint32_t>(n);
     } else if (is("--dump")) {
       arguments.run.trace.dump = static_cast<uint32_t>(n);
 #endif

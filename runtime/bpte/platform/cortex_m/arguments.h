@@ -22,10 +22,11 @@ namespace bpte_board {
 ///   --instruction-ns N  the emulator takes N ns of its time for each instruction: counts them
 ///   --outputs pull|once  send the actual outputs (with BPTE_RUNNER_WIRE)
 ///   --trace first|all|strict|record  look at each instruction (with BPTE_ENGINE_STEPPING, as the
-///                       next three)
+///                       next ones)
 ///   --isolate 1
 ///   --trace-rtol-bits X  --trace-atol-bits X
 ///   --dump K
+///   --profile N
 struct Arguments {
   bool has_address = false;
   uint32_t address = 0;

@@ -64,6 +64,8 @@ Runs every test case of a .bpte file and writes the result protocol (docs/result
   --trace-rtol R, --trace-atol A
                      judge instructions with these tolerances instead of their dtypes' defaults
   --dump K           report instruction K with its values (with --outputs)
+  --profile N        before each case is judged, execute it N times for the times of its
+                     instructions
   --outputs HOW      send the actual outputs, too: pull (when standard input asks for them) or once
   --target NAME      what the report calls this machine (host)
   --nonce WORD       repeated in the report, to tell it from another run's
@@ -220,6 +222,9 @@ Arguments parse(int argc, char** argv) {
       arguments.run.trace.rtol = parse_tolerance(value());
     } else if (is("--trace-atol")) {
       arguments.run.trace.atol = parse_tolerance(value());
+    } else if (is("--profile")) {
+      arguments.run.trace.profile =
+          static_cast<uint32_t>(parse_number(value(), bpte::kNoIndex, "not a number of runs: "));
     } else if (is("--dump")) {
       arguments.run.trace.dump =
           static_cast<uint32_t>(parse_number(value(), bpte::kNoIndex, "not an instruction: "));

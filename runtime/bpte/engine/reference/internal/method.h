@@ -65,10 +65,11 @@ class Method {
     return delegates_ran_;
   }
 #endif
-  /// Runs every instruction, and calls `after(number, delegated, call)` after each, until that is
-  /// false: the instruction's number among all chains', and its KernelCall or DelegateCall.
-  template <typename After>
-  [[nodiscard]] bool run_each(After&& after, Report& report);
+  /// Runs every instruction. Calls `before()` before each, and `after(number, delegated, call)`
+  /// after it, until that is false: the instruction's number among all chains', and its KernelCall
+  /// or DelegateCall.
+  template <typename Before, typename After>
+  [[nodiscard]] bool run_each(Before&& before, After&& after, Report& report);
 #if BPTE_ENGINE_STEPPING
   /// What such an instruction is, and which values it gave.
   struct Executed {
@@ -252,13 +253,14 @@ bool Method::for_each_instruction(F&& visit, Report& report) const {
   return check_malformed(report);
 }
 
-template <typename After>
-bool Method::run_each(After&& after, Report& report) {
+template <typename Before, typename After>
+bool Method::run_each(Before&& before, After&& after, Report& report) {
   work_ = 0;
 #if BPTE_ETHOSU_MODEL
   delegates_ran_ = false;
 #endif
   const auto visit = [&](uint32_t number, bool delegated, uint32_t arguments) {
+    before();
     return (delegated ? call_delegate(number, arguments, false, report)
                       : call(number, arguments, false, report)) &&
            after(number, delegated, arguments);
