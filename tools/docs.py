@@ -34,7 +34,7 @@ PYTHON = {
     "board": "bpte.run.board",
     "launcher": "bpte.run.launcher",
 }
-HEADERS = ("core", "engine", "engine/executorch", "engine/reference", "runner")
+HEADERS = ("core", "devtools", "engine", "engine/executorch", "engine/reference", "runner")
 
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 

@@ -6,8 +6,9 @@
 
 Builds the CMake preset `host-coverage`, runs its tests, then pytest folder by folder with its
 runner and tools, and writes docs/coverage.md. Each folder is a part with a time limit. When a part
-fails or the command is ended, the next call goes on with what is missing, unless the sources have
-changed. What runs on emulators is not counted: there the same sources are compiled without
+takes longer or the command is ended, the next call goes on with what is missing, unless the sources
+have changed. A test that fails has counted what it reached: whether tests pass is `make test`'s
+question. What runs on emulators is not counted: there the same sources are compiled without
 counters.
 """
 
@@ -122,12 +123,17 @@ def prepare() -> None:
     stamp.write_text(now)
 
 
-def measure_part(name: str, seconds: int) -> None:
-    """Runs the C++ tests, or a folder of Python's, with the counters on."""
+#: Exit codes that say no more than that a test failed.
+CTEST_FAILED = 8
+PYTEST_FAILED = 1
+
+
+def measure_part(name: str, seconds: int) -> str:
+    """Runs the C++ tests, or a folder of Python's, with the counters on. Says so when tests
+    failed."""
     if name == CTEST:
         command: list[object] = ["ctest", "--test-dir", BUILD, "--output-on-failure", "-j", JOBS]
-        run(*command, limit=seconds, quiet=True)
-        return
+        return run_tests(command, CTEST_FAILED, seconds)
     # Where nothing of Python's is counted, its counters would only take time.
     counted = Path(name).name not in CPP_ALONE
     command = [sys.executable, "-m"]
@@ -135,7 +141,17 @@ def measure_part(name: str, seconds: int) -> None:
         command += ["coverage", "run", f"--rcfile={SETTINGS}", "-m"]
     command += ["pytest", "-q", name, "-n", JOBS, "--dist", "loadfile"]
     variables = {"BPTE_BUILD": str(BUILD), "BPTE_RUNNER": str(BUILD / "bin" / "bpte-run")}
-    run(*command, limit=seconds, quiet=True, **variables)
+    return run_tests(command, PYTEST_FAILED, seconds, **variables)
+
+
+def run_tests(command: list[object], tests_failed: int, seconds: int, **variables: str) -> str:
+    try:
+        run(*command, limit=seconds, quiet=True, **variables)
+    except subprocess.CalledProcessError as error:
+        if error.returncode != tests_failed:
+            raise
+        return f", with tests that failed ({PYTHON / 'log.txt'})"
+    return ""
 
 
 def measure(parts: list[str], seconds: int) -> bool:
@@ -149,9 +165,9 @@ def measure(parts: list[str], seconds: int) -> bool:
         what = "measured before"
         if not done.is_file():
             try:
-                measure_part(name, seconds)
+                failures = measure_part(name, seconds)
                 done.touch()
-                what = f"{time.monotonic() - start:.0f} s"
+                what = f"{time.monotonic() - start:.0f} s{failures}"
             except subprocess.TimeoutExpired:
                 failed.append(name)
                 what = f"did not end within {seconds} s"

@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSUMER = ROOT / "tests" / "consumer"
-PROGRAMS = {"core", "engine", "runner", "reference", "ethosu", "executorch"}
+PROGRAMS = {"core", "engine", "runner", "reference", "ethosu", "executorch", "devtools"}
 DELEGATE = ROOT / "tests" / "fixtures" / "ethosu" / "linear@ethos-u65-256.npz"
 NINJA = importlib.util.find_spec("ninja") or shutil.which("ninja")
 WITHOUT_EXECUTORCH = "-DBPTE_ENGINE_EXECUTORCH=OFF"
@@ -87,6 +87,8 @@ def check(folder: Path, bundle: Path) -> None:
         assert '"outcome":0' in run(folder / f"consumer_{engine}", bundle).splitlines()[-1]
     if "ethosu" in built:
         check_ethosu(folder)
+    if "devtools" in built:
+        assert run(folder / "consumer_devtools", bundle) == f"Error::Ok: {size} bytes\n"
 
 
 def check_ethosu(folder: Path) -> None:
@@ -150,7 +152,7 @@ def test_components(installed: Path, demo_bundle: Path, tmp_path: Path) -> None:
         *(CONSUMER, tmp_path, f"-DCMAKE_PREFIX_PATH={installed}"),
         *("-DCONSUMER_COMPONENTS=core;reference", "-DBPTE_PYTHON=/nonexistent"),
     )
-    assert programs(tmp_path) == PROGRAMS - {"executorch"}
+    assert programs(tmp_path) == PROGRAMS - {"executorch", "devtools"}
     assert "executorch" not in (tmp_path / "CMakeCache.txt").read_text()
     check(tmp_path, demo_bundle)
 
@@ -179,7 +181,7 @@ def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_add_subdirectory(taken_in: Path, demo_bundle: Path) -> None:
     """No ExecuTorch is wanted, no model, no runner and no tests are made, the standard is the
     project's."""
-    assert programs(taken_in) == PROGRAMS - {"executorch", "ethosu"}
+    assert programs(taken_in) == PROGRAMS - {"executorch", "devtools", "ethosu"}
     check(taken_in, demo_bundle)
     assert not [*taken_in.rglob("bpte-run*"), *taken_in.rglob("*_test")]
     assert "-std=c++20" in (taken_in / "compile_commands.json").read_text()

@@ -19,7 +19,6 @@ import os
 import pty
 import random
 import selectors
-import signal
 import socket
 import subprocess
 import sys
@@ -194,11 +193,13 @@ def main() -> int:
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     shares = {name: getattr(options, name) for name in ("lose", "double", "flip", "bursts")}
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     started = time.monotonic()
     to_target = Faults(2 * options.seed, **shares)
     from_target = Faults(2 * options.seed + 1, stick=options.stick, **shares)
-    status = run(options.command, options.by, to_target, from_target, options.reset)
+    try:
+        status = run(options.command, options.by, to_target, from_target, options.reset)
+    except BrokenPipeError:
+        return 1  # nobody listens any more
     print(
         f"faulty line: {from_target.passed} bytes from the target and {to_target.passed} to it, "
         f"{from_target.hurt} and {to_target.hurt} hurt, in {time.monotonic() - started:.1f} s",

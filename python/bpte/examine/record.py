@@ -101,20 +101,12 @@ def record(
 
     Raises ``RecordError``, ``PackError``, ``BundleError``, ``OSError``.
     """
-    drawn = {
-        number: made.parse(value) if isinstance(value, str) else normalise(value)
-        for number, value in (given or {}).items()
-    }
-    recipe = Recipe(made.parse(inputs), drawn, seed, cases, method)
+    recipe = _recipe(inputs, given or {}, seed, cases, method)
     choice = TraceChoice(trace_floats, trace_every) if trace else None
     if choice is None and (trace_floats or trace_every != 1):
         raise PackError("which values are traced was stated, but nothing is traced")
-    if oracle not in (None, *ORACLES):
-        raise PackError(f"unknown oracle {oracle!r}, there are {', '.join(ORACLES)}")
-    if oracle is not None and (trace or engine is not None or runner is not None):
-        raise PackError("nothing runs with an oracle: there is no trace, engine or runner then")
-    if oracle is None and graphs:
-        raise PackError("graphs were given, but no oracle that takes them")
+    runs = trace or engine is not None or runner is not None
+    _check_oracle(oracle, runs, graphs)
     with access.command(), contextlib.ExitStack() as stack:
         if program is not None:
             require_program(program)
@@ -132,14 +124,38 @@ def record(
         else:
             made_by = _asked(content, graphs, program is not None, TosaModel(folder, timeout))
         if tolerance is not None:
-            for suite in content.method_test_suites:
-                suite.tolerances = tolerance
-                for case in suite.test_cases:
-                    for run in (case, *case.steps):
-                        run.tolerances = None
+            _set_tolerance(content, tolerance)
         _allow_nans(content)
         content.metadata |= _manifest(made_by, recipe, source, command)
         return content.save(path, fit="relayout")
+
+
+def _recipe(
+    inputs: str, given: Mapping[int, object], seed: int, cases: int, method: str | None
+) -> Recipe:
+    drawn = {
+        number: made.parse(value) if isinstance(value, str) else normalise(value)
+        for number, value in given.items()
+    }
+    return Recipe(made.parse(inputs), drawn, seed, cases, method)
+
+
+def _check_oracle(oracle: str | None, runs: bool, graphs: Mapping[str, object] | None) -> None:
+    """`runs`: whether something was asked for that only a run can give. Raises ``PackError``."""
+    if oracle not in (None, *ORACLES):
+        raise PackError(f"unknown oracle {oracle!r}, there are {', '.join(ORACLES)}")
+    if oracle is not None and runs:
+        raise PackError("nothing runs with an oracle: there is no trace, engine or runner then")
+    if oracle is None and graphs:
+        raise PackError("graphs were given, but no oracle that takes them")
+
+
+def _set_tolerance(content: BundledProgram, tolerance: Tolerance) -> None:
+    for suite in content.method_test_suites:
+        suite.tolerances = tolerance
+        for case in suite.test_cases:
+            for run in (case, *case.steps):
+                run.tolerances = None
 
 
 def _taken(bundle: Bundle, program: str | os.PathLike[str] | None, host: _Host) -> BundledProgram:

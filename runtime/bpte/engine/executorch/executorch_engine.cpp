@@ -2,6 +2,7 @@
 #include <bpte/engine/executorch/executorch_engine.h>
 #include <bpte/engine/executorch/log_capture.h>
 #include <bpte/engine/executorch/stand_in.h>
+#include <bpte/engine/executorch/values.h>
 #include <executorch/runtime/core/exec_aten/util/scalar_type_util.h>
 
 #include <cstring>
@@ -496,29 +497,16 @@ EngineError ExecutorchEngine::check_tensor_input(size_t index, const TensorView&
 }
 
 EngineError ExecutorchEngine::set_tensor_input(size_t index, const TensorView& tensor) {
-  const size_t rank = tensor.sizes.size();
-  aten::SizesType sizes[kMaxRank];
-  aten::DimOrderType dim_order[kMaxRank];
-  aten::StridesType strides[kMaxRank];
-  uint32_t stride = 1;
-  for (size_t i = rank; i-- > 0;) {
-    const uint8_t dimension = tensor.dim_order[i];
-    dim_order[i] = dimension;
-    sizes[dimension] = tensor.sizes[dimension];
-    strides[dimension] = static_cast<aten::StridesType>(stride);
-    stride *= static_cast<uint32_t>(tensor.sizes[dimension]);
-  }
   // ExecuTorch only reads this: an input whose pointer it would keep has a buffer of its own.
   void* data = const_cast<uint8_t*>(tensor.data.data());
   if (input_buffers_[index] != nullptr) {
     if (!tensor.data.empty()) std::memcpy(input_buffers_[index], data, tensor.data.size());
     data = input_buffers_[index];
   }
-  aten::TensorImpl impl(static_cast<aten::ScalarType>(tensor.scalar_type),
-                        static_cast<ssize_t>(rank), sizes, data, dim_order, strides);
+  TensorArgument argument(tensor, data);
   Message log;
   const LogCapture capture(log);
-  const et::Error error = method_->set_input(et::EValue(aten::Tensor(&impl)), index);
+  const et::Error error = method_->set_input(et::EValue(argument.tensor()), index);
   if (error == et::Error::Ok) return EngineError::kOk;
   return explain(EngineError::kInvalidInput, "an input is refused", error, log);
 }
@@ -556,36 +544,24 @@ EngineError ExecutorchEngine::output(size_t index, Value& value) {
 }
 
 EngineError ExecutorchEngine::read_output(const et::EValue& actual, size_t index, Value& value) {
-  if (actual.isInt()) {
-    value.kind = ValueKind::kInt;
-    value.int_value = actual.toInt();
-  } else if (actual.isDouble()) {
-    value.kind = ValueKind::kDouble;
-    value.double_value = actual.toDouble();
-  } else if (actual.isBool()) {
-    value.kind = ValueKind::kBool;
-    value.bool_value = actual.toBool();
-  } else if (actual.isTensor()) {
-    const aten::Tensor& tensor = actual.toTensor();
-    const auto type = static_cast<ScalarType>(tensor.scalar_type());
-    if (element_size(type) == 0) {
-      return report_.unsupported()
-             << "output " << index
-             << " has a dtype that no bundle can hold: " << static_cast<int>(type);
-    }
-    if (tensor.const_data_ptr() == nullptr && tensor.nbytes() != 0) {
-      return report_.fail(EngineError::kExecutionFailed)
-             << "output " << index << " was given no memory";
-    }
-    value.kind = ValueKind::kTensor;
-    value.tensor.scalar_type = type;
-    value.tensor.sizes = {tensor.sizes().data(), tensor.sizes().size()};
-    value.tensor.dim_order = {tensor.dim_order().data(), tensor.dim_order().size()};
-    value.tensor.data = {static_cast<const uint8_t*>(tensor.const_data_ptr()), tensor.nbytes()};
-  } else {
+  const Value read = value_of(actual);
+  if (read.kind == ValueKind::kNone) {
     return report_.unsupported() << "output " << index << " is a " << kind_name(actual.tag)
                                  << ", which no bundle can hold";
   }
+  if (read.kind == ValueKind::kTensor) {
+    const TensorView& tensor = read.tensor;
+    if (element_size(tensor.scalar_type) == 0) {
+      return report_.unsupported()
+             << "output " << index
+             << " has a dtype that no bundle can hold: " << static_cast<int>(tensor.scalar_type);
+    }
+    if (tensor.data.data() == nullptr && !tensor.data.empty()) {
+      return report_.fail(EngineError::kExecutionFailed)
+             << "output " << index << " was given no memory";
+    }
+  }
+  value = read;
   return EngineError::kOk;
 }
 
