@@ -25,10 +25,30 @@ bool broadcast_strides(Call& call, const Tensor& tensor, const int32_t* sizes, s
   return true;
 }
 
+bool broadcast_sizes(Call& call, const Tensor* const* inputs, size_t count, int32_t* sizes,
+                     size_t& rank) {
+  rank = 0;
+  for (size_t k = 0; k < count; ++k) rank = inputs[k]->rank > rank ? inputs[k]->rank : rank;
+  for (size_t d = 0; d < rank; ++d) {
+    sizes[d] = 1;
+    for (size_t k = 0; k < count; ++k) {
+      const Tensor& input = *inputs[k];
+      const size_t from_end = rank - d;
+      const int32_t size = from_end > input.rank ? 1 : input.sizes[input.rank - from_end];
+      if (size == 1) continue;
+      if (sizes[d] != 1 && sizes[d] != size) return call.invalid("the shapes do not broadcast");
+      sizes[d] = size;
+    }
+  }
+  return true;
+}
+
 namespace {
 
 using UnaryFunction = float (*)(float x, const float* constants);
 using BinaryFunction = float (*)(float a, float b, float alpha);
+/// Unsigned, so that what does not fit wraps around, as PyTorch's integers do.
+using IntegerFunction = uint64_t (*)(uint64_t a, uint64_t b, uint64_t alpha);
 using CompareFunction = bool (*)(float a, float b);
 
 /// What argument 1 of an operator with two operands is.
@@ -49,25 +69,16 @@ bool unary(Call& call, size_t out_argument, UnaryFunction function,
   return true;
 }
 
-/// Gives `out` the shape that `count` inputs' shapes broadcast to (PyTorch's rules), and `rows` the
-/// way over all of them: operand 0 is `out`, the inputs follow. Without anything to compute, or
-/// when checking, `rows` stays empty.
+/// Gives `out` the shape that `count` inputs' shapes broadcast to, and `rows` the way over all of
+/// them: operand 0 is `out`, the inputs follow. Without anything to compute, or when checking, `rows`
+/// stays empty.
 bool broadcast(Call& call, Tensor& out, const Tensor* const* inputs, size_t count, Rows& rows) {
   int32_t sizes[kRankLimit];
   size_t rank = 0;
-  for (size_t k = 0; k < count; ++k) rank = inputs[k]->rank > rank ? inputs[k]->rank : rank;
-  for (size_t d = 0; d < rank; ++d) {
-    sizes[d] = 1;
-    for (size_t k = 0; k < count; ++k) {
-      const Tensor& input = *inputs[k];
-      const size_t from_end = rank - d;
-      const int32_t size = from_end > input.rank ? 1 : input.sizes[input.rank - from_end];
-      if (size == 1) continue;
-      if (sizes[d] != 1 && sizes[d] != size) return call.invalid("the shapes do not broadcast");
-      sizes[d] = size;
-    }
+  if (!broadcast_sizes(call, inputs, count, sizes, rank) || !call.resize(out, sizes, rank) ||
+      !call.work(out.numel)) {
+    return false;
   }
-  if (!call.resize(out, sizes, rank) || !call.work(out.numel)) return false;
   if (call.checking() || out.numel == 0) return true;
   rows = Rows(sizes, rank);
   rows.operand(0, out.strides);
@@ -92,9 +103,51 @@ bool operands(Call& call, Second second, Tensor& a, Tensor& b, float& scalar) {
   return true;
 }
 
-/// out = function(a, b, alpha); alpha is argument 2 of an operator whose output is argument 3.
-bool binary(Call& call, Second second, size_t out_argument, BinaryFunction function) {
+/// A tensor of integers, or of bool.
+bool integers(Call& call, size_t argument, Tensor& tensor) {
+  if (!call.tensor(argument, tensor)) return false;
+  return is_integer(tensor.type) || tensor.type == ScalarType::kBool ||
+         call.unsupported("its output is of integers, and an operand is not");
+}
+
+/// out = function(a, b, alpha) of integers. The operands' dtypes may differ: each fits in 64 bits.
+bool binary_integers(Call& call, Second second, size_t out_argument, IntegerFunction function,
+                     Tensor& out) {
+  Tensor a, b;
+  int64_t scalar = 0;
+  int64_t alpha = 1;
+  if ((out_argument == 3 && !call.integer(2, alpha)) || !integers(call, 0, a) ||
+      (second == Second::kTensor ? !integers(call, 1, b) : !call.integer(1, scalar))) {
+    return false;
+  }
+  if (second == Second::kNumber) {
+    b.type = ScalarType::kLong;
+    b.element_size = sizeof(scalar);
+    b.numel = 1;
+    b.data = reinterpret_cast<uint8_t*>(&scalar);
+  }
+  const Tensor* const inputs[] = {&a, &b};
+  Rows rows;
+  if (!broadcast(call, out, inputs, 2, rows)) return false;
+  rows.each([&](ptrdiff_t i) {
+    const int64_t x = load_integer(a, rows.at(1, i));
+    const int64_t y = load_integer(b, rows.at(2, i));
+    store_integer(out, rows.at(0, i),
+                  static_cast<int64_t>(function(static_cast<uint64_t>(x), static_cast<uint64_t>(y),
+                                                static_cast<uint64_t>(alpha))));
+  });
+  return true;
+}
+
+/// out = function(a, b, alpha); alpha is argument 2 of an operator whose output is argument 3. An
+/// output of integers is computed by `whole`, if the operator has that.
+bool binary(Call& call, Second second, size_t out_argument, BinaryFunction function,
+            IntegerFunction whole = nullptr) {
   Tensor a, b, out;
+  if (!call.out(out_argument, out)) return false;
+  if (whole != nullptr && is_integer(out.type)) {
+    return binary_integers(call, second, out_argument, whole, out);
+  }
   float scalar = 0;
   double number = 1;
   if ((out_argument == 3 && !call.number(2, number)) || !operands(call, second, a, b, scalar) ||
@@ -153,7 +206,7 @@ bool clamp(Call& call, bool optional) {
 }  // namespace
 
 // Each row makes the functions that operators.def names out of an expression: of two tensors, and
-// of a tensor and a number.
+// of a tensor and a number. BPTE_ARITHMETIC is for integers as well.
 
 #define BPTE_BINARY(tensors, number, out_argument, expression)                            \
   static constexpr BinaryFunction tensors##_of =                                          \
@@ -164,13 +217,25 @@ bool clamp(Call& call, bool optional) {
   bool number(Call& call) {                                                               \
     return binary(call, Second::kNumber, out_argument, tensors##_of);                     \
   }
-BPTE_BINARY(aten_add_out, aten_add_Scalar_out, 3, (a + alpha * b))
-BPTE_BINARY(aten_sub_out, aten_sub_Scalar_out, 3, (a - alpha * b))
-BPTE_BINARY(aten_mul_out, aten_mul_Scalar_out, 2, (a * b))
 BPTE_BINARY(aten_div_out, aten_div_Scalar_out, 2, (a / b))
 BPTE_BINARY(aten_pow_Tensor_Tensor_out, aten_pow_Tensor_Scalar_out, 2,
             (b == 2.0f ? a * a : std::pow(a, b)))
 #undef BPTE_BINARY
+
+#define BPTE_ARITHMETIC(tensors, number, out_argument, expression)                               \
+  static constexpr auto tensors##_of = [](auto a, auto b, [[maybe_unused]] auto alpha) {         \
+    return expression;                                                                           \
+  };                                                                                             \
+  bool tensors(Call& call) {                                                                     \
+    return binary(call, Second::kTensor, out_argument, tensors##_of, tensors##_of);              \
+  }                                                                                              \
+  bool number(Call& call) {                                                                      \
+    return binary(call, Second::kNumber, out_argument, tensors##_of, tensors##_of);              \
+  }
+BPTE_ARITHMETIC(aten_add_out, aten_add_Scalar_out, 3, (a + alpha * b))
+BPTE_ARITHMETIC(aten_sub_out, aten_sub_Scalar_out, 3, (a - alpha * b))
+BPTE_ARITHMETIC(aten_mul_out, aten_mul_Scalar_out, 2, (a * b))
+#undef BPTE_ARITHMETIC
 
 #define BPTE_COMPARISON(tensors, number, expression)                                           \
   static constexpr CompareFunction tensors##_of = [](float a, float b) { return expression; }; \
@@ -204,7 +269,6 @@ bool aten_minimum_out(Call& call) {
   }
 BPTE_UNARY(aten_relu_out, (x < 0.0f ? 0.0f : x))
 BPTE_UNARY(aten_neg_out, (-x))
-BPTE_UNARY(aten_abs_out, (std::fabs(x)))
 BPTE_UNARY(aten_exp_out, (std::exp(x)))
 BPTE_UNARY(aten_log_out, (std::log(x)))
 BPTE_UNARY(aten_sqrt_out, (std::sqrt(x)))
@@ -216,6 +280,25 @@ BPTE_UNARY(aten_tanh_out, (std::tanh(x)))
 BPTE_UNARY(aten_erf_out, (std::erf(x)))
 BPTE_UNARY(aten_sigmoid_out, (1.0f / (1.0f + std::exp(-x))))
 #undef BPTE_UNARY
+
+bool aten_abs_out(Call& call) {
+  Tensor in, out;
+  if (!call.tensor(0, in) || !call.out(1, out)) return false;
+  if (!is_integer(in.type)) {
+    return unary(call, 1, [](float x, const float*) -> float { return std::fabs(x); });
+  }
+  if (!same_type(call, in, out) || !call.resize_like(out, in) || !call.work(out.numel)) {
+    return false;
+  }
+  if (call.checking() || out.numel == 0) return true;
+  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
+    // The least value of a type has no positive: it stays what it is, as in PyTorch.
+    const int64_t value = load_integer(in, from);
+    const uint64_t bits = static_cast<uint64_t>(value);
+    store_integer(out, to, value < 0 ? static_cast<int64_t>(0 - bits) : value);
+  });
+  return true;
+}
 
 bool aten_gelu_out(Call& call) {
   Text approximate;
