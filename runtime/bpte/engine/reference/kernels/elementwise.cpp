@@ -70,8 +70,8 @@ bool unary(Call& call, size_t out_argument, UnaryFunction function,
 }
 
 /// Gives `out` the shape that `count` inputs' shapes broadcast to, and `rows` the way over all of
-/// them: operand 0 is `out`, the inputs follow. Without anything to compute, or when checking, `rows`
-/// stays empty.
+/// them: operand 0 is `out`, the inputs follow. Without anything to compute, or when checking,
+/// `rows` stays empty.
 bool broadcast(Call& call, Tensor& out, const Tensor* const* inputs, size_t count, Rows& rows) {
   int32_t sizes[kRankLimit];
   size_t rank = 0;
@@ -222,15 +222,15 @@ BPTE_BINARY(aten_pow_Tensor_Tensor_out, aten_pow_Tensor_Scalar_out, 2,
             (b == 2.0f ? a * a : std::pow(a, b)))
 #undef BPTE_BINARY
 
-#define BPTE_ARITHMETIC(tensors, number, out_argument, expression)                               \
-  static constexpr auto tensors##_of = [](auto a, auto b, [[maybe_unused]] auto alpha) {         \
-    return expression;                                                                           \
-  };                                                                                             \
-  bool tensors(Call& call) {                                                                     \
-    return binary(call, Second::kTensor, out_argument, tensors##_of, tensors##_of);              \
-  }                                                                                              \
-  bool number(Call& call) {                                                                      \
-    return binary(call, Second::kNumber, out_argument, tensors##_of, tensors##_of);              \
+#define BPTE_ARITHMETIC(tensors, number, out_argument, expression)                       \
+  static constexpr auto tensors##_of = [](auto a, auto b, [[maybe_unused]] auto alpha) { \
+    return expression;                                                                   \
+  };                                                                                     \
+  bool tensors(Call& call) {                                                             \
+    return binary(call, Second::kTensor, out_argument, tensors##_of, tensors##_of);      \
+  }                                                                                      \
+  bool number(Call& call) {                                                              \
+    return binary(call, Second::kNumber, out_argument, tensors##_of, tensors##_of);      \
   }
 BPTE_ARITHMETIC(aten_add_out, aten_add_Scalar_out, 3, (a + alpha * b))
 BPTE_ARITHMETIC(aten_sub_out, aten_sub_Scalar_out, 3, (a - alpha * b))
