@@ -556,17 +556,16 @@ bool aten_reflection_pad1d_out(Call& call) {
   if (!call.resize(out, sizes, in.rank) || !call.work(out.numel)) return false;
   if (call.checking() || out.numel == 0) return true;
   // Element by element along the last dimension, all others at once.
-  const size_t element = out.element_size;
-  for (int64_t i = 0; i < sizes[last]; ++i) {
+  const ptrdiff_t element = static_cast<ptrdiff_t>(out.element_size);
+  const int32_t padded = sizes[last];
+  sizes[last] = 1;
+  for (int32_t i = 0; i < padded; ++i) {
     int64_t from = i - before;
     if (from < 0) from = -from;
     if (from >= length) from = 2 * (length - 1) - from;
-    Tensor to = out, source = in;
-    to.sizes[last] = source.sizes[last] = 1;
-    to.data += static_cast<ptrdiff_t>(element) * out.strides[last] * static_cast<ptrdiff_t>(i);
-    source.data +=
-        static_cast<ptrdiff_t>(element) * in.strides[last] * static_cast<ptrdiff_t>(from);
-    place(source, to, 0);
+    copy_strided(out.data + element * out.strides[last] * i, out.strides,
+                 in.data + element * in.strides[last] * static_cast<ptrdiff_t>(from), in.strides,
+                 sizes, in.rank, in.element_size);
   }
   return true;
 }

@@ -54,17 +54,38 @@ using CompareFunction = bool (*)(float a, float b);
 /// What argument 1 of an operator with two operands is.
 enum class Second : bool { kTensor, kNumber };
 
-/// out = function(argument 0), for each element; `constants` is passed on to it.
+/// A tensor of float32, or, if `integers`, one of integers or bool.
+bool operand(Call& call, size_t argument, bool integers, Tensor& tensor) {
+  if (!integers) return call.floats(argument, tensor);
+  if (!call.tensor(argument, tensor)) return false;
+  return is_integer(tensor.type) || tensor.type == ScalarType::kBool ||
+         call.unsupported("its output is of integers, an operand is not");
+}
+
+/// Whether an output is of integers, for an operator that has a function for them.
+bool computes_integers(IntegerFunction whole, const Tensor& out) {
+  return whole != nullptr && is_integer(out.type);
+}
+
+/// out = function(argument 0), for each element; `constants` is passed on to it. An output of
+/// integers is computed by `whole` (of the element, 0 and 0), if the operator has that.
 bool unary(Call& call, size_t out_argument, UnaryFunction function,
-           const float* constants = nullptr) {
+           const float* constants = nullptr, IntegerFunction whole = nullptr) {
   Tensor in, out;
-  if (!call.floats(0, in) || !call.out_floats(out_argument, out) || !call.resize_like(out, in) ||
-      !call.work(out.numel)) {
+  if (!call.out(out_argument, out)) return false;
+  const bool integers = computes_integers(whole, out);
+  if (!operand(call, 0, integers, in) || (!integers && !call.out_floats(out_argument, out)) ||
+      !call.resize_like(out, in) || !call.work(out.numel)) {
     return false;
   }
   if (call.checking() || out.numel == 0) return true;
   for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
-    out.floats()[to] = function(in.floats()[from], constants);
+    if (integers) {
+      const uint64_t element = static_cast<uint64_t>(load_integer(in, from));
+      store_integer(out, to, static_cast<int64_t>(whole(element, 0, 0)));
+    } else {
+      out.floats()[to] = function(in.floats()[from], constants);
+    }
   });
   return true;
 }
@@ -90,77 +111,63 @@ bool broadcast(Call& call, Tensor& out, const Tensor* const* inputs, size_t coun
   return true;
 }
 
-/// Arguments 0 and 1. A number, which `scalar` holds, stands for a tensor of rank 0.
-bool operands(Call& call, Second second, Tensor& a, Tensor& b, float& scalar) {
-  if (!call.floats(0, a)) return false;
-  if (second == Second::kTensor) return call.floats(1, b);
-  double number = 0;
-  if (!call.number(1, number)) return false;
-  scalar = static_cast<float>(number);
-  b.element_size = sizeof(float);
+/// What a number among the operands is read from, in the place of a tensor's element.
+struct Number {
+  float real = 0;
+  int64_t integer = 0;
+};
+
+/// Arguments 0 and 1. A number, which `number` holds, stands for a tensor of rank 0.
+bool operands(Call& call, Second second, bool integers, Tensor& a, Tensor& b, Number& number) {
+  if (!operand(call, 0, integers, a)) return false;
+  if (second == Second::kTensor) return operand(call, 1, integers, b);
   b.numel = 1;
-  b.data = reinterpret_cast<uint8_t*>(&scalar);
-  return true;
-}
-
-/// A tensor of integers, or of bool.
-bool integers(Call& call, size_t argument, Tensor& tensor) {
-  if (!call.tensor(argument, tensor)) return false;
-  return is_integer(tensor.type) || tensor.type == ScalarType::kBool ||
-         call.unsupported("its output is of integers, and an operand is not");
-}
-
-/// out = function(a, b, alpha) of integers. The operands' dtypes may differ: each fits in 64 bits.
-bool binary_integers(Call& call, Second second, size_t out_argument, IntegerFunction function,
-                     Tensor& out) {
-  Tensor a, b;
-  int64_t scalar = 0;
-  int64_t alpha = 1;
-  if ((out_argument == 3 && !call.integer(2, alpha)) || !integers(call, 0, a) ||
-      (second == Second::kTensor ? !integers(call, 1, b) : !call.integer(1, scalar))) {
-    return false;
-  }
-  if (second == Second::kNumber) {
+  if (integers) {
     b.type = ScalarType::kLong;
-    b.element_size = sizeof(scalar);
-    b.numel = 1;
-    b.data = reinterpret_cast<uint8_t*>(&scalar);
+    b.element_size = sizeof(number.integer);
+    b.data = reinterpret_cast<uint8_t*>(&number.integer);
+    return call.integer(1, number.integer);
   }
-  const Tensor* const inputs[] = {&a, &b};
-  Rows rows;
-  if (!broadcast(call, out, inputs, 2, rows)) return false;
-  rows.each([&](ptrdiff_t i) {
-    const int64_t x = load_integer(a, rows.at(1, i));
-    const int64_t y = load_integer(b, rows.at(2, i));
-    store_integer(out, rows.at(0, i),
-                  static_cast<int64_t>(function(static_cast<uint64_t>(x), static_cast<uint64_t>(y),
-                                                static_cast<uint64_t>(alpha))));
-  });
+  double value = 0;
+  if (!call.number(1, value)) return false;
+  number.real = static_cast<float>(value);
+  b.element_size = sizeof(number.real);
+  b.data = reinterpret_cast<uint8_t*>(&number.real);
   return true;
 }
 
 /// out = function(a, b, alpha); alpha is argument 2 of an operator whose output is argument 3. An
-/// output of integers is computed by `whole`, if the operator has that.
+/// output of integers is computed by `whole`, from operands of any integers, if the operator has
+/// that.
 bool binary(Call& call, Second second, size_t out_argument, BinaryFunction function,
             IntegerFunction whole = nullptr) {
   Tensor a, b, out;
   if (!call.out(out_argument, out)) return false;
-  if (whole != nullptr && is_integer(out.type)) {
-    return binary_integers(call, second, out_argument, whole, out);
-  }
-  float scalar = 0;
-  double number = 1;
-  if ((out_argument == 3 && !call.number(2, number)) || !operands(call, second, a, b, scalar) ||
-      !call.out_floats(out_argument, out)) {
+  const bool integers = computes_integers(whole, out);
+  Number number;
+  double alpha = 1;
+  int64_t whole_alpha = 1;
+  if (out_argument == 3 && !(integers ? call.integer(2, whole_alpha) : call.number(2, alpha))) {
     return false;
   }
-  const float alpha = static_cast<float>(number);
+  if (!operands(call, second, integers, a, b, number) ||
+      (!integers && !call.out_floats(out_argument, out))) {
+    return false;
+  }
   const Tensor* const inputs[] = {&a, &b};
   Rows rows;
   if (!broadcast(call, out, inputs, 2, rows)) return false;
+  const float real_alpha = static_cast<float>(alpha);
   rows.each([&](ptrdiff_t i) {
-    out.floats()[rows.at(0, i)] =
-        function(a.floats()[rows.at(1, i)], b.floats()[rows.at(2, i)], alpha);
+    const ptrdiff_t to = rows.at(0, i), x = rows.at(1, i), y = rows.at(2, i);
+    if (integers) {
+      store_integer(out, to,
+                    static_cast<int64_t>(whole(static_cast<uint64_t>(load_integer(a, x)),
+                                               static_cast<uint64_t>(load_integer(b, y)),
+                                               static_cast<uint64_t>(whole_alpha))));
+    } else {
+      out.floats()[to] = function(a.floats()[x], b.floats()[y], real_alpha);
+    }
   });
   return true;
 }
@@ -174,10 +181,10 @@ bool bool_out(Call& call, size_t argument, Tensor& out) {
 /// out = function(a, b)
 bool compare(Call& call, Second second, CompareFunction function) {
   Tensor a, b, out;
-  float scalar = 0;
+  Number number;
   const Tensor* const inputs[] = {&a, &b};
   Rows rows;
-  if (!operands(call, second, a, b, scalar) || !bool_out(call, 2, out) ||
+  if (!operands(call, second, false, a, b, number) || !bool_out(call, 2, out) ||
       !broadcast(call, out, inputs, 2, rows)) {
     return false;
   }
@@ -281,23 +288,11 @@ BPTE_UNARY(aten_erf_out, (std::erf(x)))
 BPTE_UNARY(aten_sigmoid_out, (1.0f / (1.0f + std::exp(-x))))
 #undef BPTE_UNARY
 
+// The least value of a type has no positive: it stays what it is, as in PyTorch.
 bool aten_abs_out(Call& call) {
-  Tensor in, out;
-  if (!call.tensor(0, in) || !call.out(1, out)) return false;
-  if (!is_integer(in.type)) {
-    return unary(call, 1, [](float x, const float*) -> float { return std::fabs(x); });
-  }
-  if (!same_type(call, in, out) || !call.resize_like(out, in) || !call.work(out.numel)) {
-    return false;
-  }
-  if (call.checking() || out.numel == 0) return true;
-  for_each_pair(out, in, [&](ptrdiff_t to, ptrdiff_t from) {
-    // The least value of a type has no positive: it stays what it is, as in PyTorch.
-    const int64_t value = load_integer(in, from);
-    const uint64_t bits = static_cast<uint64_t>(value);
-    store_integer(out, to, value < 0 ? static_cast<int64_t>(0 - bits) : value);
-  });
-  return true;
+  return unary(
+      call, 1, [](float x, const float*) -> float { return std::fabs(x); }, nullptr,
+      [](uint64_t x, uint64_t, uint64_t) { return x >> 63 != 0 ? 0 - x : x; });
 }
 
 bool aten_gelu_out(Call& call) {
