@@ -596,9 +596,7 @@ bool Method::list_item(uint32_t value, uint32_t index, uint32_t& item, Report& r
 bool Method::list_item_is_none(uint32_t value, uint32_t index) const {
   if (kind(value) != KernelTypes::OptionalTensorList) return false;
   const Vector items = fb().vector(value_table(value), schema::TensorList::items, sizeof(int32_t));
-  if (index >= items.count) return false;
-  const int32_t item = fb().element<int32_t>(items, index);
-  return item == -1 || kind(static_cast<uint32_t>(item)) == KernelTypes::Null;
+  return index < items.count && fb().element<int32_t>(items, index) == -1;
 }
 
 bool Method::resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& report) {
