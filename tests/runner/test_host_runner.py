@@ -331,13 +331,14 @@ def test_unknown_method(bpte_runner: Path, tmp_path: Path) -> None:
     assert not done.transcript.cases
 
 
-def test_unregistered_operator_is_named(bpte_runner: Path, tmp_path: Path) -> None:
+def test_unregistered_operators_are_named(bpte_runner: Path, tmp_path: Path) -> None:
     program = DEMO.read_bytes()
-    assert program.count(b"aten::addmm") == 1
-    program = program.replace(b"aten::addmm", b"aten::adxmm")
+    for name, other in ((b"aten::addmm", b"aten::adxmm"), (b"aten::relu", b"aten::rexu")):
+        assert program.count(name) == 1
+        program = program.replace(name, other)
     done = run(bpte_runner, one_case(tmp_path / "x.bpte", program, [zeros(2, 16)], [zeros(2, 4)]))
     assert done.code == 4
-    assert done.why == "missing_operator: operator not registered: aten::adxmm.out"
+    assert done.why == "missing_operator: operator not registered: aten::adxmm.out, aten::rexu.out"
 
 
 def test_unregistered_backend_is_named(

@@ -11,7 +11,7 @@
 namespace bpte {
 
 /// One line of text, built in place, as Engine::message() returns it. Text that does not fit is cut
-/// off.
+/// off, and "..." says so.
 class Message {
  public:
   const char* c_str() const { return text_; }
@@ -58,9 +58,12 @@ class Message {
   static constexpr size_t kCapacity = 256;
 
   void put(char c) {
-    if (size_ + 1 >= kCapacity) return;
-    text_[size_++] = c;
-    text_[size_] = '\0';
+    if (size_ + 1 < kCapacity) {
+      text_[size_++] = c;
+      text_[size_] = '\0';
+    } else {
+      for (size_t i = 0; i < 3; ++i) text_[size_ - 1 - i] = '.';
+    }
   }
   Span<char> scratch() { return Span<char>(number_); }
   Message& number(size_t size) { return *this << Span<const char>(number_, size); }

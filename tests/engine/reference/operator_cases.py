@@ -31,7 +31,7 @@ class Group:
     cases: list[Case] = field(default_factory=list)
     dim_order: bool = True
     keep: tuple[str, ...] = ()  # operators that to_edge is told not to decompose
-    eager: bool = False  # compared with eager PyTorch, because ExecuTorch 1.5.1 fails them
+    eager: bool = False  # compared with eager PyTorch, instead of ExecuTorch 1.5.1
 
     def add(
         self, name: str, function: Callable[..., torch.Tensor | Tensors], *inputs: torch.Tensor
@@ -151,6 +151,39 @@ def binary() -> Group:
         "where_broadcast": lambda x: torch.where(x[:1] > 0, x, x[:, :1]),
     }.items():
         group.add(name, scalar_function, x)
+    return group
+
+
+def integers() -> Group:
+    """Compared with PyTorch, whose integers wrap around."""
+    group = Group(eager=True)
+    functions: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+        "add": torch.add,
+        "add_alpha": lambda a, b: torch.add(a, b, alpha=-3),
+        "sub": torch.sub,
+        "sub_alpha": lambda a, b: torch.sub(a, b, alpha=2),
+        "mul": torch.mul,
+    }
+    for dtype in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
+        info = torch.iinfo(dtype)
+        ends = torch.tensor([info.min, info.min + 1, 0, 1, info.max], dtype=dtype)
+        some = torch.randint(-9 if info.min else 0, 9, (2, 1, 5)).to(dtype)
+        group.add(f"abs_ends_{dtype}", torch.abs, ends)
+        group.add(f"abs_{dtype}", torch.abs, some)
+        for name, function in functions.items():
+            group.add(f"{name}_ends_{dtype}", function, ends, ends.flip(0))
+            group.add(f"{name}_broadcast_{dtype}", function, some, ends[:4].reshape(4, 1))
+            group.add(f"{name}_rank0_{dtype}", function, ends[4], some)
+    longs = torch.tensor([[-(2**40), 3], [2**62, -5]])
+    group.add("sub_int32", torch.sub, longs, torch.tensor([7, -7], dtype=torch.int32))
+    group.add("add_bool", torch.add, longs, torch.tensor([True, False]))
+    for name, scalar_function in {
+        "add_scalar": lambda x: torch.ops.aten.add.Scalar(x, 2**53 + 1, 3),
+        "sub_scalar": lambda x: torch.ops.aten.sub.Scalar(x, 7, 2),
+        "mul_scalar": lambda x: torch.ops.aten.mul.Scalar(x, -3),
+        "rsub": lambda x: 9 - x,
+    }.items():
+        group.add(name, scalar_function, longs)
     return group
 
 
@@ -448,6 +481,46 @@ def copying() -> Group:
     return group
 
 
+def indexing() -> Group:
+    """Compared with PyTorch."""
+    group = Group(eager=True)
+    x = _randn(3, 4, 5, 2)
+    i, j = torch.tensor([2, 0, -1]), torch.tensor([[1], [-3]])
+    for values in (x, (100 * x).to(torch.int8), x > 0, (9 * x).to(torch.int64)):
+        for name, at in {
+            "first": (i,),
+            "matrix": (j,),
+            "middle": (None, i),
+            "last": (None, None, None, torch.tensor([1, 0, 0, 1])),
+            "neighbours": (None, i, j),
+            "apart": (i, None, j),
+            "apart_late": (None, i, None, torch.tensor([1, 0, 1])),
+            "all": (i, i, j, torch.tensor([1])),
+            "rank0": (None, torch.tensor(2)),
+            "int32": (None, i.to(torch.int32)),
+            "empty": (None, torch.empty(0, dtype=torch.int64)),
+        }.items():
+            given = [index for index in at if index is not None]
+
+            def take(x: torch.Tensor, *given: torch.Tensor, at: tuple = at) -> torch.Tensor:
+                left = iter(given)
+                indices = [None if index is None else next(left) for index in at]
+                return torch.ops.aten.index.Tensor(x, indices)
+
+            group.add(f"index_{values.dtype}_{name}", take, values, *given)
+    last = torch.channels_last
+    group.add("channels_last", lambda x, i: x.to(memory_format=last)[:, i], x, i)
+    for start, end, step in ((0, 7, 1), (5, -5, -3), (-3, 4, 2), (2, 2, 1)):
+        for dtype in (torch.int64, torch.int32, torch.float32):
+            group.add(
+                f"arange_{dtype}_{start}_{end}_{step}",
+                lambda x, t=(start, end, step), d=dtype: (torch.arange(*t, dtype=d), x)[0],
+                x,
+            )
+    group.add("arange_real", lambda x: torch.arange(0.5, 2.0, 0.3) + x[0, 0, 0, 0], x)
+    return group
+
+
 def kept_padding() -> Group:
     group = Group(keep=("reflection_pad1d",))
     for shape, pads in (((1, 576), (0, 64)), ((2, 3, 7), (6, 2)), ((4, 5), (0, 0))):
@@ -516,6 +589,7 @@ def _least(dtype: torch.dtype) -> int:
 GROUPS: dict[str, Callable[[], Group]] = {
     "elementwise": elementwise,
     "binary": binary,
+    "integers": integers,
     "matmul": matmul,
     "kept_linear": kept_linear,
     "convolution": convolution,
@@ -525,6 +599,7 @@ GROUPS: dict[str, Callable[[], Group]] = {
     "normalization": normalization,
     "reduction": reduction,
     "copying": copying,
+    "indexing": indexing,
     "kept_padding": kept_padding,
     "plain_copies": plain_copies,
     "quantization": quantization,

@@ -117,7 +117,8 @@ def test_dynamic_shapes(reference_tool: Path, write: Write) -> None:
             halves = torch.relu(x).view(rows // 2, 12) + 1.0
             longer = torch.cat([x, torch.full((rows + 1, 6), 0.5)])
             shorter = x[: rows - 1] * 2.0
-            return z.mean(1), halves, longer, shorter, x.shape[0] - 1
+            mirrored = x[torch.abs(1 - torch.arange(rows))]
+            return z.mean(1), halves, longer, shorter, mirrored, x.shape[0] - 1
 
     module = Module()
     rows = 2 * Dim("half", min=1, max=4)
@@ -207,7 +208,13 @@ class _Lambda(nn.Module):
             _Lambda(lambda x: torch.sort(x)[0]),
             torch.ones(3),
             "missing_operator",
-            "aten::sort.values",
+            "not in this engine: aten::sort.values",
+        ),
+        (
+            _Lambda(lambda x: torch.sort(torch.cumsum(torch.ceil(x), 0))[0]),
+            torch.ones(3),
+            "missing_operator",
+            "not in this engine: aten::ceil.out, aten::cumsum.out, aten::sort.values",
         ),
         (_Lambda(torch.relu), torch.ones(3).double(), "unsupported", "float64"),
         (_Cond(), torch.ones(3), "unsupported", "JumpFalseCall"),
@@ -218,7 +225,7 @@ class _Lambda(nn.Module):
             "transposed convolution",
         ),
     ],
-    ids=["operator", "dtype", "control_flow", "mode"],
+    ids=["operator", "operators", "dtype", "control_flow", "mode"],
 )
 def test_what_is_missing_is_refused_by_name(
     module: nn.Module, x: Any, error: str, message: str, reference_tool: Path, write: Write
@@ -227,6 +234,36 @@ def test_what_is_missing_is_refused_by_name(
     answer = run(reference_tool, write(module, (x,)))
     assert answer.error == error
     assert message in answer.message
+
+
+def test_a_list_that_is_cut_off_says_so(reference_tool: Path, write: Write) -> None:
+    names = (
+        *("acos", "asin", "atan", "acosh", "asinh", "atanh", "cosh", "sinh", "tan"),
+        *("ceil", "floor", "round", "trunc", "sign", "log1p", "log2", "log10"),
+    )
+
+    def everything(x: Any) -> Any:
+        for name in names:
+            x = getattr(torch, name)(x)
+        return x
+
+    answer = run(reference_tool, write(_Lambda(everything), (torch.ones(3),)))
+    assert answer.error == "missing_operator"
+    assert "aten::acos.out, aten::asin.out, aten::atan.out, aten::acosh.out" in answer.message
+    assert answer.message.endswith("...")
+
+
+@pytest.mark.parametrize("index", [3, -4])
+def test_an_index_beyond_its_dimension_fails(
+    index: int, reference_tool: Path, write: Write
+) -> None:
+    path = write(_Lambda(lambda i: torch.arange(3.0)[i]), (torch.tensor([0, 2]),))
+    answer = run(reference_tool, path, np.array([-3, 2]))
+    assert answer.error == "ok", answer.message
+    np.testing.assert_array_equal(answer.outputs[0], [0, 2])
+    answer = run(reference_tool, path, np.array([0, index]))
+    assert answer.error == "execution_failed"
+    assert "aten::index.Tensor_out: an index lies outside of its dimension" in answer.message
 
 
 def test_delegates_are_refused_by_name(reference_tool: Path, tmp_path: Path) -> None:

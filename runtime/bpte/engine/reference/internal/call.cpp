@@ -72,6 +72,11 @@ bool Call::list_out(size_t argument, uint32_t index, Tensor& tensor) {
   return list_tensor(argument, index, tensor) && usable(tensor, true);
 }
 
+bool Call::list_optional(size_t argument, uint32_t index, Tensor& tensor, bool& present) {
+  present = !method_.list_item_is_none(value(argument), index);
+  return !present || list_tensor(argument, index, tensor);
+}
+
 bool Call::boolean(size_t argument, bool& value) {
   int64_t number = 0;
   if (!integer(argument, number)) return false;

@@ -47,6 +47,8 @@ class Call {
   }
   [[nodiscard]] bool list_tensor(size_t argument, uint32_t index, Tensor& tensor);
   [[nodiscard]] bool list_out(size_t argument, uint32_t index, Tensor& tensor);
+  /// An item of a list of optional tensors, or None: then `present` is false.
+  [[nodiscard]] bool list_optional(size_t argument, uint32_t index, Tensor& tensor, bool& present);
 
   [[nodiscard]] bool integer(size_t argument, int64_t& number) {
     return named(method_.integer(value(argument), number, report_));

@@ -215,10 +215,7 @@ bool Method::assign_cells(Report& report) {
   return for_each_instruction(place_scalar, report);
 }
 
-bool Method::find_kernel(uint32_t op, Kernel& kernel, Report& report) const {
-  const Text name = fb().string(op, schema::Operator::name);
-  const Text overload = fb().string(op, schema::Operator::overload);
-  if (!check_malformed(report)) return false;
+Kernel Method::find_kernel(Text name, Text overload) const {
   for (const RegisteredOperator& candidate : registered_operators()) {
     const size_t size = std::strlen(candidate.name);
     const size_t wanted = name.size + (overload.size == 0 ? 0 : 1 + overload.size);
@@ -231,19 +228,30 @@ bool Method::find_kernel(uint32_t op, Kernel& kernel, Report& report) const {
          std::memcmp(candidate.name + name.size + 1, overload.data, overload.size) != 0)) {
       continue;
     }
-    kernel = candidate.kernel;
-    return true;
+    return candidate.kernel;
   }
-  report.fail(EngineError::kMissingOperator) << "no operator " << name;
-  if (overload.size != 0) report << "." << overload;
-  return report << " in this engine";
+  return nullptr;
 }
 
 bool Method::resolve_operators(Report& report) {
+  // All that are missing, so that one look says what the engine lacks.
+  uint32_t missing = 0;
   for (uint32_t i = 0; i < operators_.count; ++i) {
-    if (!find_kernel(fb().table_element(operators_, i), kernels_[i], report)) return false;
+    const uint32_t op = fb().table_element(operators_, i);
+    const Text name = fb().string(op, schema::Operator::name);
+    const Text overload = fb().string(op, schema::Operator::overload);
+    if (!check_malformed(report)) return false;
+    kernels_[i] = find_kernel(name, overload);
+    if (kernels_[i] != nullptr) continue;
+    if (missing++ == 0) {
+      report.fail(EngineError::kMissingOperator) << "not in this engine: ";
+    } else {
+      report << ", ";
+    }
+    report << name;
+    if (overload.size != 0) report << "." << overload;
   }
-  return true;
+  return missing == 0;
 }
 
 bool Method::plan_memory(const MethodMemory& memory, Report& report) {
@@ -583,6 +591,12 @@ bool Method::list_item(uint32_t value, uint32_t index, uint32_t& item, Report& r
   }
   item = static_cast<uint32_t>(found);
   return true;
+}
+
+bool Method::list_item_is_none(uint32_t value, uint32_t index) const {
+  if (kind(value) != KernelTypes::OptionalTensorList) return false;
+  const Vector items = fb().vector(value_table(value), schema::TensorList::items, sizeof(int32_t));
+  return index < items.count && fb().element<int32_t>(items, index) == -1;
 }
 
 bool Method::resize(Tensor& tensor, const int32_t* sizes, size_t rank, Report& report) {

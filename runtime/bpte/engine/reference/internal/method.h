@@ -96,6 +96,8 @@ class Method {
   [[nodiscard]] bool list_size(uint32_t value, uint32_t& size, Report& report) const;
   [[nodiscard]] bool list_item(uint32_t value, uint32_t index, uint32_t& item,
                                Report& report) const;
+  /// Whether an item of an OptionalTensorList is None.
+  bool list_item_is_none(uint32_t value, uint32_t index) const;
 
   /// Gives a tensor sizes: the same, or, when it is dynamic, any up to its bounds. Updates
   /// `tensor`.
@@ -152,6 +154,7 @@ class Method {
   uint32_t value_index(Vector indices, uint32_t index) const;
   uint32_t value_table(uint32_t value) const;
   [[nodiscard]] bool check_malformed(Report& report) const;
+  /// Finds every operator's kernel, or names all operators that are missing.
   [[nodiscard]] bool resolve_operators(Report& report);
   [[nodiscard]] bool plan_memory(const MethodMemory& memory, Report& report);
   [[nodiscard]] bool make_tables(Span<uint8_t> tables, Report& report);
@@ -164,7 +167,8 @@ class Method {
   /// Finds the tensors that data files hold.
   [[nodiscard]] bool place_external(Report& report);
   [[nodiscard]] bool check_values(Report& report);
-  [[nodiscard]] bool find_kernel(uint32_t op, Kernel& kernel, Report& report) const;
+  /// What runs an operator, or nullptr.
+  Kernel find_kernel(Text name, Text overload) const;
   [[nodiscard]] bool planned_place(uint32_t value, uint32_t allocation, size_t size, uint8_t*& data,
                                    Report& report) const;
   /// Reads a tensor's table, and refuses what this engine does not support.

@@ -47,6 +47,13 @@ struct Tensor {
   }
 };
 
+/// int8 to int64, and uint8.
+bool is_integer(ScalarType type);
+/// The element `at` (an offset in elements) of a tensor of integers, or of bool, as 0 or 1.
+int64_t load_integer(const Tensor& in, ptrdiff_t at);
+/// Sets the element `at` of a tensor of integers. What does not fit wraps around.
+void store_integer(Tensor& out, ptrdiff_t at, int64_t value);
+
 /// Walks the rows of a grid of elements. next() steps through all dimensions but the last; the
 /// caller walks the last (`length` elements, `step` apart). Up to four operands share the grid.
 struct Rows {

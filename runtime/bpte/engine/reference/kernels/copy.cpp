@@ -10,10 +10,6 @@
 namespace bpte::reference {
 namespace {
 
-bool same_type(Call& call, const Tensor& a, const Tensor& b) {
-  return a.type == b.type || call.unsupported("input and output are of different dtypes");
-}
-
 // A memcpy of constant size is one load and one store, whatever the element's type is.
 template <size_t kSize>
 void copy_row(uint8_t* to, const uint8_t* from, const Rows& rows) {
@@ -23,8 +19,12 @@ void copy_row(uint8_t* to, const uint8_t* from, const Rows& rows) {
   }
 }
 
-/// Copies the elements of a grid (`sizes`, none of them 0) from one strided place to another;
-/// strides in elements.
+}  // namespace
+
+bool same_type(Call& call, const Tensor& a, const Tensor& b) {
+  return a.type == b.type || call.unsupported("input and output are of different dtypes");
+}
+
 void copy_strided(uint8_t* to, const ptrdiff_t* to_strides, const uint8_t* from,
                   const ptrdiff_t* from_strides, const int32_t* sizes, size_t rank,
                   size_t element_size) {
@@ -48,6 +48,8 @@ void copy_strided(uint8_t* to, const ptrdiff_t* to_strides, const uint8_t* from,
     }
   } while (rows.next());
 }
+
+namespace {
 
 /// out = the elements from `from` on, read with `strides` in out's shape. The caller has checked
 /// that they lie in the input.
@@ -179,12 +181,6 @@ int64_t saturated(float real) {
   if (real >= 9.2233715e18f) return INT64_MAX;
   if (real <= -9.2233715e18f) return INT64_MIN;
   return static_cast<int64_t>(real);
-}
-
-int64_t load_integer(const Tensor& in, ptrdiff_t at) {
-  if (in.type == ScalarType::kLong) return in.as<int64_t>()[at];
-  if (in.type == ScalarType::kInt) return in.as<int32_t>()[at];
-  return in.data[at] != 0 ? 1 : 0;
 }
 
 /// Stores the one of an element's three values that has the output's dtype.
@@ -560,51 +556,16 @@ bool aten_reflection_pad1d_out(Call& call) {
   if (!call.resize(out, sizes, in.rank) || !call.work(out.numel)) return false;
   if (call.checking() || out.numel == 0) return true;
   // Element by element along the last dimension, all others at once.
-  const size_t element = out.element_size;
-  for (int64_t i = 0; i < sizes[last]; ++i) {
+  const ptrdiff_t element = static_cast<ptrdiff_t>(out.element_size);
+  const int32_t padded = sizes[last];
+  sizes[last] = 1;
+  for (int32_t i = 0; i < padded; ++i) {
     int64_t from = i - before;
     if (from < 0) from = -from;
     if (from >= length) from = 2 * (length - 1) - from;
-    Tensor to = out, source = in;
-    to.sizes[last] = source.sizes[last] = 1;
-    to.data += static_cast<ptrdiff_t>(element) * out.strides[last] * static_cast<ptrdiff_t>(i);
-    source.data +=
-        static_cast<ptrdiff_t>(element) * in.strides[last] * static_cast<ptrdiff_t>(from);
-    place(source, to, 0);
-  }
-  return true;
-}
-
-// out[..., :] = weight[indices[...], :]
-bool aten_embedding_out(Call& call) {
-  Tensor weight, indices, out;
-  if (!call.tensor(0, weight) || !call.tensor(1, indices) || !call.out(5, out) ||
-      !same_type(call, weight, out)) {
-    return false;
-  }
-  if (weight.rank != 2) return call.invalid("its weight is not of rank 2");
-  if (indices.rank >= kRankLimit) return call.unsupported("its rank is too high");
-  const bool is_long = indices.type == ScalarType::kLong;
-  if (!is_long && indices.type != ScalarType::kInt) {
-    return call.unsupported("its indices are neither int64 nor int32");
-  }
-  int32_t sizes[kRankLimit];
-  for (size_t d = 0; d < indices.rank; ++d) sizes[d] = indices.sizes[d];
-  sizes[indices.rank] = weight.sizes[1];
-  if (!call.resize(out, sizes, indices.rank + 1u) ||
-      !call.work(uint64_t{out.numel} + indices.numel)) {
-    return false;
-  }
-  if (!weight.contiguous() || !indices.contiguous() || !out.contiguous()) {
-    return call.unsupported("a tensor is not in row-major order");
-  }
-  if (call.checking() || out.numel == 0) return true;
-  const size_t row = static_cast<size_t>(weight.sizes[1]) * weight.element_size;
-  for (size_t i = 0; i < indices.numel; ++i) {
-    const int64_t index = is_long ? indices.as<int64_t>()[i] : indices.as<int32_t>()[i];
-    if (index < 0 || index >= weight.sizes[0])
-      return call.failed("an index lies outside of its table");
-    std::memmove(out.data + i * row, weight.data + static_cast<size_t>(index) * row, row);
+    copy_strided(out.data + element * out.strides[last] * i, out.strides,
+                 in.data + element * in.strides[last] * static_cast<ptrdiff_t>(from), in.strides,
+                 sizes, in.rank, in.element_size);
   }
   return true;
 }
