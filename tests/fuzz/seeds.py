@@ -14,8 +14,9 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "contract"), str(HERE.parent)]
 
 import numpy as np  # noqa: E402
-from breakers import ACCEPTED  # noqa: E402
 from data_file_writer import data_file  # noqa: E402
+
+from breakers import ACCEPTED  # noqa: E402
 
 # Few and telling: the rest is the fuzzer's to find.
 NAMES = {
