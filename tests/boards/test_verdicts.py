@@ -10,6 +10,7 @@ from typing import Any
 import bpte
 from boards_support import demo_arrays, demo_program, require
 from bpte.run import budget_words, launcher, report
+from bpte.run.footprint import footprint
 from bpte.run.outcome import State
 
 EVERY = [
@@ -39,11 +40,19 @@ def test_metrics_on_a_cortex_m55(tmp_path: Path) -> None:
     bundled = bpte.BundledProgram(demo_program(), [suite], budgets=budgets)
     bundled.save(path, durable=False)
     request = launcher.Request(
-        path, board="corstone-300", simulator="qemu", keep_outputs=True, timeout=300
+        path,
+        board="corstone-300",
+        simulator="qemu",
+        keep_outputs=True,
+        timeout=300,
+        operators_from=(demo_program(),),
     )
     on_the_board = launcher.run(request)
     assert on_the_board.state in (State.PASSED, State.MISMATCH), on_the_board.message
     assert [budget.verdict.value for budget in on_the_board.transcript.budgets] == ["pass"] * 3
+    before = footprint(request)
+    assert before.outcome == 0 and len(before.budgets) == 2
+    assert set(before.budgets) < set(on_the_board.transcript.budgets)
     host = launcher.run(launcher.Request(path, engine="reference", keep_outputs=True))
     assert host.state is on_the_board.state, (host.message, on_the_board.message)
     metrics = on_the_board.transcript.metrics

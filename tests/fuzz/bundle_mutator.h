@@ -73,7 +73,8 @@ inline size_t repair_bp09(uint8_t* data, size_t size) {
   store(data + 32, base);
   store<uint64_t>(data + 40, size - base);
   store(data + 48, alignment);
-  store<uint32_t>(data + 52, 0);
+  // The parts that the file has must stand here: what readers know of these bits stays.
+  store<uint32_t>(data + 52, load<uint32_t>(data + 52) & 7);
   std::memset(data + 60, 0, 12);
   return size;
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes the seed corpora beside this script: a few small, odd but right bundles for each target,
-and for the comparison a pair of tensors of each dtype.
+for the comparison a pair of tensors of each dtype, and data files.
 
 They are committed; `python tests/fuzz/seeds.py` makes them again.
 """
@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "contract"))
+sys.path[:0] = [str(HERE.parent / "contract"), str(HERE.parent)]
+
+import numpy as np  # noqa: E402
+from data_file_writer import data_file  # noqa: E402
 
 from breakers import ACCEPTED  # noqa: E402
 
@@ -46,11 +49,34 @@ def compare_seeds() -> dict[str, bytes]:
     return seeds
 
 
+def data_file_seeds() -> dict[str, bytes]:
+    """Data files: a byte in front says what else fuzz_data_file.cpp does with each."""
+    numbers = np.arange(6, dtype=np.float32)
+    tensors = {
+        "bias": numbers[:3],
+        "weight": numbers.reshape(2, 3),
+        "scalar": np.float32(1).reshape(()),
+        "blob": b"no tensor",
+        "empty": np.zeros((0, 4), np.float32),
+    }
+    return {
+        "tensors": b"\0" + data_file(tensors),
+        "twice": b"\1" + data_file(tensors),
+        "no-keys": b"\0" + data_file({}),
+        "columns-first": b"\0" + data_file({"w": numbers.reshape(2, 3)}, dim_order=b"\1\0"),
+        "rank-16": b"\0" + data_file({"w": np.zeros((1,) * 16, np.float32)}),
+        "one-segment": b"\0" + data_file({"a": numbers, "b": numbers}, segment_index=0),
+        "longer": b"\0" + data_file({"a": numbers, "b": numbers}, longer=8),
+    }
+
+
 def main() -> None:
-    for name, content in compare_seeds().items():
-        folder = HERE / "corpus" / "fuzz_compare"
+    others = {"fuzz_compare": compare_seeds(), "fuzz_data_file": data_file_seeds()}
+    for target, contents in others.items():
+        folder = HERE / "corpus" / target
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
     for item in ACCEPTED:
         if item.name not in NAMES:
             continue

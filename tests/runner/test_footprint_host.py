@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import bpte
 from bpte.cli import main
 from bpte.run import launcher
 from bpte.run.footprint import footprint
@@ -69,3 +71,34 @@ def test_a_limit_one_byte_too_small(bpte_runner: Path, demo_bundle: Path) -> Non
             demo_bundle, program=bpte_runner, engine="reference", max_planned_memory=limit
         )
         assert launcher.run(asked).outcome == (Outcome.INFRASTRUCTURE if code else Outcome.PASSED)
+
+
+def test_budgets_are_judged_as_after_a_run(
+    bpte_runner: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To the byte; what only a run knows, or another target is asked for, is left out."""
+    resource = bpte.BudgetResource
+    asked = [
+        bpte.Budget(resource.PLANNED_MEMORY, 2432),
+        bpte.Budget(resource.PLANNED_MEMORY, 2431, "forward"),
+        bpte.Budget(resource.TIME_NS, 1 << 60),
+        bpte.Budget(resource.PLANNED_MEMORY, 1, target="corstone-300"),
+    ]
+    for budgets, code in ((asked[:1], 0), (asked, 1), ([bpte.Budget(resource.FLASH, 1)], 4)):
+        arrays = np.load(ROOT / "examples" / "demo" / "mlp.npz")
+        case = bpte.MethodTestCase([arrays["in0"]], [arrays["out0"]])
+        path = tmp_path / "budgets.bpte"
+        suite = bpte.MethodTestSuite("forward", [case])
+        program = ROOT / "examples" / "demo" / "mlp.pte"
+        bpte.BundledProgram(program, [suite], budgets=budgets).save(path, durable=False)
+        request = launcher.Request(path, program=bpte_runner, engine="reference")
+        before = footprint(request)
+        assert before.fits is True and before.outcome == code
+        run = launcher.run(request)
+        after = {budget.budget: budget for budget in run.transcript.budgets}
+        assert [after[budget.budget] for budget in before.budgets] == list(before.budgets)
+        times = [n for n, budget in after.items() if budget.resource.startswith("time")]
+        assert set(after) - {budget.budget for budget in before.budgets} == set(times)
+        assert run.outcome == code
+    assert main(["inspect", str(path), "--board", "host"]) == 4
+    assert "budget flash: not known before a run" in capsys.readouterr().out

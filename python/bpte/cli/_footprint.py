@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpte.cli import _arguments, _output
-from bpte.run.outcome import Outcome
 from bpte.text import printable
 
 if TYPE_CHECKING:
     from bpte.run.footprint import Footprint, Place
+    from bpte.run.protocol_keys import BudgetResult
 
 #: Those of ``bpte run`` that change what a run takes.
 OPTIONS = ("engine", "elf", "operators-from", "npu", "from-file", "linked", "load-address",
@@ -28,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: it fits, 1: it does not, 4: something that decides it is not known. Raises what reading a
-    bundle raises."""
+    """0: it fits and keeps the bundle's budgets, 1: it does not, 4: something that decides it is
+    not known. Raises what reading a bundle raises."""
     from bpte.program import ProgramError
     from bpte.run import footprint
     from bpte.run.request import Refused, Request
@@ -79,6 +79,7 @@ def facts(path: str, found: Footprint) -> dict[str, Any]:
         "firmware": None if found.firmware is None else str(found.firmware),
         "fits": found.fits,
         "resources": found.resources,
+        "budgets": [vars(budget) for budget in found.budgets],
         "memories": [
             {
                 "name": place.name,
@@ -93,17 +94,11 @@ def facts(path: str, found: Footprint) -> dict[str, Any]:
     }
 
 
-_WORDS = {
-    Outcome.PASSED: "fits",
-    Outcome.MISMATCH: "does not fit",
-    Outcome.INFRASTRUCTURE: "not known to fit",
-}
+_WORDS = {True: "fits", False: "does not fit", None: "not known to fit"}
 
 
 def text(path: str, found: Footprint) -> str:
-    lines = [
-        f"{_output.bold(path)} on {found.board}, {found.engine} engine: {_WORDS[found.outcome]}"
-    ]
+    lines = [f"{_output.bold(path)} on {found.board}, {found.engine} engine: {_WORDS[found.fits]}"]
     if found.firmware is not None:
         lines.append(f"  firmware {printable(str(found.firmware))}")
     rows: list[tuple[object, ...]] = []
@@ -115,9 +110,21 @@ def text(path: str, found: Footprint) -> str:
             for share in place.shares
         ]
     lines += ["", _output.table(("memory", "bytes", "of", "by owner"), rows, "lrrl")]
+    lines += [""] if found.budgets else []
+    lines += [f"  {_budget_text(budget)}" for budget in found.budgets]
     if "stack_size" in found.resources:
         lines += ["", "  How much of the stack is used, a run tells."]
     return "\n".join(lines)
+
+
+def _budget_text(budget: BudgetResult) -> str:
+    from bpte.run import budget_words
+
+    name = printable(budget_words.name(budget))
+    if budget.amount is None:
+        return f"budget {name}: not known before a run"
+    kept = budget_words.why(budget) or f"kept, {budget.amount:,} of {budget.limit:,} bytes"
+    return f"budget {name}: {kept}"
 
 
 def _verdict(place: Place) -> str:

@@ -12,7 +12,8 @@ examples:
   bpte inspect model.ptd
   bpte inspect model.bpte --board corstone-300
 
-exit codes with --board: 0 it fits   1 it does not   4 something that decides it is not known
+exit codes with --board: 0 it fits, and keeps the bundle's budgets of memory   1 it does not
+  4 something that decides it is not known
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from bpte.bundle import Bundle, open_bundle
 from bpte.format.header import BP09
 from bpte.format.metadata import Case, NamedDataRole, Tensor
 from bpte.format.metric import Metric, MetricKind
-from bpte.run import build, elf, identity, method_memory
+from bpte.run import budget_check, build, elf, identity, method_memory
 from bpte.run.board import Board, Region
-from bpte.run.method_memory import Share, padding
-from bpte.run.outcome import Outcome, State
+from bpte.run.method_memory import MethodMemory, Share, padding
+from bpte.run.outcome import Outcome, State, Verdict
+from bpte.run.protocol_keys import BudgetResult
 from bpte.run.request import Refused, Request, preloads, with_board
 
 #: What the firmware's buffers are aligned to, and its scratch for a bundle that is read from a file
@@ -33,6 +34,8 @@ _FIRMWARE_POINTER = 4
 #: Of a runner on a host, unless --max-planned-memory says otherwise.
 _HOST_PLANNED = 4 << 30
 _OVERFLOWED = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
+#: The resources of budgets that a run is not needed for.
+_JUDGED_BEFORE = ("planned_memory", "static_memory", "flash")
 #: How the symbols begin by which a firmware shows what it is built of.
 _ENGINES = {
     "reference": "_ZN4bpte15ReferenceEngine4load",
@@ -86,13 +89,15 @@ class Place:
 @dataclass(frozen=True)
 class Footprint:
     """`resources`: by the keys of the record of that name; None: not known before a run.
-    `firmware`: what was built, or named; None without one."""
+    `firmware`: what was built, or named; None without one. `budgets`: those of the bundle that can
+    be judged before a run."""
 
     board: str
     engine: str
     firmware: Path | None
     places: tuple[Place, ...]
     resources: dict[str, int | None]
+    budgets: tuple[BudgetResult, ...] = ()
 
     @property
     def fits(self) -> bool | None:
@@ -102,9 +107,11 @@ class Footprint:
 
     @property
     def outcome(self) -> Outcome:
-        if self.fits is None:
-            return Outcome.INFRASTRUCTURE
-        return Outcome.PASSED if self.fits else Outcome.MISMATCH
+        verdicts = {budget.verdict for budget in self.budgets}
+        if self.fits is False or Verdict.FAIL in verdicts:
+            return Outcome.MISMATCH
+        known = self.fits is True and Verdict.ERROR not in verdicts
+        return Outcome.PASSED if known else Outcome.INFRASTRUCTURE
 
 
 def footprint(request: Request, on_note: build.Note | None = None) -> Footprint:
@@ -143,18 +150,46 @@ def _on_host(board: Board, engine: str, request: Request, bundle: Bundle) -> Foo
     planned = _largest([method.planned for method in methods])
     tables = _largest([(method.tables,) for method in methods])
     room = request.max_planned_memory or _HOST_PLANNED
+    resources = {"planned_memory": _sum(planned), "engine_memory": _sum(tables)}
     return Footprint(
         board.name,
         engine,
         None,
         (Place("planned", room, planned), Place("engine", None, tables)),
-        {"planned_memory": _sum(planned), "engine_memory": _sum(tables)},
+        resources,
+        _budgets(bundle, board, methods, resources),
     )
 
 
 def overflowed(text: str) -> dict[str, int]:
     """By how many bytes the linker missed memories of a board, from what it says."""
     return {name.lower().rstrip("_"): int(size) for name, size in _OVERFLOWED.findall(text)}
+
+
+def _budgets(
+    bundle: Bundle,
+    board: Board,
+    methods: Sequence[MethodMemory],
+    resources: Mapping[str, int | None],
+) -> tuple[BudgetResult, ...]:
+    """Those of the bundle that hold for the board, but for times and the stack."""
+    planned = {method.name: _sum(method.planned) for method in methods}
+    found = []
+    for number, budget in enumerate(bundle.budgets):
+        resource = budget.resource.name.lower()
+        if budget.target not in (None, board.name) or resource not in _JUDGED_BEFORE:
+            continue
+        of_method = resource == "planned_memory" and budget.method is not None
+        result = BudgetResult(
+            budget=number,
+            resource=resource,
+            limit=budget.limit,
+            method=budget.method,
+            amount=planned.get(budget.method or "") if of_method else resources.get(resource),
+            verdict=Verdict.ERROR,
+        )
+        found.append(budget_check.decided(result))
+    return tuple(found)
 
 
 class _Front:
@@ -258,6 +293,14 @@ class _Firmware:
         static = self._between("__data_start", "__bss_end")
         stack = self._between("__stack_limit", "__stack_top")
         flash = None if self._symbols is None else self._symbol("__flash_size")
+        resources = {
+            "planned_memory": _sum(planned),
+            "engine_memory": _sum(tables),
+            "buffers": own.at + buffers,
+            "static_memory": static,
+            "stack_size": stack,
+            "flash": flash,
+        }
         return Footprint(
             self._board.name,
             self._engine,
@@ -268,14 +311,8 @@ class _Firmware:
                 self._flash(flash),
                 bundle,
             ),
-            {
-                "planned_memory": _sum(planned),
-                "engine_memory": _sum(tables),
-                "buffers": own.at + buffers,
-                "static_memory": static,
-                "stack_size": stack,
-                "flash": flash,
-            },
+            resources,
+            _budgets(self._bundle, self._board, methods, resources),
         )
 
     def _known(self, owner: str, size: int | None) -> Share:

@@ -41,6 +41,7 @@ class MethodMemory:
     """What a loaded method takes: of the memory for plans, and of that for the engine's own
     structures."""
 
+    name: str
     planned: tuple[Share, ...]
     tables: Share
 
@@ -103,7 +104,7 @@ class _Method:
             backend = delegates[0].id
             why = "the model of the NPU tells a run what it needs" if models_npu else "it is absent"
             planned.append(Share(f"the backend {backend} of {name}: {why}", None))
-        return MethodMemory(tuple(planned), tables)
+        return MethodMemory(name, tuple(planned), tables)
 
     def _buffers(self) -> Iterator[tuple[str, int]]:
         for number, size in enumerate(self._info.non_const_buffer_sizes[1:], 1):

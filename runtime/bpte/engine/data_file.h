@@ -81,8 +81,9 @@ class DataFileSet {
   [[nodiscard]] bool entry(uint64_t index, DataEntry& entry) const;
   /// Looks a key up. False when no file has it, or when two have it.
   [[nodiscard]] bool find(Text key, DataEntry& entry) const;
-  /// Looks up the data of a tensor outside of the program. kMissingData when no file has the key;
-  /// kInvalidData when it is of another dtype or shape, or when two files have it.
+  /// Looks up the data of a tensor outside of the program: `wanted`, whose bytes were found to fit
+  /// size_t. kMissingData when no file has the key; kInvalidData when it is of another dtype or
+  /// shape, or when two files have it. Reads all keys, as every look-up does.
   [[nodiscard]] bool find_tensor(Text key, const TensorView& wanted, DataEntry& entry,
                                  Report& report) const;
 
