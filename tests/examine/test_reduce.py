@@ -198,17 +198,22 @@ def test_a_wrong_delegate(here: Path, example_models: Path, bpte_runner: Path) -
     bundle = example_models / "xnnpack.bpte"
     traces = ts.recorded(bpte_runner, bundle, "executorch")
     with bpte.open(bundle) as opened:
-        content = unbundle(opened)
         program = bytearray(opened.program)
-    for segment in inspect(bytes(program)).segments:
-        if segment.kind.startswith("named"):
-            at = segment.offset + segment.size // 2 // 4 * 4
-            struct.pack_into("<f", program, at, 50.0)
-    path = ts.traced_bundle(here / "m.bpte", bytes(program), content.method_test_suites, traces)
+        about = inspect(bytes(program))
+        delegate = about.methods[0].delegates[0]
+        assert delegate.segment is not None
+        base = delegate.offset - about.segments[delegate.segment].offset
+        for segment in about.segments:
+            if segment.use == "named data":
+                at = base + segment.offset + segment.size // 2 // 4 * 4
+                struct.pack_into("<f", program, at, 50.0)
+        suites = unbundle(opened).method_test_suites
+        path = ts.traced_bundle(here / "m.bpte", bytes(program), suites, traces)
     reduced = reducing.reduce(Request(path), "reduced.bpte")
     assert reduced.fault == "program" and "XnnpackBackend" in reduced.instruction
     assert launcher.run(Request(Path("reduced.bpte"))).state is State.MISMATCH
-    assert reduced.saved.file_size <= allowed(path, "0:0", Path("reduced.bpte"))
+    place = metadata("reduced.bpte")["reduced.instruction"]
+    assert reduced.saved.file_size <= allowed(path, place, Path("reduced.bpte"))
 
 
 # --- Faults of the target -------------------------------------------------------------------------

@@ -45,7 +45,9 @@ class Source:
         (plan,) = [plan for plan in self._pte.program.execution_plan if plan.name == self._name]
         found: dict[int, PackedValue] = {}
         for index, value in enumerate(self.method.values):
-            if value.role == "state":
+            if value.role == "state" and value.info.kind != "tensor":
+                found[index] = value.info.value
+            elif value.role == "state":
                 buffer = plan.values[index].val.data_buffer_idx
                 given = self._pte.mutable_data[buffer].storage if buffer > 0 else None
                 found[index] = _tensor(value.info, given)
