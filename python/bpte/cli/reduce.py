@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
             "fault": reduced.fault,
             "target": reduced.target,
             "desk": reduced.desk,
+            "untraced": reduced.untraced,
         }
         print(json.dumps(facts, indent=2))
         return 0
@@ -77,4 +78,10 @@ def run(args: argparse.Namespace) -> int:
     else:
         words = f"the program's: it is wrong on the desk ({reduced.desk}), too"
     print(printable(f"The fault is {words}."))
+    if reduced.untraced:
+        numbers = ", ".join(f"{c}:{i}" if c else str(i) for c, i in reduced.untraced)
+        print(
+            f"Or it lies before: the trace does not have what instruction {numbers} should give. "
+            "With a trace of all instructions it is certain."
+        )
     return 0

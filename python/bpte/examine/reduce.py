@@ -49,13 +49,16 @@ class ReduceError(StateError):
 @dataclass(frozen=True)
 class Reduced:
     """What was written, and what it shows. ``fault``: "target" or "program". ``target`` and
-    ``desk``: what executed, and on what. ``instruction``: in words, fit for a terminal."""
+    ``desk``: what executed, and on what. ``instruction``: in words, fit for a terminal.
+    ``untraced``: the instructions (chain, index) that gave its inputs, where the program's fault
+    may lie as well: the trace does not have their values."""
 
     saved: Saved
     instruction: str
     fault: str
     target: str
     desk: str
+    untraced: Sequence[tuple[int, int]]
 
 
 def reduce(
@@ -102,12 +105,14 @@ def reduce(
         fault = "program" if any(map(_failed, on_desk.values())) else "target"
         source = Source(bundle, method)
         moment = _moment(source, bundle, found, _recorded(desk, on_note))
-        facts = _facts(request, bundle, found, fault, seen)
         tolerances = {
             output: Tolerance(result.rtol, result.atol, nan_policy=NanPolicy.EQUAL)
             for output, result in found.results.items()
         }
         try:
+            # What the desk gives is right where it is the target's fault.
+            untraced = [] if fault == "target" else source.untraced(*found.place, moment)
+            facts = _facts(request, bundle, found, fault, seen, untraced)
             made = source.alone(*found.place, moment, tolerances, facts)
         except CutError as error:
             raise ReduceError(State.NOT_RUN, f"it cannot be cut out: {error}") from None
@@ -117,7 +122,7 @@ def reduce(
         _check(Request(alone), alone, on_desk, "on the desk", on_note)
         saved = made.save(path, alignment=ALIGNMENT)
     words = describe.instruction(found.trace)
-    return Reduced(saved, words, fault, _where(seen), _where(again))
+    return Reduced(saved, words, fault, _where(seen), _where(again), untraced)
 
 
 @dataclass(frozen=True)
@@ -244,7 +249,12 @@ def _moment(
 
 
 def _facts(
-    request: Request, bundle: Bundle, found: _Found, fault: str, seen: Run
+    request: Request,
+    bundle: Bundle,
+    found: _Found,
+    fault: str,
+    seen: Run,
+    untraced: Sequence[tuple[int, int]],
 ) -> dict[str, str]:
     """Where the instruction comes from, for the metadata."""
     trace, key = found.trace, found.key
@@ -263,6 +273,7 @@ def _facts(
         "source": trace.source or "",
         "fault": fault,
         "target": _where(seen),
+        "untraced": " ".join(f"{chain}:{index}" for chain, index in untraced),
     }
     return {_MANIFEST + name: text for name, text in facts.items() if text}
 
@@ -286,6 +297,8 @@ def _check(
     if case.verdict is Verdict.ERROR:
         raise ReduceError(State.NOT_RUN, f"alone it does not run {where}: {describe.error(case)}")
     for output, result in before.items():
+        if output >= len(case.outputs):
+            raise ReduceError(State.CONTRADICTORY, f"output {output} {where}: it has no such")
         now = case.outputs[output]
         if _shown(now) != _shown(result):
             raise ReduceError(

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from bpte.format.tensor_data import TensorData
 from bpte.format.trace import TraceValue
 from bpte.pack.cases import PackedValue
-from bpte.program import MethodInstructions, ValueInfo
+from bpte.program import MethodInstructions
 
 T = TypeVar("T")
 
@@ -18,18 +18,33 @@ Place = tuple[int, int, int]
 """A chain, an instruction's index in it, and one of its outputs."""
 
 
+class Given(NamedTuple):
+    """What an instruction gave, and whether a trace says that it should."""
+
+    entry: TraceValue
+    traced: bool
+
+
 class Execution(NamedTuple):
     """One of the times that a method ran: its inputs, and what each instruction gave, in order."""
 
     inputs: Sequence[PackedValue]
-    given: Sequence[TraceValue]
+    given: Sequence[Given]
+
+
+class Known(NamedTuple):
+    """A value. ``giver``: the instruction (chain, index) that has given it, when no trace says
+    whether it is right."""
+
+    value: PackedValue
+    giver: tuple[int, int] | None = None
 
 
 class Moment(NamedTuple):
     """``before``: the method's values, by their indexes, when an instruction is about to run.
     ``gives``: its outputs, by their numbers."""
 
-    before: Mapping[int, PackedValue]
+    before: Mapping[int, Known]
     gives: Mapping[int, PackedValue]
 
 
@@ -48,15 +63,14 @@ def calls(entries: Iterable[T], place: Callable[[T], Place]) -> Iterator[list[T]
         yield group
 
 
-def overlaid(ran: Sequence[TraceValue], expected: Sequence[TraceValue]) -> list[TraceValue]:
+def overlaid(ran: Sequence[TraceValue], expected: Sequence[TraceValue]) -> list[Given]:
     """What a run's instructions gave, but where a trace says what they should give, that."""
     wanted = [entry for entry in expected if entry.instruction.operation is None]
     result, at = [], 0
     for entry in ran:
-        if at < len(wanted) and _place(entry) == _place(wanted[at]):
-            entry = wanted[at]
-            at += 1
-        result.append(entry)
+        traced = at < len(wanted) and place_of(entry) == place_of(wanted[at])
+        result.append(Given(wanted[at] if traced else entry, traced))
+        at += traced
     return result
 
 
@@ -73,16 +87,16 @@ def at_instruction(
     table = _Table(method, state)
     for inputs, given in executions[:-1]:
         table.take(inputs)
-        for entry in given:
-            table.set(entry)
+        for each in given:
+            table.set(each)
     table.take(executions[-1].inputs)
-    for call in calls(executions[-1].given, _place):
-        if _place(call[0])[:2] == instruction:
+    for call in calls(executions[-1].given, lambda each: place_of(each.entry)):
+        if place_of(call[0].entry)[:2] == instruction:
             if time == 0:
-                return Moment(table.values(), {entry.output: entry.value for entry in call})
+                return Moment(table.values(), {e.output: e.value for e, _ in call})
             time -= 1
-        for entry in call:
-            table.set(entry)
+        for each in call:
+            table.set(each)
     return None
 
 
@@ -95,40 +109,43 @@ class _Table:
         # These are what was last written at their place in memory, as another value: a state, and a
         # view that the exporter has left no instruction for.
         self._aliases = set(range(len(method.values))) - written - set(method.inputs) | set(state)
-        self._values: dict[int, PackedValue] = {}
-        self._at: dict[tuple[int, int], PackedValue] = {}
+        self._values: dict[int, Known] = {}
+        self._at: dict[tuple[int, int], Known] = {}
         for index, value in state.items():
-            self._set(index, value)
+            self._set(index, Known(value))
 
     def take(self, inputs: Sequence[PackedValue]) -> None:
         for index, value in zip(self._method.inputs, inputs, strict=True):
-            self._set(index, value)
+            self._set(index, Known(value))
 
-    def set(self, entry: TraceValue) -> None:
-        instruction, output, value = entry
-        self._set(self._method.at(instruction.chain, instruction.index).writes[output], value)
+    def set(self, given: Given) -> None:
+        (instruction, output, value), traced = given
+        place = instruction.chain, instruction.index
+        index = self._method.at(*place).writes[output]
+        self._set(index, Known(value, None if traced else place))
 
-    def values(self) -> dict[int, PackedValue]:
+    def values(self) -> dict[int, Known]:
         """Those that are known at present, by their indexes."""
         found = dict(self._values)
         for index in self._aliases:
             info = self._method.values[index].info
-            value = None if info.memory is None else self._at.get(info.memory)
-            if isinstance(value, TensorData) and _is_of(value, info):
+            known = None if info.memory is None else self._at.get(info.memory)
+            if known is None or not isinstance(known.value, TensorData):
+                continue
+            value = known.value
+            if (value.scalar_type, value.size) == (info.scalar_type, info.nbytes):
                 shape, order = info.sizes or (), info.dim_order or ()
-                found[index] = TensorData(value.scalar_type, shape, order, value.blocks)
+                view = TensorData(value.scalar_type, shape, order, value.blocks)
+                found[index] = known._replace(value=view)
         return found
 
-    def _set(self, index: int, value: PackedValue) -> None:
-        self._values[index] = value
+    def _set(self, index: int, known: Known) -> None:
+        self._values[index] = known
         memory = self._method.values[index].info.memory
         if memory is not None:
-            self._at[memory] = value
+            self._at[memory] = known
 
 
-def _is_of(value: TensorData, info: ValueInfo) -> bool:
-    return (value.scalar_type, value.size) == (info.scalar_type, info.nbytes)
-
-
-def _place(entry: TraceValue) -> Place:
+def place_of(entry: TraceValue) -> Place:
+    """Where in its method the entry's value is given."""
     return entry.instruction.chain, entry.instruction.index, entry.output

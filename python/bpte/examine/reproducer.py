@@ -14,6 +14,7 @@ from bpte.pack.cases import PackedValue
 from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite
 from bpte.pack.tensors import PackError
 from bpte.program import (
+    CutError,
     ValueInfo,
     cut,
     deserialize_pte,
@@ -33,9 +34,10 @@ class Source:
     def __init__(self, bundle: Bundle, method: str) -> None:
         self._pte = deserialize_pte(bundle.program)
         self._name = method
-        (self.method,) = [
-            each for each in instructions(bundle.program) if each.name == method
-        ]  # a suite's method is the program's
+        listed = {each.name: each for each in instructions(bundle.program)}
+        if method not in listed:
+            raise PackError("the program has no such method", method=method)
+        self.method = listed[method]
 
     def state(self) -> dict[int, PackedValue]:
         """The values, by their indexes, that the method keeps from one run to the next, as they are
@@ -43,11 +45,20 @@ class Source:
         (plan,) = [plan for plan in self._pte.program.execution_plan if plan.name == self._name]
         found: dict[int, PackedValue] = {}
         for index, value in enumerate(self.method.values):
-            if value.role == "state":
+            if value.role == "state" and value.info.kind != "tensor":
+                found[index] = value.info.value
+            elif value.role == "state":
                 buffer = plan.values[index].val.data_buffer_idx
                 given = self._pte.mutable_data[buffer].storage if buffer > 0 else None
                 found[index] = _tensor(value.info, given)
         return found
+
+    def untraced(self, chain: int, index: int, moment: Moment) -> list[tuple[int, int]]:
+        """The instructions (chain, index) that gave an argument of this one, and whose values the
+        trace does not have. Raises ``CutError``."""
+        needs = instruction_needs(self._pte.program, self._name, chain, index)
+        known = [moment.before.get(number) for number in (*needs.inputs, *needs.scalars)]
+        return sorted({each.giver for each in known if each is not None and each.giver is not None})
 
     def alone(
         self,
@@ -58,14 +69,16 @@ class Source:
         metadata: Mapping[str, str],
     ) -> BundledProgram:
         """The bundle. ``tolerances``: of each output that is known to be right; another's value is
-        only what it should be about, and is not compared. Raises ``CutError``, ``PackError``."""
+        only what it should be about, and is not compared. Raises ``CutError``."""
         needs = instruction_needs(self._pte.program, self._name, chain, index)
-        before = dict(moment.before)
+        before = {number: known.value for number, known in moment.before.items()}
         for number in (*needs.inputs, *needs.scalars):
             if number not in before:
-                raise PackError(f"what its argument v{number} is at that time is not known")
+                raise CutError(f"what its argument v{number} is at that time is not known")
+        if moment.gives.keys() != set(range(len(needs.outputs))):
+            raise CutError("the desk does not show all of its outputs")
         outputs = [moment.gives[output] for output in range(len(needs.outputs))]
-        values = dict(zip(needs.outputs, outputs, strict=True)) | before
+        values = before | dict(zip(needs.outputs, outputs, strict=True))
         sizes = {
             number: value.sizes
             for number in (*needs.inputs, *needs.outputs)
