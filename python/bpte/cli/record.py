@@ -24,8 +24,8 @@ The first case of a method has dynamic sizes at their bounds, the others below t
 Everything is run twice; a program that does not give the same bits again is refused.
 --trace adds what each instruction gives, step by step: bpte run --trace then names the first that
 is wrong. It takes more room than the outputs.
-With --oracle tosa nothing is run: Arm's TOSA reference model says what the delegates of an Ethos-U
-program should give, from the graphs (--graph) that they were compiled from.
+With --oracle tosa, Arm's TOSA reference model says what the delegates of an Ethos-U program should
+give, from the graphs (--graph) that they were compiled from; --engine computes what is beside them.
 
 examples:
   bpte record model.pte -o model.bpte

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What an Ethos-U program should give, by Arm's TOSA reference model instead of by a run.
 
-The model computes each delegate's TOSA graph. What stands around the delegates is computed here,
-and that is quantisation alone: any other operator is refused by its name.
+The model computes each delegate's TOSA graph. What stands around the delegates is computed here:
+quantisation by the rules below, any other kernel by an engine of the host, each alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bpte.examine.host_kernels import HostKernels, RunAlone
 from bpte.examine.tosa_model import TosaError, TosaGraph, TosaModel
 from bpte.format.metadata import NamedDataRole
 from bpte.format.rules import Place
@@ -60,6 +61,7 @@ class TosaOracle:
         methods: Iterable[str],
         graphs: Mapping[str, bytes],
         model: TosaModel,
+        run: RunAlone,
     ) -> None:
         """``graphs``: by ``graph_key``; the only one of a program with one delegate may have any
         key. Checks all that can be checked before anything runs. Raises ``PackError``,
@@ -92,7 +94,7 @@ class TosaOracle:
                     )
                 found[number] = model.graph(f"the graph {key}", graphs[key])
                 self.facts[f"graph.{key}"] = hashlib.sha256(graphs[key]).hexdigest()
-            self._methods[name] = _Method(method, found)
+            self._methods[name] = _Method(method, found, HostKernels(program, run))
 
     def outputs(self, method: str, inputs: Sequence[object]) -> list[TensorData]:
         """What the method gives for these inputs. Raises ``PackError``, ``TosaError``."""
@@ -106,10 +108,14 @@ def ask(
     graphs: Mapping[str, object] | None,
     other_program: bool,
     model: TosaModel,
+    run: RunAlone,
 ) -> dict[str, str]:
     """Gives each case and step the outputs that the model gives, and with them the inputs that are
-    carried. Returns what to say of it. ``graphs``: bytes or paths; none: those of the bundle, as
-    long as its program is its own. Raises ``PackError``, ``TosaError``, ``OSError``."""
+    carried. ``run`` computes kernels beside the delegates. Returns what to say of it.
+
+    ``graphs``: bytes or paths; none: those of the bundle, as long as its program is its own. Raises
+    ``PackError``, ``TosaError``, ``OSError``, and what ``run`` raises.
+    """
     suites = content.method_test_suites
     if not any(suite.test_cases for suite in suites):
         raise PackError("there are no cases to record")
@@ -124,6 +130,7 @@ def ask(
         [suite.method_name for suite in suites],
         {key: _bytes(data) for key, data in (graphs or {}).items()},
         model,
+        run,
     )
     for suite in suites:
         for number, case in enumerate(suite.test_cases):
@@ -163,25 +170,29 @@ class _Step:
     """One instruction: fills in what it writes."""
 
     run: Callable[[_Known], None]
+    reads: tuple[int, ...]
     writes: tuple[int, ...]
 
 
 class _Method:
-    """A method that consists of delegates and quantisation."""
+    """A method that is a row of delegates and kernels."""
 
-    def __init__(self, listed: MethodInstructions, graphs: Mapping[int, TosaGraph]) -> None:
-        """Raises ``PackError`` for the first instruction that is anything else."""
+    def __init__(
+        self, listed: MethodInstructions, graphs: Mapping[int, TosaGraph], host: HostKernels
+    ) -> None:
+        """Raises ``PackError`` for the first instruction that cannot be computed."""
         self._listed = listed
         self._graphs = graphs
+        self._host = host
         self._steps = []
         known = set(listed.inputs)
         for each in listed.instructions:
             where = f"instruction {each.index}, {each.name}"
             try:
                 step = self._step(each)
-                unknown = [k for k in each.reads if self._is_tensor(k) and k not in known]
+                unknown = [index for index in step.reads if index not in known]
                 if unknown:
-                    raise PackError(f"reads v{unknown[0]}, a constant or state")
+                    raise PackError(f"reads v{unknown[0]}, which nothing here gives")
             except PackError as error:
                 raise PackError(f"{where}: {error.what}").at(listed.name, Place()) from None
             self._steps.append(step)
@@ -207,26 +218,32 @@ class _Method:
     def _info(self, index: int) -> ValueInfo:
         return self._listed.values[index].info
 
-    def _is_tensor(self, index: int) -> bool:
-        return self._info(index).kind.endswith(("tensor", "tensor_list"))
-
     def _step(self, each: InstructionInfo) -> _Step:
         if each.chain != 0:
             raise PackError("it is inside of control flow")
         if each.kind == "delegate":
             return self._delegate(each)
         if each.kind == "free":
-            return _Step(lambda known: None, ())
+            return _Step(lambda known: None, (), ())
         kernels = {
             "quantized_decomposed::quantize_per_tensor.out": _quantize,
             "quantized_decomposed::dequantize_per_tensor.out": _dequantize,
         }
-        if each.operator not in kernels:
-            raise PackError(
-                "the TOSA reference model cannot say what it gives: only delegates, and "
-                "quantisation around them, can be recorded so"
-            )
-        return self._quantisation(each, kernels[each.operator])
+        if each.operator in kernels:
+            return self._quantisation(each, kernels[each.operator])
+        if each.kind == "kernel":
+            return self._kernel(each)
+        raise PackError("only delegates and kernels can be recorded so")
+
+    def _kernel(self, each: InstructionInfo) -> _Step:
+        reads, compute = self._host.kernel(self._listed, each)
+
+        def run(known: _Known) -> None:
+            found = compute([_tensor(known[index], self._info(index)) for index in reads])
+            for index, value in zip(each.writes, found, strict=True):
+                known[index] = _stored(value, self._info(index))
+
+        return _Step(run, reads, each.writes)
 
     def _quantisation(
         self, each: InstructionInfo, compute: Callable[[Any, _Scale, Any], Any]
@@ -247,7 +264,7 @@ class _Method:
         def run(known: _Known) -> None:
             known[target] = compute(known[source], scale, dtype)
 
-        return _Step(run, (target,))
+        return _Step(run, (source,), (target,))
 
     def _delegate(self, each: InstructionInfo) -> _Step:
         if each.backend != BACKEND:
@@ -272,7 +289,7 @@ class _Method:
             for index, array in zip(each.writes, found, strict=True):
                 known[index] = array
 
-        return _Step(run, each.writes)
+        return _Step(run, each.reads, each.writes)
 
 
 # --- Values, in their order in memory -------------------------------------------------------------

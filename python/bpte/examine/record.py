@@ -33,6 +33,7 @@ from bpte.pack.fit import require_program
 from bpte.pack.normalise import checked_carries
 from bpte.pack.producer import BundledProgram, MethodTestCase, MethodTestSuite, Saved
 from bpte.pack.tensors import PackError, normalise
+from bpte.program._cut import METHOD
 from bpte.run import describe, launcher
 from bpte.run.compare import Value, elements
 from bpte.run.judge import Run
@@ -95,9 +96,10 @@ def record(
     its program, and left out with another.
 
     ``oracle="tosa"``: Arm's TOSA reference model computes the delegates of an Ethos-U program, and
-    nothing is run. ``graphs``: the TOSA graphs (bytes or paths) that they were made from, by
-    ``"forward/0"``, method and number of the delegate; that of the only delegate by any key. Those
-    that a ``source`` holds with its own program need not be given.
+    ``engine`` the kernels beside them, each alone. ``graphs``: the TOSA graphs (bytes or paths)
+    that the delegates were made from, by ``"forward/0"``, method and number of the delegate; that
+    of the only delegate by any key. Those that a ``source`` holds with its own program need not be
+    given.
 
     Raises ``RecordError``, ``PackError``, ``BundleError``, ``OSError``.
     """
@@ -105,8 +107,7 @@ def record(
     choice = TraceChoice(trace_floats, trace_every) if trace else None
     if choice is None and (trace_floats or trace_every != 1):
         raise PackError("which values are traced was stated, but nothing is traced")
-    runs = trace or engine is not None or runner is not None
-    _check_oracle(oracle, runs, graphs)
+    _check_oracle(oracle, trace, graphs)
     with access.command(), contextlib.ExitStack() as stack:
         if program is not None:
             require_program(program)
@@ -122,7 +123,8 @@ def record(
             _record(content, host, choice)
             made_by = {"engine": host.engine, "target": host.target}
         else:
-            made_by = _asked(content, graphs, program is not None, TosaModel(folder, timeout))
+            model = TosaModel(folder, timeout)
+            made_by = _asked(content, graphs, program is not None, model, host)
         if tolerance is not None:
             _set_tolerance(content, tolerance)
         _allow_nans(content)
@@ -140,12 +142,12 @@ def _recipe(
     return Recipe(made.parse(inputs), drawn, seed, cases, method)
 
 
-def _check_oracle(oracle: str | None, runs: bool, graphs: Mapping[str, object] | None) -> None:
-    """`runs`: whether something was asked for that only a run can give. Raises ``PackError``."""
+def _check_oracle(oracle: str | None, trace: bool, graphs: Mapping[str, object] | None) -> None:
+    """Whether these go together. Raises ``PackError``."""
     if oracle not in (None, *ORACLES):
         raise PackError(f"unknown oracle {oracle!r}, there are {', '.join(ORACLES)}")
-    if oracle is not None and runs:
-        raise PackError("nothing runs with an oracle: there is no trace, engine or runner then")
+    if oracle is not None and trace:
+        raise PackError("with an oracle the program is not run, so there is nothing to trace")
     if oracle is None and graphs:
         raise PackError("graphs were given, but no oracle that takes them")
 
@@ -185,12 +187,15 @@ def _asked(
     graphs: Mapping[str, object] | None,
     other_program: bool,
     model: TosaModel,
+    host: _Host,
 ) -> dict[str, str]:
-    """As ``ask``. Raises ``RecordError`` where the oracle gives no answer."""
+    """As ``ask``, and says which engine computed what the oracle cannot. Raises ``RecordError``
+    where either gives no answer."""
     try:
-        return ask(content, graphs, other_program, model)
+        facts = ask(content, graphs, other_program, model, host.alone)
     except TosaError as error:
         raise RecordError(State.NOT_RUN, str(error)) from None
+    return facts | ({"engine": host.engine, "target": host.target} if host.engine else {})
 
 
 def _manifest(
@@ -255,6 +260,19 @@ class _Host:
         self.engine = run.transcript.engine
         self.target = begin.target
         return run
+
+    def alone(self, what: str, program: bytes, inputs: Sequence[Value]) -> Sequence[Value]:
+        """What the only method of a program gives, twice the same. Raises ``RecordError``, which
+        names ``what``."""
+        suite = MethodTestSuite(METHOD, [MethodTestCase(list(inputs)) for _ in range(2)])
+        self.load(program, [suite])
+        try:
+            one, other = _outputs(self.run(), list(_executions([suite])))
+        except RecordError as error:
+            raise RecordError(error.state, f"{what}: {error}") from None
+        if len(one) != len(other) or not all(map(_same_bits, one, other)):
+            raise RecordError(State.NOT_RUN, f"{what}: gives other values each time")
+        return one
 
 
 #: What is recorded: an execution, the method that it is of, and its key in a run.

@@ -7,6 +7,7 @@ same graph.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 pytest.importorskip("tosa_reference_model", reason="needs tosa-tools, which `make test` installs")
 
-from delegate_program import nets, program
+from delegate_program import Net, nets, program
 from tosa_graph import Graph
 
 import bpte
@@ -199,24 +200,58 @@ def test_what_tosa_leaves_open_is_not_recorded(here: Path) -> None:
     assert raised.value.state is State.NOT_RUN
 
 
-CHANGED = {
-    "operator": (
-        (b"dequantize_per_tensor", b"dequantize_per_tensoR"),
-        "instruction 2, quantized_decomposed::dequantize_per_tensoR.out: the TOSA reference model "
-        "cannot say what it gives",
-    ),
-    "backend": ((b"EthosUBackend", b"EthosXBackend"), "only delegates of EthosUBackend have"),
-}
-
-
-@pytest.mark.parametrize("name", CHANGED)
-def test_programs_of_something_else(here: Path, name: str) -> None:
-    (old, new), message = CHANGED[name]
+def changed(old: bytes, new: bytes) -> bytes:
     data = PROGRAM.read_bytes()
     assert old in data
-    Path("m.pte").write_bytes(data.replace(old, new))
-    with pytest.raises(PackError, match=message):
+    return data.replace(old, new)
+
+
+def test_a_delegate_of_another_backend(here: Path) -> None:
+    Path("m.pte").write_bytes(changed(b"EthosUBackend", b"EthosXBackend"))
+    with pytest.raises(PackError, match=r"instruction 1, .*: only delegates of EthosUBackend have"):
         bpte.record("m.pte", "no.bpte", oracle="tosa", graphs={"": GRAPH})
+
+
+def test_a_kernel_that_the_engine_does_not_have(here: Path) -> None:
+    Path("m.pte").write_bytes(changed(b"dequantize_per_tensor", b"dequantize_per_tensoR"))
+    message = (
+        r"^forward: instruction 2, \S+dequantize_per_tensoR.out, run alone: .*missing_operator"
+    )
+    with pytest.raises(RecordError, match=message):
+        bpte.record("m.pte", "no.bpte", cases=1, oracle="tosa", graphs={"": GRAPH})
+    assert [path.name for path in here.iterdir()] == ["m.pte"]
+
+
+def with_relu(net: Net) -> bytes:
+    """The program of a delegate, and of a kernel that the NPU does not compute."""
+    from executorch.exir import schema
+
+    whole = bpte_program.deserialize_pte(program([net]))
+    (plan,) = whole.program.execution_plan
+    result = copy.deepcopy(plan.values[plan.outputs[0]])
+    offset = plan.non_const_buffer_sizes[1]
+    result.val.allocation_info = schema.AllocationDetails(1, offset, 0)
+    plan.values.append(result)
+    plan.operators.append(schema.Operator("aten::relu", "out"))
+    index = len(plan.values) - 1
+    call = schema.KernelCall(0, [plan.outputs[0], index, index])
+    plan.chains[0].instructions.append(schema.Instruction(call))
+    plan.outputs, plan.non_const_buffer_sizes = [index], [0, offset + 128]
+    return bytes(bpte_program.serialize_pte(whole))
+
+
+def test_a_kernel_beside_the_delegate(here: Path) -> None:
+    (net,) = (net for net in nets() if net.name == "softmax@ethos-u55-128")
+    Path("m.pte").write_bytes(with_relu(net))
+    graph = Graph()
+    graph.output(graph.rescale(graph.input((6, 20)), 1.0, zero_in=3))
+    x = np.arange(-60, 60, dtype=np.int8).reshape(6, 20)
+    words = {"given": {0: x}, "cases": 1, "oracle": "tosa", "engine": "executorch"}
+    bpte.record("m.pte", "m.bpte", graphs={"": graph.serialize()}, **words)
+    assert np.array_equal(outputs("m.bpte"), [[np.maximum(x - 3, 0)]])
+    with bpte.open("m.bpte") as bundle:
+        assert bundle.metadata["recorded.engine"].startswith("executorch ")
+        assert bundle.metadata["recorded.oracle"].startswith("TOSA reference model")
 
 
 def test_a_program_without_delegates(here: Path) -> None:
@@ -253,8 +288,7 @@ def test_what_is_not_installed_is_asked_for_by_name(
     ("words", "message"),
     [
         (["--graph", "x.tosa"], "graphs were given, but no oracle that takes them"),
-        (["--oracle", "tosa", "--engine", "reference"], "nothing runs with an oracle"),
-        (["--oracle", "tosa", "--trace"], "nothing runs with an oracle"),
+        (["--oracle", "tosa", "--trace"], "so there is nothing to trace"),
         (["--oracle", "tosa", "--graph", "x.tosa"], "x.tosa: No such file"),
         (["--oracle", "tosa", "--graph", "a=x.tosa", "--graph", "a=y.tosa"], "two graphs 'a'"),
     ],
