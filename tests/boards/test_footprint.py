@@ -88,6 +88,15 @@ def test_exported_models(corstone_300: Path, example_models: Path, awkward_model
         assert bool(found.resources["buffers"]) == (bundle.stem == "recurrent"), bundle
 
 
+def test_a_bp08_file(corstone_300: Path, demo: Path, tmp_path: Path) -> None:
+    """From a file it is read whole, and its program is used in there."""
+    old = tmp_path / "old.bpte"
+    assert main(["convert", str(demo), str(old), "--format", "bp08"]) == 0
+    for from_file in (False, True):
+        found = agree(request(old, corstone_300 / "bpte-firmware.elf", from_file=from_file))
+        assert (found.resources["buffers"] or 0) >= from_file * old.stat().st_size
+
+
 def test_external_weights(with_everything: Path, made_by: Callable[[Path, Path], Path]) -> None:
     pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
     script = ROOT / "tests" / "runner" / "data_models.py"

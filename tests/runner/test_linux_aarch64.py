@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from bpte.run.footprint import footprint
+from bpte.run.request import Request
+
 COMMAND = [sys.executable, "-c", "import bpte.cli, sys; sys.exit(bpte.cli.main())"]
 NEEDS = {
     "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
@@ -37,6 +40,9 @@ def test_demo(demo_bundle: Path) -> None:
     code, report = run(demo_bundle)
     assert code == 0, report
     assert [case["verdict"] for case in report["cases"]] == ["pass"] * 3
+    before = footprint(Request(demo_bundle, "linux-aarch64")).resources
+    assert {name: report["resources"].get(name) for name in before} == before
+    assert before["planned_memory"]
 
 
 def test_an_ethos_u_program_runs_by_the_model(ethosu_bundle: Path) -> None:
