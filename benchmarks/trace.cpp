@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <vector>
 
 namespace {
 
@@ -154,7 +155,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: trace_benchmark FILE ENGINE ROUNDS\n");
     return 2;
   }
-  bpte::host::File file(argv[1]);
+  bpte::host::File file;
+  if (!file.open(argv[1])) NoRecords::die(file.error());
   const bpte::Span<const uint8_t> bytes = file.map(4096);
   const auto bundle = bpte::Bundle::open(bytes);
   if (!bundle.ok()) NoRecords::die("the bundle cannot be opened");

@@ -20,8 +20,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import bpte
 from steps import DEMO, ROOT, bundle, processor_seconds
+
+import bpte
 
 BUILD = ROOT / "build" / "benchmark-trace"
 PROGRAMS = (DEMO / "mlp.pte", *(ROOT / "examples/digits" / f"digits{s}.pte" for s in ("", "_int8")))
@@ -72,9 +73,10 @@ def plain_runs(folder: Path) -> None:
         for _ in range(RUNNER_ROUNDS):
             for name, runner in runners.items():
                 least[name] = min(least[name], processor_seconds(runner, path, engine))
+        stepping, plain = least["stepping"], least["plain"]
         print(
-            f"{engine:12} 2,000 cases, not traced: {least['stepping'] * 1e3:8.2f} ms; built without "
-            f"tracing {least['plain'] * 1e3:8.2f} ms; {least['stepping'] / least['plain']:.3f}x"
+            f"{engine:12} 2,000 cases, not traced: {stepping * 1e3:8.2f} ms; built without tracing "
+            f"{plain * 1e3:8.2f} ms; {stepping / plain:.3f}x"
         )
 
 
