@@ -84,6 +84,8 @@ EngineError Tracer::run(const TestSuite& suite, const TestCase& test_case) {
   case_ = test_case;
   next_ = 0;
   count_ = options_.mode == TraceMode::kRecord ? 0 : test_case.trace_count();
+  peeked_ = Entry();
+  listed_ = kNoIndex;
   executed_ = compared_ = wrong_ = missed_ = time_ = 0;
   const EngineError error = options_.stepping->step_through(*this);
   if (error == EngineError::kOk && !stopped_) pass_over(count_);
@@ -101,15 +103,17 @@ bool Tracer::executed(ExecutedInstruction& instruction) {
 }
 
 // Which of the suite's instructions this one is; kNoIndex when the trace does not know it. They are
-// in ascending order.
-uint32_t Tracer::find_listed(const ExecutedInstruction& instruction) const {
+// in ascending order, and mostly executed so: the one after the last is tried first.
+uint32_t Tracer::find_listed(const ExecutedInstruction& instruction) {
   uint32_t first = 0;
   uint32_t last = suite_.instruction_count();
+  uint32_t middle = listed_ + 1;  // 0 at first
   while (first < last) {
-    const uint32_t middle = first + (last - first) / 2;
+    if (middle < first || middle >= last) middle = first + (last - first) / 2;
     const Instruction listed = *suite_.instruction(middle);
     if (listed.chain == instruction.chain && listed.index == instruction.index &&
         !listed.is_operation) {
+      listed_ = middle;
       return middle;
     }
     const bool before = listed.chain != instruction.chain ? listed.chain < instruction.chain
@@ -119,17 +123,21 @@ uint32_t Tracer::find_listed(const ExecutedInstruction& instruction) const {
     } else {
       last = middle;
     }
+    middle = kNoIndex;
   }
   return kNoIndex;
 }
 
-// An entry without its payload, which is not read.
-TraceValue Tracer::peek(uint32_t entry) const {
-  return *bundle_.trace_value(case_, entry, {});
+const Tracer::Entry& Tracer::peek(uint32_t entry) {
+  if (peeked_.number != entry) {
+    const TraceValue value = *bundle_.trace_value(case_, entry, {});  // its payload is not read
+    peeked_ = {entry, value.instruction, value.output};
+  }
+  return peeked_;
 }
 
 // The next entry of the trace for this instruction; the trace's end when there is none.
-uint32_t Tracer::find_entry(uint32_t listed) const {
+uint32_t Tracer::find_entry(uint32_t listed) {
   if (listed == kNoIndex) return count_;
   uint32_t entry = next_;
   while (entry < count_ && peek(entry).instruction != listed) ++entry;
@@ -158,7 +166,7 @@ bool Tracer::hold(ExecutedInstruction& instruction) {
   pass_over(entry);
   uint32_t held = 0;
   for (bool first = true; next_ < count_; ++next_, first = false) {
-    const TraceValue next = peek(next_);
+    const Entry& next = peek(next_);
     // Entries of a later run of this instruction, in a loop, begin with its first output again.
     if (next.instruction != listed || (!first && next.output <= held)) break;
     held = next.output;

@@ -56,9 +56,15 @@ class Tracer final : public InstructionObserver {
   bool record(ExecutedInstruction& instruction);
   void put_right(ExecutedInstruction& instruction, const TraceValue& expected, bool wrong);
   void begin_record(const ExecutedInstruction& instruction, uint32_t output, uint32_t listed);
-  uint32_t find_listed(const ExecutedInstruction& instruction) const;
-  TraceValue peek(uint32_t entry) const;
-  uint32_t find_entry(uint32_t listed) const;
+  uint32_t find_listed(const ExecutedInstruction& instruction);
+  /// What an entry of the trace is about, without its value.
+  struct Entry {
+    uint32_t number = kNoIndex;
+    uint32_t instruction = 0;  ///< its index among the suite's
+    uint32_t output = 0;
+  };
+  const Entry& peek(uint32_t entry);
+  uint32_t find_entry(uint32_t listed);
   void pass_over(uint32_t end);
   void learn(Before what) {
     if (what > before_) before_ = what;
@@ -74,6 +80,10 @@ class Tracer final : public InstructionObserver {
   TestCase case_;
   uint32_t next_ = 0;   // the entry of the trace that comes next
   uint32_t count_ = 0;  // of its entries
+  // What was looked at last, as it is mostly what is looked at next: reading either takes as long
+  // as comparing a small value.
+  Entry peeked_;
+  uint32_t listed_ = kNoIndex;
   Before before_ = Before::kRight;
   Fault fault_;
   bool stopped_ = false;
