@@ -46,9 +46,11 @@ def _load_native() -> Any:
     if os.environ.get("BPTE_NATIVE") == "0":
         return None
     try:
-        return importlib.import_module("bpte.program._native")
+        module = importlib.import_module("bpte.program._native")
     except ImportError:
         return None
+    # Where it was not built, the folder with its sources is an importable package without a file.
+    return module if module.__file__ else None
 
 
 _NATIVE = _load_native()
