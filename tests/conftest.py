@@ -179,9 +179,9 @@ def reference_models() -> Callable[[str], tuple[Path, list[tuple[np.ndarray, np.
 @pytest.fixture(scope="session")
 def speech() -> Path:
     """The folder with what examples/speech/make.py makes, kept as the example models are."""
-    pytest.importorskip("executorch.exir", reason="exporting models needs executorch")
-    if importlib.util.find_spec("silero_vad") is None:
-        pytest.skip("the model of speech is PyPI's silero-vad, which is not installed")
+    for package in ("torch", "executorch", "silero_vad"):  # importing them takes seconds
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"exporting the model of speech needs {package}, which is not installed")
     if not Path("/usr/share/pocketsphinx/test/data").is_dir():
         pytest.skip("the speech is Debian's pocketsphinx-testdata, which is not installed")
     script = ROOT / "examples" / "speech" / "make.py"

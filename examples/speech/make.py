@@ -129,6 +129,8 @@ def bundle(
 
 
 def main() -> None:
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
     import executorch.kernels.quantized  # noqa: F401  (registers the out variants)
     from executorch.examples.models.silero_vad.export_silero_vad import load_model
 

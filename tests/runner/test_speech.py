@@ -58,7 +58,7 @@ def test_a_wrong_state_fails_the_steps_after_it(
     failed = {}
     for teach in (False, True):
         result = launcher.run(launcher.Request(path, program=bpte_runner, teach=teach))
-        assert result.state is State.FAILED, result.message
+        assert result.state is State.MISMATCH, result.message
         cases = result.transcript.cases
         failed[teach] = [case.step for case in cases if case.verdict.value == "fail"]
     assert failed[True] == [0]
@@ -81,7 +81,8 @@ def as_the_package_says(bundle: Path) -> dict[str, np.ndarray]:
     assert spec is not None and spec.origin is not None
     model = torch.jit.load(Path(spec.origin).parent / "data" / "silero_vad.jit")
     found = {}
-    with bpte.open(bundle) as opened, torch.no_grad():
+    plain = torch.jit.optimized_execution(False)  # optimising takes longer than all chunks
+    with bpte.open(bundle) as opened, torch.no_grad(), plain:
         for case in opened.suites[0].test_cases:
             model.reset_states()
             chunks = [torch.from_numpy(np.array(step.inputs[0]))[:, 64:] for step in case.steps]
