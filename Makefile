@@ -27,6 +27,8 @@ EXECUTORCH := executorch==1.5.1
 TORCH := torch==2.13.0
 # What compiles for an Ethos-U, and what says what the result must be: without its dependencies, which the others bring.
 ETHOS_U := ethos-u-vela==5.1.0 tosa-tools==2026.5.0
+# A model of speech, with its weights: without its dependencies, of which exporting needs none.
+SPEECH := silero-vad==6.2.3
 # What `make confirm-npu` runs on, and what it writes.
 BOARD ?= corstone-300
 SIMULATOR ?= fvp
@@ -102,5 +104,5 @@ $(VENV)/.run: $(VENV)/.base pyproject.toml setup.py
 $(VENV)/.test: $(VENV)/.run
 	$(PIP) $(TORCH)
 	$(PIP) $(EXECUTORCH) --editable '.[dev,docs]'
-	$(PIP) --no-deps $(ETHOS_U)
+	$(PIP) --no-deps $(ETHOS_U) $(SPEECH)
 	touch $@

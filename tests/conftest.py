@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -136,11 +137,7 @@ def example_models() -> Path:
     """
     pytest.importorskip("torch", reason="exporting the example models needs torch")
     pytest.importorskip("executorch.exir", reason="exporting the example models needs executorch")
-    # The bundles among them are only as new as what writes them.
-    writers = [
-        p for room in ("format", "pack") for p in sorted(PACKAGE.joinpath(room).glob("*.py"))
-    ]
-    return _made_by(ROOT / "examples" / "export_models.py", ROOT / "build" / "examples", writers)
+    return _made_by(ROOT / "examples" / "export_models.py", ROOT / "build" / "examples", _writers())
 
 
 @pytest.fixture(scope="session")
@@ -177,6 +174,23 @@ def reference_models() -> Callable[[str], tuple[Path, list[tuple[np.ndarray, np.
         return folder / f"{name}.pte", cases
 
     return get
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    """The folder with what examples/speech/make.py makes, kept as the example models are."""
+    for package in ("torch", "executorch", "silero_vad"):  # importing them takes seconds
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"exporting the model of speech needs {package}, which is not installed")
+    if not Path("/usr/share/pocketsphinx/test/data").is_dir():
+        pytest.skip("the speech is Debian's pocketsphinx-testdata, which is not installed")
+    script = ROOT / "examples" / "speech" / "make.py"
+    return _made_by(script, ROOT / "build" / "speech", _writers())
+
+
+def _writers() -> list[Path]:
+    """What writes bundles: those that a script made are only as new as this."""
+    return [p for room in ("format", "pack") for p in sorted(PACKAGE.joinpath(room).glob("*.py"))]
 
 
 def _made_by(script: Path, folder: Path, also: Sequence[Path] = ()) -> Path:

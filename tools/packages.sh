@@ -10,7 +10,7 @@ set -u
 
 required="g++ git python3 python3-venv"
 board="gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-arm-none-eabi libstdc++-arm-none-eabi-picolibc qemu-system-arm"
-check="ccache clang clang-tidy doctest-dev doxygen libflatbuffers-dev flatbuffers-compiler qemu-user-static g++-aarch64-linux-gnu valgrind binutils python3-dev gdb-multiarch"
+check="ccache clang clang-tidy doctest-dev doxygen libflatbuffers-dev flatbuffers-compiler qemu-user-static g++-aarch64-linux-gnu valgrind binutils python3-dev gdb-multiarch pocketsphinx-testdata"
 
 missing() {
   for package in "$@"; do

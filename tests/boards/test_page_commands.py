@@ -35,6 +35,11 @@ NOT_RUN_HERE = (
     ),
     (r"CONTRIBUTING\.md", r"^export PATH=", "changes only the shell that it is typed into"),
     (r"CONTRIBUTING\.md", r"build/debug", "a session with gdb: tests/boards/test_debugging.py"),
+    (
+        r"examples/speech/.*",
+        r"^python examples/speech/make\.py",
+        "exports for a minute: tests/runner/test_speech.py has what it makes, and so has this one",
+    ),
     (r".*", r" --simulator fvp\b", "wants Arm's FVP: tests/boards/test_fvp.py"),
     (r"boards/corstone-320/.*", r"^bpte run ", "wants Arm's FVP: tests/boards/test_fvp.py"),
     (
@@ -184,6 +189,8 @@ def test_the_commands_of_a_page(
         require("arm-none-eabi-g++", "qemu-system-arm")
     if any("./my-board" in command.text for command in todo):
         own_board(folder, request.getfixturevalue("corstone_300") / "bpte-firmware.elf")
+    if any("build/speech/" in command.text for command in todo):
+        (folder / "build" / "speech").symlink_to(request.getfixturevalue("speech"))
     for command in todo:
         done = subprocess.run(
             ["sh", "-c", command.text],
