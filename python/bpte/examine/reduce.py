@@ -92,28 +92,17 @@ def reduce(
             raise ReduceError(State.NOT_RUN, f"no instruction is wrong by itself: {seen.message}")
         if on_note is not None:
             on_note(f"first wrong: {describe.wrong_instruction(found.trace)}")
-        method = bundle.suites[found.key.suite].method_name
-        desk = Request(
-            request.bundle,
-            method=method,
-            case=found.key.case,
-            trace_rtol=request.trace_rtol,
-            trace_atol=request.trace_atol,
-        )
+        desk = _desk(request, bundle, found)
         again = _run(desk, on_note, trace="all", isolate=True)
         on_desk = _results(again, found)
         fault = "program" if any(map(_failed, on_desk.values())) else "target"
-        source = Source(bundle, method)
+        source = Source(bundle, _method(bundle, found))
         moment = _moment(source, bundle, found, _recorded(desk, on_note))
-        tolerances = {
-            output: Tolerance(result.rtol, result.atol, nan_policy=NanPolicy.EQUAL)
-            for output, result in found.results.items()
-        }
         try:
             # What the desk gives is right where it is the target's fault.
             untraced = [] if fault == "target" else source.untraced(*found.place, moment)
             facts = _facts(request, bundle, found, fault, seen, untraced)
-            made = source.alone(*found.place, moment, tolerances, facts)
+            made = source.alone(*found.place, moment, found.tolerances, facts)
         except CutError as error:
             raise ReduceError(State.NOT_RUN, f"it cannot be cut out: {error}") from None
         alone = Path(folder) / "reduced.bpte"
@@ -141,6 +130,29 @@ class _Found:
     @property
     def place(self) -> tuple[int, int]:
         return self.trace.chain, self.trace.instruction
+
+    @property
+    def tolerances(self) -> dict[int, Tolerance]:
+        """By which each output was judged."""
+        return {
+            output: Tolerance(result.rtol, result.atol, nan_policy=NanPolicy.EQUAL)
+            for output, result in self.results.items()
+        }
+
+
+def _method(bundle: Bundle, found: _Found) -> str:
+    return bundle.suites[found.key.suite].method_name
+
+
+def _desk(request: Request, bundle: Bundle, found: _Found) -> Request:
+    """The same case on this host."""
+    return Request(
+        request.bundle,
+        method=_method(bundle, found),
+        case=found.key.case,
+        trace_rtol=request.trace_rtol,
+        trace_atol=request.trace_atol,
+    )
 
 
 def _run(
@@ -265,7 +277,7 @@ def _facts(
         "bpte": __version__,
         "from": request.bundle.name,
         "program_crc32": "" if program is None else f"{program:#010x}",
-        "method": bundle.suites[key.suite].method_name,
+        "method": _method(bundle, found),
         "case": describe.place(key),
         "instruction": f"{trace.chain}:{trace.instruction}",
         "operator": trace.operator or trace.kind,
