@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 #: Names that load much more than the others, and where they live.
 _EXAMINE = {
     "EagerTracer": "bpte.examine.eager",
+    "NpuTracer": "bpte.examine.npu_trace",
     "RecordError": "bpte.examine.record",
     "record": "bpte.examine.record",
 }
@@ -27,6 +28,7 @@ _EXAMINE = {
 if TYPE_CHECKING:
     from bpte._names import *  # noqa: F403
     from bpte.examine.eager import EagerTracer as EagerTracer
+    from bpte.examine.npu_trace import NpuTracer as NpuTracer
     from bpte.examine.record import RecordError as RecordError
     from bpte.examine.record import record as record
 

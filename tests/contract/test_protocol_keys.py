@@ -142,7 +142,7 @@ def _steps(folder: Path) -> Path:
 
 
 def _traced(folder: Path) -> Path:
-    """A bundle for the echoing engine: a step with a trace, of which all is known."""
+    """A bundle for the echoing engine: a step with a trace, of whose instructions all is known."""
     values: list[Any] = [np.ones(1, np.float32)] * 6
     trace = [
         TraceValue(
@@ -150,6 +150,8 @@ def _traced(folder: Path) -> Path:
         )
         for chain, wrong in ((0, np.zeros(1, np.float32)), (1, np.ones(1, np.float32)))
     ]
+    # Operations inside of a delegate: one that is seen, one that is not.
+    trace += [TraceValue(Instruction(1, 1, number), 0, np.ones(1, np.float32)) for number in (7, 8)]
     case = bpte.MethodTestCase(steps=[bpte.MethodTestCase(values, values, trace=trace)])
     path = folder / "traced.bpte"
     suite = bpte.MethodTestSuite("echo", [case], traced_method=TracedMethod(TraceOrigin.EAGER))
@@ -179,7 +181,8 @@ def test_the_runner_writes_every_key_and_no_other(
     _collect(seen, _run(tool, _steps(tmp_path), "none"))
     traced = _traced(tmp_path)
     for how in ("all", "strict"):
-        _collect(seen, _run(tool, traced, "once", TRACE=how, ISOLATE="1", DUMP="0"))
+        settings = {"TRACE": how, "ISOLATE": "1", "DUMP": "0", "OPERATIONS": "1"}
+        _collect(seen, _run(tool, traced, "once", **settings))
     _collect(seen, _run(tool, traced, "none", PROFILE="1"))
     options = ("--trace", "--trace-rtol", "0", "--trace-atol", "0")
     _collect(seen, _run(bpte_runner, demo_bundle, *options))

@@ -69,6 +69,20 @@ def test_both_methods_of_a_program(here: Path, example_models: Path) -> None:
     assert strict("m.bpte") is State.PASSED
 
 
+def test_a_delegate_is_one_instruction(here: Path) -> None:
+    program = ROOT / "tests/fixtures/cortex_m/ethos_u55.pte"
+    bpte.record(program, "m.bpte", cases=1, trace=True, engine="reference")
+    run = launcher.run(Request(Path("m.bpte"), engine="reference", trace="record"))
+    assert any(trace.operation is not None for trace in run.transcript.traces)  # it shows them
+    with bpte.open("m.bpte", verify=True) as bundle:
+        (suite,) = bundle.suites
+        assert suite.traced_method is not None
+        places = [(each.index, each.operation) for each in suite.traced_method.instructions]
+        assert places == [(0, None), (1, None), (2, None)]
+        assert len(suite.test_cases[0].trace) == 3
+    assert strict("m.bpte", "reference") is State.PASSED
+
+
 def test_a_trace_does_not_outlive_its_program(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

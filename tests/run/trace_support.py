@@ -57,7 +57,7 @@ def recorded(runner: Path, bundle: Path, engine: str) -> Traces:
     transcript = said.transcript
     traces: Traces = {CaseKey.of(case): [] for case in transcript.cases}
     for number, trace in enumerate(transcript.traces):
-        at = Instruction(trace.chain, trace.instruction)
+        at = Instruction(trace.chain, trace.instruction, trace.operation)
         value = value_of(said.dumped[number])
         traces[CaseKey.of(trace)].append(TraceValue(at, trace.output, value))
     return traces
@@ -116,6 +116,12 @@ def traced(runner: Path, bundle: Path, engine: str, *options: str) -> tuple[Outc
     """A run of a bundle that has traces."""
     said = say((runner, bundle, "--engine", engine, *options))
     return said.outcome, said.transcript
+
+
+def wrong_operations(transcript: Transcript) -> list[int]:
+    """The operations inside of delegates that were reported as wrong, in their order."""
+    found = [trace.operation for trace in transcript.traces if is_wrong(trace)]
+    return [operation for operation in found if operation is not None]
 
 
 def wrong(transcript: Transcript) -> list[int]:

@@ -64,6 +64,7 @@ class Echo final : public bpte::SteppingEngine {
   bpte::EngineError step_through(bpte::InstructionObserver& observer) override {
     const bpte::EngineError error = execute();
     for (size_t i = 0; i < kCount && error == bpte::EngineError::kOk; ++i) {
+      if (i == 4 && observer.wants_operations() && !show_operations(observer)) break;
       Copy copy(values_[i]);
       copy.chain = i < 3 ? 0 : 1;
       copy.index = static_cast<uint32_t>(i % 3);
@@ -83,11 +84,28 @@ class Echo final : public bpte::SteppingEngine {
 
  private:
 #if BPTE_ENGINE_STEPPING
+  // Inside of the delegate, if asked for: operations 7 and 9, which give what it gives, and 8,
+  // whose value there is no memory for.
+  bool show_operations(bpte::InstructionObserver& observer) {
+    if (std::getenv("OPERATIONS") == nullptr) return true;
+    for (const uint32_t number : {7u, 8u, 9u}) {
+      Copy copy(values_[4]);
+      copy.chain = copy.index = 1;
+      copy.kind = bpte::InstructionKind::kOperation;
+      copy.operation = number;
+      copy.name = {"NPU_OP_ECHO", 11};
+      copy.output_count = 1;
+      if (!observer.executed(copy)) return false;
+    }
+    return true;
+  }
+
   class Copy final : public bpte::ExecutedInstruction {
    public:
     explicit Copy(bpte::Value& value) : value_(value) {}
     bpte::EngineError output(uint32_t output, bpte::Value& value) override {
       if (output > 0) return bpte::EngineError::kNoSuchOutput;
+      if (operation == 8) return bpte::EngineError::kOutOfMemory;
       value = value_;
       return bpte::EngineError::kOk;
     }

@@ -209,9 +209,66 @@ def test_what_was_not_executed_is_missed(echo: Echo) -> None:
     assert (said.outcome, summary(said)) == (Outcome.MISMATCH, (6, 2, 0, 1))
     said = echo([entry(1, ONE), TraceValue(Instruction(7, 0), 0, ONE)], TRACE="strict")
     assert (said.outcome, summary(said)) == (Outcome.MISMATCH, (6, 1, 0, 1))
-    inside = TraceValue(Instruction(0, 0, operation=3), 0, ONE)
-    said = echo([inside, entry(1, ONE)], TRACE="strict")
+    said = echo([TraceValue(Instruction(0, 0, operation=3), 0, ONE), entry(1, ONE)], TRACE="strict")
     assert (said.outcome, summary(said)) == (Outcome.PASSED, (6, 1, 0, 0))
+
+
+def inside(operation: int, value: Any) -> TraceValue:
+    """An entry for an operation of the delegate; 7, 8 and 9 there are, 8 without a value."""
+    return TraceValue(Instruction(1, 1, operation), 0, value)
+
+
+RIGHT = [entry(number, ONE) for number in range(4)]
+
+
+def test_operations_inside_of_a_delegate(echo: Echo) -> None:
+    trace = [*RIGHT, inside(7, ONE * 2), inside(9, ONE), entry(4, ONE), entry(5, ONE)]
+    said = echo(trace, OPERATIONS="1")
+    assert said.outcome is Outcome.PASSED  # the outputs decide
+    assert summary(said) == (6, 8, 1, 0)
+    found = [(t.operation, t.kind, t.operator, t.before) for t in said.transcript.traces[4:]]
+    assert found == [
+        (7, "operation", "NPU_OP_ECHO", "right"),
+        (9, "operation", "NPU_OP_ECHO", "wrong"),
+        # Its inputs were right, and so is what it gives: nothing that follows is spoilt.
+        (None, "delegate", "echo", "right"),
+        (None, "move", None, "right"),
+    ]
+    said = echo([*trace[:6], entry(5, ONE)], OPERATIONS="1")
+    assert said.transcript.traces[-1].before == "wrong"  # nothing shows that it was not spoilt
+    assert echo(trace, OPERATIONS="1", TRACE="strict").outcome is Outcome.MISMATCH
+    assert echo(trace, TRACE="strict").outcome is Outcome.PASSED  # no one could see
+
+
+def test_an_operation_is_put_right(echo: Echo) -> None:
+    trace = [inside(7, ONE * 2), inside(9, ONE * 2), entry(4, ONE * 2)]
+    said = echo(trace, OPERATIONS="1", ISOLATE="1")
+    assert ts.wrong_operations(said.transcript) == [7]
+    assert summary(said) == (6, 3, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("operation", "shown", "missed", "unseen"),
+    [(8, True, 0, 1), (10, True, 1, 0), (7, False, 0, 1)],
+)
+def test_an_operation_that_is_not_seen(
+    echo: Echo, tmp_path: Path, operation: int, shown: bool, missed: int, unseen: int
+) -> None:
+    """Without memory for its value, not there, or of an engine that shows none."""
+    shows = {"OPERATIONS": "1"} if shown else {}
+    said = echo([*RIGHT, inside(operation, ONE), entry(4, ONE)], **shows)
+    (case,) = said.transcript.cases
+    assert case.trace is not None
+    assert (case.trace.compared, case.trace.missed, case.trace.unseen) == (5, missed, unseen)
+    facts = identity.fingerprint(tmp_path / "echo.bpte")
+    asked = identity.Asked(tracing=Tracing("all"))
+    assert identity.check(said.transcript, facts, asked).difference is None
+    echo([*RIGHT, entry(4, ONE), entry(5, ONE)])  # as many, but none of them inside
+    facts = identity.fingerprint(tmp_path / "echo.bpte")
+    found = identity.check(said.transcript, facts, asked).difference or ""
+    assert (f"missed and {unseen} not shown, the file has 6, 0 of them inside" in found) is bool(
+        unseen
+    ), found
 
 
 def test_an_output_that_is_not_there_is_wrong(echo: Echo) -> None:
@@ -260,4 +317,4 @@ def test_counts_are_held_against_the_file(echo: Echo, tmp_path: Path) -> None:
     echo([entry(0, ONE)])
     facts = identity.fingerprint(tmp_path / "echo.bpte")
     found = identity.check(said.transcript, facts, asked).difference or ""
-    assert "2 values of instructions compared and 0 missed, the file has 1" in found
+    assert "2 values of instructions compared and 0 missed, the file has 1, 0 of" in found

@@ -185,14 +185,21 @@ def _calls(run: Run, key: CaseKey, place: tuple[int, int]) -> list[list[Trace]]:
         for trace in run.transcript.traces
         if CaseKey.of(trace) == key
         and (trace.chain, trace.instruction) == place
+        and trace.operation is None
         and trace.result is not None
     ]
     return list(replay.calls(mine, lambda t: (t.chain, t.instruction, t.output)))
 
 
 def _first_wrong(run: Run) -> _Found | None:
+    """Raises ``ReduceError`` where it is an operation inside of a delegate."""
     for trace in run.transcript.traces:
         if is_wrong(trace):
+            if trace.operation is not None:
+                words = describe.wrong_instruction(trace)
+                raise ReduceError(
+                    State.NOT_RUN, f"an operation of a delegate cannot be cut out: {words}"
+                )
             calls = _calls(run, CaseKey.of(trace), (trace.chain, trace.instruction))
             (time,) = [number for number, call in enumerate(calls) if trace in call][:1]
             return _Found(trace, time, _by_output(calls[time]))
@@ -223,6 +230,8 @@ def _recorded(desk: Request, on_note: Notes) -> dict[CaseKey, list[TraceValue]]:
     run = _run(replace(desk, trace_rtol=None, trace_atol=None), on_note, trace="record")
     given: dict[CaseKey, list[TraceValue]] = {}
     for number, trace in enumerate(run.transcript.traces):
+        if trace.operation is not None:
+            continue
         entry = TraceValue(
             Instruction(trace.chain, trace.instruction),
             trace.output,

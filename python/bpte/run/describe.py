@@ -134,12 +134,13 @@ def failed_outputs(case: Case) -> list[str]:
 
 def instruction(trace: Trace) -> str:
     """Which instruction, and where it comes from: `instruction 17, aten::addmm.out (classifier.1,
-    model.py:41)`."""
+    model.py:41)`; inside of a delegate `instruction 1, operation 121, NPU_OP_CONV (conv1)`."""
     chain = f" of chain {trace.chain}" if trace.chain else ""
     name = trace.operator or trace.kind
     known = [text for text in (trace.module or trace.node, trace.source) if text]
     origin = f" ({', '.join(known)})" if known else ""
-    return printable(f"instruction {trace.instruction}{chain}, {name}{origin}")
+    inside = "" if trace.operation is None else f", operation {trace.operation}"
+    return printable(f"instruction {trace.instruction}{chain}{inside}, {name}{origin}")
 
 
 _BEFORE = {

@@ -156,6 +156,8 @@ def _dumped(run: Run) -> dict[CaseKey, list[_Valued]]:
     found: dict[CaseKey, list[_Valued]] = {}
     for number, value in run.dumped.items():
         trace = run.transcript.traces[number]
+        if trace.operation is not None:  # an ETDump has no place for what is inside of a delegate
+            continue
         name = printable(trace.operator or trace.kind)
         event = _Valued(name, trace.chain, trace.instruction, value)
         found.setdefault(CaseKey.of(trace), []).append(event)

@@ -23,6 +23,7 @@ from bpte.format.metadata import NamedDataRole
 from bpte.format.metric import Metric
 from bpte.format.rules import BundleError
 from bpte.run.expected_output import ExpectedOutput, differences, expected_output
+from bpte.run.instructions import miscounted
 from bpte.run.outcome import Verdict
 from bpte.run.protocol import Transcript
 from bpte.run.protocol_keys import Begin, Case
@@ -45,8 +46,9 @@ class CaseOutputs:
 
     has_steps: bool
     records: tuple[tuple[ExpectedOutput, ...], ...]
-    #: How many values of instructions each has in its trace, without those inside of delegates.
-    traced: tuple[int, ...]
+    #: How many values of instructions each has in its trace, and how many of them are inside of
+    #: delegates.
+    traced: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -181,11 +183,13 @@ def _case_outputs(case: TestCase) -> CaseOutputs:
             )
             for record in records
         ),
-        tuple(
-            sum(instruction.operation is None for instruction, _, _ in record.stored_trace)
-            for record in records
-        ),
+        tuple(map(_traced, records)),
     )
+
+
+def _traced(record: TestCase) -> tuple[int, int]:
+    inside = [entry[0].operation is not None for entry in record.stored_trace]
+    return len(inside), sum(inside)
 
 
 class Tracing(NamedTuple):
@@ -373,13 +377,10 @@ def _stray(case: Case, bundle: Fingerprint, asked: Asked, protocol: int) -> str 
     if case.verdict is Verdict.ERROR:
         return None
     expected = facts_of_case.records[case.step or 0]
-    traced = facts_of_case.traced[case.step or 0]
     told = case.trace if asked.tracing.mode != "record" else None
-    if told is not None and told.compared + told.missed != traced:
-        return (
-            f"{where}: {told.compared} values of instructions compared and {told.missed} "
-            f"missed, the file has {traced}"
-        )
+    entries = facts_of_case.traced[case.step or 0]
+    if told is not None and (found := miscounted(told, *entries)):
+        return f"{where}: {found}"
     if len(case.outputs) != len(expected):
         return f"{where}: {len(case.outputs)} outputs, the file's has {len(expected)}"
     if protocol == 1:  # it does not say which tolerances were asked for

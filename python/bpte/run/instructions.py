@@ -9,24 +9,29 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bpte.run.outcome import Verdict
-from bpte.run.protocol_keys import Case, Output, Trace
+from bpte.run.protocol_keys import Case, Output, Trace, TraceSummary
 from bpte.run.records import CaseKey
 
 #: More than any run has reason to report; refused so that no target can fill the host's memory.
 MAX_TRACES = 1_000_000
 
+#: Past every operation of a delegate call, which come before the call itself is done.
+_CALL = 1 << 32
+
 
 class InstructionKey(NamedTuple):
-    """Which output of which instruction of a method."""
+    """Which output of which instruction of a method, or of which operation inside of one."""
 
     suite: int
     chain: int
     instruction: int
+    operation: int
     output: int
 
     @classmethod
     def of(cls, trace: Trace) -> InstructionKey:
-        return cls(trace.suite, trace.chain, trace.instruction, trace.output)
+        operation = _CALL if trace.operation is None else trace.operation
+        return cls(trace.suite, trace.chain, trace.instruction, operation, trace.output)
 
 
 def is_wrong(trace: Trace) -> bool:
@@ -58,6 +63,18 @@ def contradiction(mode: str | None, traces: Sequence[Trace], case: Case) -> str 
     if summary.wrong and not wrong:
         return f"{summary.wrong} outputs of instructions were wrong, and the first is not reported"
     return None
+
+
+def miscounted(told: TraceSummary, traced: int, inside: int) -> str | None:
+    """What a case cannot have counted, when its trace in the file has so many entries, and so many
+    of them inside of delegates."""
+    if told.compared + told.missed + told.unseen == traced and told.unseen <= inside:
+        return None
+    unseen = f" and {told.unseen} not shown" if told.unseen else ""
+    return (
+        f"{told.compared} values of instructions compared and {told.missed} missed{unseen}, "
+        f"the file has {traced}, {inside} of them inside of delegates"
+    )
 
 
 @dataclass(frozen=True)

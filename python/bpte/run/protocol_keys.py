@@ -69,8 +69,7 @@ class Begin:
     #: (each that was compared), `strict` (as `first`; a case fails when one is wrong) or `record`
     #: (each, with its values, and none is compared)
     trace: str | None = None
-    #: whether each output of an instruction is overwritten with its expected value once it is
-    #: compared
+    #: whether outputs of instructions are overwritten with what is expected once they are compared
     isolate: bool | None = None
     #: the relative tolerance asked for, for instructions
     trace_rtol: float | None = None
@@ -134,11 +133,13 @@ class Trace:
     chain: int = 0
     #: its index in the chain
     instruction: int
+    #: the operation inside of this delegate call: of an Ethos-U the number of its command
+    operation: int | None = None
     #: which of its outputs
     output: int
-    #: `kernel`, `delegate` or `move`
+    #: `kernel`, `delegate`, `move` or `operation`
     kind: str
-    #: of a kernel its operator, of a delegate its backend
+    #: of a kernel its operator, of a delegate its backend, of an operation its name
     operator: str | None = None
     #: its node in the exported graph
     node: str | None = None
@@ -209,10 +210,11 @@ class TraceSummary:
     wrong: int
     #: entries of the file's trace that no instruction was executed for
     missed: int
+    #: entries inside of a delegate that the engine does not show, so that nothing is known of them
+    unseen: int = 0
     #: whether `wrong` and `missed` decide the verdict, too: with either the case fails
     strict: bool | None = None
-    #: whether outputs were put right: they decide the verdict as `strict`, and the case is never
-    #: `pass`
+    #: whether outputs were put right: they decide as `strict`, and the case is never `pass`
     isolated: bool | None = None
 
 

@@ -125,7 +125,8 @@ class OnceReceiver(Receiver):
         for index, value in enumerate(record.values):
             where = f"{key}, output {index}"
             if isinstance(record, Trace):
-                where = f"{key}, instruction {record.instruction}, output {record.output}"
+                inside = "" if record.operation is None else f", operation {record.operation}"
+                where = f"{key}, instruction {record.instruction}{inside}, output {record.output}"
             try:
                 offset = self._spool.reserve(value.size or 0)
             except OSError as error:

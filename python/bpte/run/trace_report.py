@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import textwrap
 
+from bpte.program.ethosu import BACKEND as ETHOSU
 from bpte.run import describe, instructions
 from bpte.run.judge import Run
 from bpte.run.outcome import Verdict
@@ -92,11 +93,12 @@ def rows(run: Run, width: int) -> list[str]:
     for row in found:
         trace = row.trace
         chain = f"{trace.chain}/" if trace.chain else ""
+        inside = "" if trace.operation is None else f".{trace.operation}"
         origin = ", ".join(text for text in (trace.module or trace.node, trace.source) if text)
         assert trace.result is not None
         cells.append(
             (
-                f"{chain}{trace.instruction}:{trace.output}",
+                f"{chain}{trace.instruction}{inside}:{trace.output}",
                 printable(trace.operator or trace.kind),
                 printable(origin),
                 f"{row.wrong} of {row.count}" if row.wrong else "-",
@@ -120,10 +122,16 @@ def advice(run: Run, width: int) -> list[str]:
         return []
     wrong = [trace for trace in run.transcript.traces if instructions.is_wrong(trace)]
     texts = []
-    if any(trace.kind == "delegate" for trace in wrong):
+    if any(trace.kind == "delegate" and trace.operator != ETHOSU for trace in wrong):
         texts.append(
             "A delegate is one instruction. Exported with one delegate for each operator (of "
             "XNNPACK: XnnpackPartitioner(per_op_mode=True)), the program shows which is wrong."
+        )
+    unseen = sum(case.trace.unseen for case in run.transcript.cases if case.trace is not None)
+    if unseen:
+        texts.append(
+            f"{unseen} values inside of delegates were not compared: this engine does not show "
+            "them, and a real NPU cannot. The functional model does (--engine reference)."
         )
     if begin.isolate:
         texts.append(

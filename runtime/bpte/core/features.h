@@ -80,7 +80,7 @@ struct Instruction {
   uint32_t chain = 0;
   uint32_t index = 0;  ///< in the chain
   bool is_operation = false;
-  uint32_t operation = 0;  ///< its index in the delegate call, if it is one
+  uint32_t operation = 0;  ///< its number in the delegate, if it is one
   Text operator_name;
   Text node;
   Text module_path;

@@ -47,6 +47,8 @@ const char* to_string(InstructionKind kind) {
       return "jump";
     case InstructionKind::kFree:
       return "free";
+    case InstructionKind::kOperation:
+      return "operation";
   }
   return "unknown";
 }

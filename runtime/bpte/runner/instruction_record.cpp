@@ -10,6 +10,9 @@ namespace bpte {
 void write_instruction(RecordWriter& writer, const ExecutedInstruction& instruction) {
   if (instruction.chain != 0) writer.field(key::kChain, instruction.chain);
   writer.field(key::kInstruction, instruction.index);
+  if (instruction.kind == InstructionKind::kOperation) {
+    writer.field(key::kOperation, instruction.operation);
+  }
   writer.field(key::kKind, to_string(instruction.kind));
   if (instruction.name.size == 0) return;
   Message name;

@@ -42,6 +42,17 @@ double magnitude(const TensorView& tensor) {
   return 0;
 }
 
+// Below 0: `listed` comes first in a suite's instructions, an instruction before its operations.
+// 0: they are the same.
+int compare_places(const Instruction& listed, const ExecutedInstruction& executed) {
+  const bool is_operation = executed.kind == InstructionKind::kOperation;
+  const auto before = [](uint32_t a, uint32_t b) { return a < b ? -1 : a > b ? 1 : 0; };
+  if (listed.chain != executed.chain) return before(listed.chain, executed.chain);
+  if (listed.index != executed.index) return before(listed.index, executed.index);
+  if (listed.is_operation != is_operation) return listed.is_operation ? 1 : -1;
+  return is_operation ? before(listed.operation, executed.operation) : 0;
+}
+
 }  // namespace
 
 const char* to_string(TraceMode mode) {
@@ -86,20 +97,36 @@ EngineError Tracer::run(const TestSuite& suite, const TestCase& test_case) {
   count_ = options_.mode == TraceMode::kRecord ? 0 : test_case.trace_count();
   peeked_ = Entry();
   listed_ = kNoIndex;
-  executed_ = compared_ = wrong_ = missed_ = time_ = 0;
+  executed_ = compared_ = wrong_ = missed_ = unseen_ = time_ = 0;
+  inside_ = Before::kRight;
+  shows_operations_ = false;
   const EngineError error = options_.stepping->step_through(*this);
   if (error == EngineError::kOk && !stopped_) pass_over(count_);
   return error;
 }
 
 bool Tracer::executed(ExecutedInstruction& instruction) {
-  ++executed_;
+  if (is_operation(instruction)) {
+    shows_operations_ = true;
+  } else {
+    ++executed_;
+  }
   bool go_on = true;
   if (instruction.output_count != 0) {
     go_on = options_.mode == TraceMode::kRecord ? record(instruction) : hold(instruction);
   }
+  if (!is_operation(instruction)) inside_ = Before::kRight;
   stopped_ = !go_on;
   return go_on;
+}
+
+Tracer::Before Tracer::before(const ExecutedInstruction& instruction) const {
+  return is_operation(instruction) && inside_ > before_ ? inside_ : before_;
+}
+
+void Tracer::learn(const ExecutedInstruction& instruction, Before what) {
+  Before& known = is_operation(instruction) ? inside_ : before_;
+  if (what > known) known = what;
 }
 
 // Which of the suite's instructions this one is; kNoIndex when the trace does not know it. They are
@@ -110,15 +137,12 @@ uint32_t Tracer::find_listed(const ExecutedInstruction& instruction) {
   uint32_t middle = listed_ + 1;  // 0 at first
   while (first < last) {
     if (middle < first || middle >= last) middle = first + (last - first) / 2;
-    const Instruction listed = *suite_.instruction(middle);
-    if (listed.chain == instruction.chain && listed.index == instruction.index &&
-        !listed.is_operation) {
+    const int order = compare_places(*suite_.instruction(middle), instruction);
+    if (order == 0) {
       listed_ = middle;
       return middle;
     }
-    const bool before = listed.chain != instruction.chain ? listed.chain < instruction.chain
-                                                          : listed.index < instruction.index;
-    if (before) {
+    if (order < 0) {
       first = middle + 1;
     } else {
       last = middle;
@@ -144,22 +168,25 @@ uint32_t Tracer::find_entry(uint32_t listed) {
   return entry;
 }
 
-// Goes on to an entry. Those before it were not executed, but for operations inside of delegates,
-// which no engine shows.
+// Goes on to an entry. Those before it were not executed, but for operations inside of delegates
+// where the engine shows none.
 void Tracer::pass_over(uint32_t end) {
   for (; next_ < end; ++next_) {
-    if (suite_.instruction(peek(next_).instruction)->is_operation) continue;
+    if (!shows_operations_ && suite_.instruction(peek(next_).instruction)->is_operation) {
+      ++unseen_;
+      continue;
+    }
     ++missed_;
-    learn(Before::kWrong);
+    before_ = Before::kWrong;
   }
 }
 
 bool Tracer::hold(ExecutedInstruction& instruction) {
   const uint32_t listed = find_listed(instruction);
   const uint32_t entry = find_entry(listed);
-  const Before before = before_;
+  const Before before = this->before(instruction);
   if (entry == count_) {
-    learn(Before::kUnknown);
+    learn(instruction, inside_ == Before::kWrong ? Before::kWrong : Before::kUnknown);
     if (options_.dump == instruction.index) return record(instruction);
     return true;
   }
@@ -183,8 +210,14 @@ bool Tracer::hold(ExecutedInstruction& instruction) {
 bool Tracer::compare_output(ExecutedInstruction& instruction, uint32_t listed,
                             const TraceValue& expected, Before before) {
   Value actual;
+  const EngineError error = instruction.output(expected.output, actual);
+  if (error == EngineError::kOutOfMemory && is_operation(instruction)) {  // nothing is known of it
+    ++unseen_;
+    learn(instruction, Before::kUnknown);
+    return true;
+  }
   // What the engine cannot show is of no kind, which fails.
-  const bool shown = instruction.output(expected.output, actual) == EngineError::kOk;
+  const bool shown = error == EngineError::kOk;
   if (!shown) actual = Value();
   const Tolerance tolerance = trace_tolerance(expected.value, options_);
   const Comparison result = compare(expected.value, actual, tolerance);
@@ -211,14 +244,14 @@ bool Tracer::compare_output(ExecutedInstruction& instruction, uint32_t listed,
   if (options_.isolate) {
     put_right(instruction, expected, wrong);
   } else if (wrong) {
-    learn(Before::kWrong);
+    learn(instruction, Before::kWrong);
   }
   return true;
 }
 
 void Tracer::put_right(ExecutedInstruction& instruction, const TraceValue& expected, bool wrong) {
   const EngineError error = instruction.replace(expected.output, expected.value);
-  if (error != EngineError::kOk && wrong) learn(Before::kWrong);
+  if (error != EngineError::kOk && wrong) learn(instruction, Before::kWrong);
 }
 
 bool Tracer::record(ExecutedInstruction& instruction) {
@@ -258,6 +291,7 @@ void Tracer::write_summary() {
   writer_.field(key::kCompared, compared_);
   writer_.field(key::kWrong, wrong_);
   writer_.field(key::kMissed, missed_);
+  if (unseen_ != 0) writer_.field(key::kUnseen, unseen_);
   if (options_.mode == TraceMode::kStrict) writer_.field(key::kStrict, true);
   if (options_.isolate) writer_.field(key::kIsolated, true);
   writer_.end_object();

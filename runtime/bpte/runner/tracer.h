@@ -40,6 +40,7 @@ class Tracer final : public InstructionObserver {
 
   void starts() override { started_ = clock_.now(); }
   void ends() override { time_ += clock_.now() - started_; }
+  bool wants_operations() const override { return true; }
   [[nodiscard]] bool executed(ExecutedInstruction& instruction) override;
 
  private:
@@ -66,8 +67,13 @@ class Tracer final : public InstructionObserver {
   const Entry& peek(uint32_t entry);
   uint32_t find_entry(uint32_t listed);
   void pass_over(uint32_t end);
-  void learn(Before what) {
-    if (what > before_) before_ = what;
+  /// What is known, of what comes before this instruction or operation.
+  Before before(const ExecutedInstruction& instruction) const;
+  /// Notes what is known once this instruction or operation is done. What is wrong inside of a
+  /// delegate spoils its other operations; whether it spoilt what follows, its outputs show.
+  void learn(const ExecutedInstruction& instruction, Before what);
+  static bool is_operation(const ExecutedInstruction& instruction) {
+    return instruction.kind == InstructionKind::kOperation;
   }
 
   const Bundle& bundle_;
@@ -85,15 +91,18 @@ class Tracer final : public InstructionObserver {
   Entry peeked_;
   uint32_t listed_ = kNoIndex;
   Before before_ = Before::kRight;
+  Before inside_ = Before::kRight;  // likewise of the operations of the delegate that runs
+  bool shows_operations_ = false;   // the engine has shown one since the run began
   Fault fault_;
   bool stopped_ = false;
 
-  // Instructions that were executed; of them outputs that were compared, those that were wrong, and
-  // entries of the trace that nothing was there for.
+  // Instructions that were executed; of them and their operations outputs that were compared, those
+  // that were wrong, and entries of the trace that nothing was there for.
   uint64_t executed_ = 0;
   uint64_t compared_ = 0;
   uint64_t wrong_ = 0;
   uint64_t missed_ = 0;
+  uint64_t unseen_ = 0;  // of the trace's entries, those inside of delegates that no one could see
   uint64_t started_ = 0;
   uint64_t time_ = 0;
 };

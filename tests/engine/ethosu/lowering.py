@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -37,10 +38,11 @@ class Scale:
 @dataclass(frozen=True)
 class Lowered:
     """`quantised` computes in torch what the delegates compute. Of each delegate: its TOSA graph,
-    and the container that ExecuTorch has Vela make of it."""
+    and the container that ExecuTorch has Vela make of it. `program` has them all."""
 
     quantised: nn.Module
     delegates: list[tuple[bytes, bytes]]
+    program: bytes
 
 
 def lower(
@@ -49,11 +51,18 @@ def lower(
     target: str,
     memory_mode: str | None = None,
     bits: int = 8,
+    artifacts: Path | None = None,
 ) -> Lowered:
-    """Calibrates by random inputs. The same torch seed before gives the same bytes."""
+    """Calibrates by random inputs. The same torch seed before gives the same bytes. `artifacts`: a
+    folder for what ExecuTorch and Vela can tell of the delegate that comes last."""
     inputs = tuple(torch.randn(*shape) for shape in shapes)
     system = SYSTEMS[target.split("-")[1]]
-    spec = EthosUCompileSpec(target=target, system_config=system, memory_mode=memory_mode)
+    flags = [] if artifacts is None else ["--enable-debug-db"]
+    spec = EthosUCompileSpec(
+        target=target, system_config=system, memory_mode=memory_mode, extra_flags=flags
+    )
+    if artifacts is not None:
+        spec.dump_intermediate_artifacts_to(str(artifacts))
     quantizer = EthosUQuantizer(spec)
     if bits == 16:
         quantizer.set_global(get_symmetric_a16w8_quantization_config())
@@ -75,14 +84,14 @@ def lower(
     EthosUBackend._compile_tosa_flatbuffer = staticmethod(watch)
     try:
         with quiet():
-            to_edge_transform_and_lower(
+            program = to_edge_transform_and_lower(
                 export(converted, inputs),
                 partitioner=[EthosUPartitioner(spec)],
                 compile_config=EdgeCompileConfig(_check_ir_validity=False),
             ).to_executorch()
     finally:
         EthosUBackend._compile_tosa_flatbuffer = staticmethod(compile_flatbuffer)
-    return Lowered(converted, seen)
+    return Lowered(converted, seen, program.buffer)
 
 
 def input_scales(quantised: nn.Module) -> list[Scale]:

@@ -41,7 +41,8 @@ _ACCUMULATES_IFM2 = 2
 class FeatureMap:
     """A feature map. ``place`` is "memory", "chain" (handed over inside of an Ethos-U85) or
     "nowhere"; ``region`` is of the memory, or the number of the chain. ``address`` is that of the
-    first tile in the region; 0 where it is in no memory."""
+    first tile in the region; 0 where it is in no memory. ``in_order``: the memory has its rows and
+    pixels in this order; else an Ethos-U55 transposes or reverses it as it goes."""
 
     height: int
     width: int
@@ -52,6 +53,7 @@ class FeatureMap:
     place: str
     region: int
     address: int
+    in_order: bool
     zero_point: int
 
     @property
@@ -69,12 +71,15 @@ class FeatureMap:
 
 @dataclass
 class Operation:
-    """One operation. ``mode`` is Arm's name of what a pooling, elementwise or resize operation
-    does. ``block`` is the OFM's block: height, width, depth. ``weights`` are those of the network,
-    a byte each; ``compressed_weights`` the bytes of their streams. ``read`` and ``written`` are
-    bytes by region, each feature map, weight and scale counted once."""
+    """One operation. ``command`` is its number among all commands, ``offset`` where that begins in
+    the NPU's stream, in bytes, as Vela's debug database has it. ``mode`` is Arm's name of what a
+    pooling, elementwise or resize operation does. ``block`` is the OFM's block: height, width,
+    depth. ``weights`` are those of the network, a byte each; ``compressed_weights`` the bytes of
+    their streams. ``read`` and ``written`` are bytes by region, each feature map, weight and scale
+    counted once."""
 
     command: int
+    offset: int
     name: str
     mode: str
     block: tuple[int, int, int]
@@ -108,6 +113,7 @@ class _Description:
         get = registers.plus_one
         self.operation = Operation(
             command.number,
+            command.offset,
             f"NPU_OP_{command.op.name}",
             _mode(command),
             (
@@ -150,8 +156,15 @@ class _Description:
             place,
             get(Narrow[f"{name}_REGION"]),
             self.registers.extent(Wide[f"{name}_BASE0"]) if place == "memory" else 0,
+            place != "memory" or layout == 1 or self._in_order(name, size),
             zero_point,
         )
+
+    def _in_order(self, name: str, size: tuple[int, int, int]) -> bool:
+        """Whether the strides of a feature map in NHWC ascend from pixels to rows."""
+        height, width, _ = size
+        x, y = (self.registers.stride(Wide[f"{name}_STRIDE_{axis}"]) for axis in "XY")
+        return (width == 1 or x > 0) and (height == 1 or y > 0) and (1 in (height, width) or x <= y)
 
     def output(self) -> None:
         axes = (0, 1, 2)

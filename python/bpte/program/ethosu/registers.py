@@ -67,11 +67,17 @@ class Wide(IntEnum):
     """Registers of 48 bits that an operation's description reads."""
 
     IFM_BASE0 = 0x00
+    IFM_STRIDE_X = 0x04
+    IFM_STRIDE_Y = 0x05
     OFM_BASE0 = 0x10
+    OFM_STRIDE_X = 0x14
+    OFM_STRIDE_Y = 0x15
     WEIGHT_LENGTH = 0x21
     SCALE_LENGTH = 0x23
     DMA0_LEN = 0x32
     IFM2_BASE0 = 0x80
+    IFM2_STRIDE_X = 0x84
+    IFM2_STRIDE_Y = 0x85
     WEIGHT1_LENGTH = 0x91
     SCALE1_LENGTH = 0x93
     WEIGHT2_LENGTH = 0x93

@@ -18,6 +18,7 @@ _OPTIMIZER_CONFIG, _COMMAND_STREAM, _NOP = 1, 2, 5
 _U65 = 1
 #: Lengths and addresses have so many bits.
 _ADDRESS = (1 << 40) - 1
+_SIGN = 1 << 39
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,18 @@ class Registers:
         """A length or an address."""
         return self.wide.get(name, 0) & _ADDRESS
 
+    def stride(self, name: Wide) -> int:
+        """With a sign."""
+        return (self.extent(name) ^ _SIGN) - _SIGN
+
 
 @dataclass(frozen=True)
 class Command:
-    """An operation: its number among all commands, and its parameter."""
+    """An operation: its number among all commands, where it begins in the NPU's stream, in bytes,
+    and its parameter."""
 
     number: int
+    offset: int
     op: Op
     parameter: int
 
@@ -74,12 +81,12 @@ class CommandStream:
         """Each operation up to NPU_OP_STOP, waits as well. When one comes, ``registers`` are what
         it finds."""
         self.registers = registers = Registers()
-        words, u85 = iter(self._words), self.config.u85
-        for number, word in enumerate(words):
+        words, u85 = enumerate(self._words), self.config.u85
+        for number, (at, word) in enumerate(words):
             code, parameter = word & 0x3FF, word >> 16
             where = f"Ethos-U command {number}"
             if word >> 14 & 3:
-                low = next(words, None)
+                _, low = next(words, (0, None))
                 if low is None:
                     raise ProgramError("its second word is missing", where)
                 if not exists(WIDE_ROWS, code, u85):
@@ -92,7 +99,7 @@ class CommandStream:
             elif code == Op.STOP:
                 return
             elif code in Op.__members__.values() and (u85 or code != Op.RESIZE):
-                yield Command(number, Op(code), parameter)
+                yield Command(number, 4 * at, Op(code), parameter)
             else:
                 raise ProgramError(f"no operation is {code}", where)
         raise ProgramError("the stream ends without NPU_OP_STOP", _WHERE)

@@ -169,10 +169,17 @@ bool EthosUModel::describe(Report& report, Observer observer, void* context) {
   return pass(report, observer, context);
 }
 
-bool EthosUModel::copy_ofm(Span<uint8_t> to) {
+bool EthosUModel::has_ofm(size_t bytes) const {
   const EthosUFeatureMap& map = machine_.operation().ofm;
-  if (machine_.checking() || map.element_bytes == 0 || to.size() != map.bytes()) return false;
-  return ethosu::copy_ofm(machine_, to.data());
+  return !machine_.checking() && map.element_bytes != 0 && bytes == map.bytes();
+}
+
+bool EthosUModel::copy_ofm(Span<uint8_t> to) {
+  return has_ofm(to.size()) && ethosu::copy_ofm(machine_, to.data());
+}
+
+bool EthosUModel::replace_ofm(Span<const uint8_t> from) {
+  return has_ofm(from.size()) && ethosu::replace_ofm(machine_, from.data());
 }
 
 bool EthosUModel::pass(Report& report, Observer observer, void* context) {

@@ -83,11 +83,16 @@ class EthosUModel {
   /// For an observer of run(): the OFM's elements in the order NHWC. `to` has ofm.bytes() bytes.
   /// False: of another size, or there is no OFM to be had.
   [[nodiscard]] bool copy_ofm(Span<uint8_t> to);
+  /// For an observer of run(): writes these elements over the OFM, which the operations that follow
+  /// then read. Likewise.
+  [[nodiscard]] bool replace_ofm(Span<const uint8_t> from);
 
  private:
   [[nodiscard]] bool check(uint64_t work_limit, Report& report);
   [[nodiscard]] bool pass(Report& report, Observer observer, void* context);
   [[nodiscard]] bool execute(ethosu::Op op, uint16_t parameter);
+  /// Whether there is an OFM now, of so many bytes.
+  [[nodiscard]] bool has_ofm(size_t bytes) const;
 
   ethosu::Container container_;
   ethosu::CommandStream stream_;

@@ -109,6 +109,7 @@ ProgramView::Instruction ProgramView::instruction(uint32_t chain, uint32_t index
           reader_.scalar<uint32_t>(call, schema::JumpFalseCall::destination_instruction, 0);
       break;
     case InstructionKind::kFree:
+    case InstructionKind::kOperation:  // inside of a delegate, of no program
       break;
   }
   return found;

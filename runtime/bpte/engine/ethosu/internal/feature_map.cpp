@@ -189,19 +189,39 @@ bool FeatureMap::read_back(Machine& machine, const FeatureMapRegisters& names, c
   return place_to_write(machine);
 }
 
-bool copy_ofm(Machine& machine, uint8_t* to) {
+namespace {
+
+/// Calls `visit` with each element of the present operation's OFM, in the order NHWC.
+template <typename Visit>
+bool for_each_of_ofm(Machine& machine, Visit&& visit) {
   const EthosUFeatureMap& told = machine.operation().ofm;
   if (told.place == EthosUFeatureMap::Place::kNowhere) return false;
   FeatureMap map;
   if (!map.read_back(machine, kOfm, {told.height, told.width, told.depth})) return false;
   for (int32_t y = 0; y < told.height; ++y) {
     for (int32_t x = 0; x < told.width; ++x) {
-      for (int32_t c = 0; c < told.depth; ++c, to += told.element_bytes) {
-        std::memcpy(to, map.pixel(y, x) + map.channel(c), told.element_bytes);
-      }
+      for (int32_t c = 0; c < told.depth; ++c) visit(map.pixel_to_write(y, x) + map.channel(c));
     }
   }
   return true;
+}
+
+}  // namespace
+
+bool copy_ofm(Machine& machine, uint8_t* to) {
+  const size_t size = machine.operation().ofm.element_bytes;
+  return for_each_of_ofm(machine, [&](const uint8_t* element) {
+    std::memcpy(to, element, size);
+    to += size;
+  });
+}
+
+bool replace_ofm(Machine& machine, const uint8_t* from) {
+  const size_t size = machine.operation().ofm.element_bytes;
+  return for_each_of_ofm(machine, [&](uint8_t* element) {
+    std::memcpy(element, from, size);
+    from += size;
+  });
 }
 
 }  // namespace bpte::ethosu

@@ -121,5 +121,7 @@ class Machine {
 
 /// The present operation's OFM, as NHWC. False: it has none.
 [[nodiscard]] bool copy_ofm(Machine& machine, uint8_t* to);
+/// Writes other elements over it, likewise.
+[[nodiscard]] bool replace_ofm(Machine& machine, const uint8_t* from);
 
 }  // namespace bpte::ethosu

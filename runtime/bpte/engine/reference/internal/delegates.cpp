@@ -84,7 +84,12 @@ bool Method::call_delegate(uint32_t number, uint32_t delegate_call, bool checkin
     std::memcpy(npu_.input(i).data(), tensor.data, tensor.bytes());
   }
   delegates_ran_ = !checking;
+#if BPTE_ENGINE_STEPPING
+  running_ = number;
+  if (!checking && !npu_.run(report, watch_, watch_context_)) return false;
+#else
   if (!checking && !npu_.run(report)) return false;
+#endif
   for (uint32_t i = 0; i < outputs; ++i) {
     const uint32_t value = argument(arguments, inputs + i);
     if (!delegate_tensor(value, i, true, tensor, report)) return false;

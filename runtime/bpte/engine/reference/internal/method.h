@@ -83,6 +83,18 @@ class Method {
   };
   Executed describe(uint32_t number, bool delegated, uint32_t call) const;
 #endif
+#if BPTE_ENGINE_STEPPING && BPTE_ETHOSU_MODEL
+  /// Has run_each() tell `observer` of each operation inside of delegates; nullptr: of none. Where
+  /// it stops one, `after` is still called for the delegate.
+  void watch_operations(EthosUModel::Observer observer, void* context) {
+    watch_ = observer;
+    watch_context_ = context;
+  }
+  /// Where the delegate call is whose operation the observer is told of.
+  Executed running_delegate() const;
+  /// Memory beside what delegates use; empty when there is not so much.
+  Span<uint8_t> beside_delegates(uint64_t size) const;
+#endif
 
   // ---- Values, by index. Each call checks the index, the kind and the value's whole table.
 
@@ -138,6 +150,10 @@ class Method {
   const FlatBuffer& fb() const {
     return program_->flatbuffer();
   }
+#if BPTE_ENGINE_STEPPING
+  /// In which chain the instruction with this number is, and where.
+  Executed locate(uint32_t number) const;
+#endif
   /// Refuses the backends that this build does not have, and finds what the others need.
   [[nodiscard]] bool check_delegates(Vector delegates, Report& report);
   /// Gives them memory after the first `used` bytes of `planned`, and counts it.
@@ -201,6 +217,11 @@ class Method {
   Span<uint8_t> delegate_memory_;  // of every delegate, one after the other; after the buffers
   uint64_t delegate_bytes_ = 0;
   bool delegates_ran_ = false;
+#endif
+#if BPTE_ENGINE_STEPPING && BPTE_ETHOSU_MODEL
+  EthosUModel::Observer watch_ = nullptr;
+  void* watch_context_ = nullptr;
+  uint32_t running_ = 0;  // the number of the delegate call
 #endif
   size_t planned_bytes_ = 0;
   size_t table_bytes_ = 0;
