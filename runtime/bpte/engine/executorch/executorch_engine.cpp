@@ -242,6 +242,7 @@ void ExecutorchEngine::drop_method() {
   input_buffers_ = nullptr;
 #if BPTE_ENGINE_STEPPING
   output_buffers_ = {};
+  delegate_outputs_ = nullptr;
 #endif
   loaded_name_ = nullptr;
   needs_reload_ = false;

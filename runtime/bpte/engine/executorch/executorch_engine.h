@@ -123,6 +123,7 @@ class ExecutorchEngine final : public SteppingEngine {
   ::executorch::runtime::EValue* table_of_values();
   EngineError overwrite(::executorch::runtime::EValue& target, size_t index, const Value& value);
   bool is_own_memory(const void* start, size_t size) const;
+  uint16_t* delegate_outputs();
 #endif
 
   ExecutorchMemory memory_;
@@ -152,6 +153,9 @@ class ExecutorchEngine final : public SteppingEngine {
   uint8_t** input_buffers_ = nullptr;  // for each input a buffer, or nullptr when it is planned
 #if BPTE_ENGINE_STEPPING
   ::executorch::runtime::Span<::executorch::runtime::Span<uint8_t>> output_buffers_;  // likewise
+  // For each instruction of all chains, see ProgramView::instruction(); nullptr until the method is
+  // stepped through, and where there is no memory for it.
+  uint16_t* delegate_outputs_ = nullptr;
 #endif
   const char* loaded_name_ = nullptr;
   bool needs_reload_ = false;  // a restart is not enough

@@ -76,8 +76,11 @@ class ProgramView {
   uint32_t instruction_count(uint32_t chain) {
     return instructions(chain).count;
   }
-  /// Of an instruction that is there.
-  Instruction instruction(uint32_t chain, uint32_t index);
+  /// How many outputs a delegate has takes a look at all other instructions to find.
+  static constexpr uint16_t kNotFoundYet = UINT16_MAX;
+  /// Of an instruction that is there. `outputs`: where a delegate's number of outputs is kept from
+  /// one call to the next, at first kNotFoundYet; or nullptr.
+  Instruction instruction(uint32_t chain, uint32_t index, uint16_t* outputs = nullptr);
   /// What it gives, as ExecutedInstruction says: indices of values, UINT32_MAX past the last.
   uint32_t output_count(const Instruction& instruction) const;
   uint32_t output_of(const Instruction& instruction, uint32_t index) const;

@@ -66,7 +66,8 @@ Text ProgramView::text_of(Position table, uint16_t field) {
   return {reinterpret_cast<const char*>(reader_.pointer(string.at)), string.count};
 }
 
-ProgramView::Instruction ProgramView::instruction(uint32_t chain, uint32_t index) {
+ProgramView::Instruction ProgramView::instruction(uint32_t chain, uint32_t index,
+                                                  uint16_t* outputs) {
   Instruction found;
   const Position table = reader_.element(instructions(chain), index);
   found.kind = kind_of(reader_.scalar<uint8_t>(table, schema::Instruction::instr_args_type, 0));
@@ -95,9 +96,16 @@ ProgramView::Instruction ProgramView::instruction(uint32_t chain, uint32_t index
       found.name = text_of(reader_.element(delegates, callee), schema::BackendDelegate::id);
       const Vector arguments = reader_.vector(call, kArguments, shape(4, 4));
       uint32_t first = arguments.count;
-      while (first > 0 && is_given_by_delegate(item(arguments, first - 1), chain, index)) --first;
+      if (outputs != nullptr && *outputs != kNotFoundYet) {
+        first -= *outputs;
+      } else {
+        while (first > 0 && is_given_by_delegate(item(arguments, first - 1), chain, index)) --first;
+      }
       found.outputs.at = arguments.at + 4 * first;
       found.outputs.count = arguments.count - first;
+      if (outputs != nullptr && found.outputs.count < kNotFoundYet) {
+        *outputs = static_cast<uint16_t>(found.outputs.count);
+      }
       break;
     }
     case InstructionKind::kMove:

@@ -106,6 +106,22 @@ et::EValue* ExecutorchEngine::table_of_values() {
   return const_cast<et::EValue*>(values);
 }
 
+// With many delegates, finding their outputs at every execution would take longer than to execute
+// them.
+uint16_t* ExecutorchEngine::delegate_outputs() {
+  if (delegate_outputs_ != nullptr) return delegate_outputs_;
+  size_t count = 0;
+  for (uint32_t chain = 0; chain < view_.chain_count(); ++chain) {
+    count += view_.instruction_count(chain);
+  }
+  void* const memory = memory_.method->allocate(count * sizeof(uint16_t), alignof(uint16_t));
+  delegate_outputs_ = static_cast<uint16_t*>(memory);
+  for (size_t i = 0; memory != nullptr && i < count; ++i) {
+    delegate_outputs_[i] = ProgramView::kNotFoundYet;
+  }
+  return delegate_outputs_;
+}
+
 EngineError ExecutorchEngine::step_through(InstructionObserver& observer) {
   report_.clear();
   stand_in_ = "";
@@ -118,12 +134,16 @@ EngineError ExecutorchEngine::step_through(InstructionObserver& observer) {
   const LogCapture capture(log);
   (void)take_stand_in();  // of executions that were not this engine's
   const uint32_t chains = view_.chain_count();
+  uint16_t* outputs = delegate_outputs();  // of the chain
   for (uint32_t chain = 0; chain < chains; ++chain) {
     const uint32_t count = view_.instruction_count(chain);
     uint32_t index = 0;
     do {
       ProgramView::Instruction instruction;
-      if (index < count) instruction = view_.instruction(chain, index);
+      if (index < count) {
+        uint16_t* const known = outputs == nullptr ? nullptr : outputs + index;
+        instruction = view_.instruction(chain, index, known);
+      }
       uint32_t next = index + 1;
       if (instruction.kind == InstructionKind::kJump && !is_true(values[instruction.condition])) {
         next = instruction.destination;
@@ -143,6 +163,7 @@ EngineError ExecutorchEngine::step_through(InstructionObserver& observer) {
       }
       index = next;
     } while (index < count);
+    if (outputs != nullptr) outputs += count;
   }
   // Says whether this loop and ExecuTorch went the same way.
   et::Error error = step(*method_);
