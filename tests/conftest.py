@@ -34,15 +34,21 @@ settings.load_profile("shared-machine")
 #: The files that take a minute or so, the slowest first. A worker takes whole files: one of these,
 #: begun last, would keep one worker busy when the others have nothing left.
 SLOWEST = (
-    "consumer/test_consumer.py",
     "boards/test_results.py",
-    "consumer/test_embedding.py",
-    "consumer/test_install.py",
+    "consumer/test_consumer.py",
     "boards/test_page_commands.py",
+    "consumer/test_embedding.py",
+    "engine/reference/test_programs.py",
+    "engine/ethosu/test_random_graphs.py",
     "engine/reference/test_operators.py",
+    "consumer/test_install.py",
+    "core/test_compare.py",
+    "pack/test_digits.py",
     "wire/test_outputs.py",
-    "runner/test_host_runner.py",
     "boards/test_kept_outputs.py",
+    "core/test_open_work.py",
+    "examine/test_eager.py",
+    "boards/test_external_weights.py",
 )
 
 

@@ -25,6 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 JOBS = str(os.cpu_count() or 2)
+#: One more than there are cores: many tests wait, for a target's time limit or for one program.
+WORKERS = str((os.cpu_count() or 2) + 1)
 #: For every build by CMake, those of the tests too: many compile the same sources alike.
 CCACHE = {
     "CMAKE_CXX_COMPILER_LAUNCHER": "ccache",
@@ -170,7 +172,7 @@ class Stages:
     def python(self) -> bool:
         report = REPORTS / "pytest.xml"
         ok = self.run(
-            *(sys.executable, "-m", "pytest", "-q", "-n", JOBS, "--dist", "loadfile"),
+            *(sys.executable, "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile"),
             # In the order of tests/conftest.py: the slowest files first.
             *("--no-loadscope-reorder", f"--junitxml={report}", "tests"),
         )

@@ -88,7 +88,7 @@ def check_each(bundle: Path) -> int:
     """Cuts each instruction out as it ran the second time, or the only time, in the last execution
     of the first case, and runs it: it gives the same bits. How many there were."""
     bpte.record(None, "m.bpte", source=bundle, trace=True)
-    given = reducing._recorded(Request(Path("m.bpte"), case=0), None)
+    given = reducing._given(reducing._recorded(Request(Path("m.bpte"), case=0), None))
     key = max(key for key in given if key.suite == 0)
     tried = 0
     with bpte.open("m.bpte") as opened:
@@ -259,6 +259,42 @@ def test_a_wrong_kernel(here: Path, lying_target: Path, capsys: pytest.CaptureFi
     assert main(["reduce", "m.bpte", "-o", "again.bpte", *words]) == 0
     assert "The fault is the target's" in capsys.readouterr().out
     assert Path("again.bpte").read_bytes() == Path("reduced.bpte").read_bytes()
+
+
+@pytest.mark.parametrize("model", ["mlp", "encoder"])
+def test_a_wrong_kernel_in_a_gap_of_the_trace(
+    model: str,
+    reference_models: Any,
+    here: Path,
+    lying_target: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What the desk gives fills the gap, with a traced instruction after it (encoder) or none."""
+    program = MLP if model == "mlp" else reference_models("encoder")[0]
+    engine = ["--engine", "reference"]
+    drawn = "normal" if model == "mlp" else "integers(0,8)"
+    bpte.record(program, "whole.bpte", inputs=drawn, trace=True, engine="reference")
+    with bpte.open("whole.bpte") as bundle:
+        content = unbundle(bundle)
+        for case in content.method_test_suites[0].test_cases:
+            names = [each.instruction.operator_name for each in case.trace]
+            case.trace = [e for e, name in zip(case.trace, names, strict=True) if not exp(name)]
+            assert 0 < len(case.trace) < len(names) and exp(names[-1]) == (model == "mlp")
+        content.save("m.bpte")
+    words = [*engine, "--elf", str(lying_target)]
+    capsys.readouterr()
+    assert main(["reduce", "m.bpte", "-o", "reduced.bpte", *words]) == 0
+    printed = capsys.readouterr()
+    assert "the trace has gaps" in printed.err and "aten::_softmax.out" in printed.out
+    about = metadata("reduced.bpte")
+    assert (about["reduced.fault"], about["reduced.from"]) == ("target", "m.bpte")
+    assert main(["run", "reduced.bpte", *words]) == 1
+    assert main(["run", "reduced.bpte"]) == 0
+
+
+def exp(operator: str | None) -> bool:
+    """Whether an operator uses the exponential."""
+    return operator == "aten::_softmax.out"
 
 
 # --- What cannot be reduced -----------------------------------------------------------------------

@@ -13,8 +13,10 @@ from bpte.text import printable
 
 EPILOG = """\
 The bundle must have a trace: what its instructions should give (bpte record --trace, or EagerTracer
-in Python). The new bundle has the one instruction with its constants, its real inputs and the
-outputs that it should give. A delegate is one instruction.
+in Python). Where it has gaps, the desk fills them if it has the case right. If it has not, the
+instructions of a gap that may be at fault are named.
+The new bundle has the one instruction with its constants, its real inputs and the outputs that it
+should give. A delegate is one instruction.
 It says whose fault it is. The target's: the instruction is right on the desk, which is this host.
 The program's: it is wrong there, too. The new bundle must show the same before it is written.
 

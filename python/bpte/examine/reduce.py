@@ -8,6 +8,7 @@ wrong there, too. The new bundle must show the same fault before it is written.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +17,14 @@ from pathlib import Path
 
 from bpte import __version__
 from bpte.bundle import Bundle
-from bpte.examine import replay
+from bpte.examine import replay, stepped
 from bpte.examine.replay import Execution, Moment
 from bpte.examine.reproducer import ALIGNMENT, Source
+from bpte.examine.trace_choice import TraceChoice
 from bpte.files import access
 from bpte.format.tolerance import NanPolicy, Tolerance
 from bpte.format.trace import Instruction, TraceValue
+from bpte.pack.convert import unbundle
 from bpte.pack.producer import Saved
 from bpte.pack.tensors import PackError, normalise
 from bpte.program import CutError
@@ -71,41 +74,45 @@ def reduce(
 
     ``request`` says which bundle and cases, on which target. Each instruction is given right
     inputs, so that one that is wrong is so by its own error. The desk is this host, with the engine
-    that its runner takes by itself. What the trace does not know of the values before the
+    that its runner takes by itself. Where the trace has gaps and the desk has the case right, what
+    the desk gives fills them; in any case, what the trace does not know of the values before the
     instruction is the desk's.
 
     Raises ``ReduceError``, ``PackError``, ``BundleError``, ``ProgramError``, ``OSError``.
     """
-    with (
-        access.command(),
-        Bundle(request.bundle, verify=True) as bundle,
-        tempfile.TemporaryDirectory(prefix="bpte-reduce-") as folder,
-    ):
+    name = request.bundle.name
+    with access.command(), contextlib.ExitStack() as stack:
+        bundle = stack.enter_context(Bundle(request.bundle, verify=True))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bpte-reduce-")))
         if all(suite.traced_method is None for suite in bundle.suites):
             raise PackError(
                 f"{request.bundle} has no trace of what its instructions should give; "
                 "bpte record --trace makes one"
             )
-        seen = _run(request, on_note, trace="all", isolate=True)
-        found = _first_wrong(seen)
+        seen, found = _seen(request, on_note)
+        if (filled := _filled(request, bundle, seen, found, folder, on_note)) is not None:
+            request = replace(request, bundle=filled)
+            bundle = stack.enter_context(Bundle(filled))
+            seen, found = _seen(request, on_note)
         if found is None:
             raise ReduceError(State.NOT_RUN, f"no instruction is wrong by itself: {seen.message}")
         if on_note is not None:
             on_note(f"first wrong: {describe.wrong_instruction(found.trace)}")
-        desk = _desk(request, bundle, found)
+        desk = _desk(request, bundle, found.key)
         again = _run(desk, on_note, trace="all", isolate=True)
         on_desk = _results(again, found)
         fault = "program" if any(map(_failed, on_desk.values())) else "target"
-        source = Source(bundle, _method(bundle, found))
-        moment = _moment(source, bundle, found, _recorded(desk, on_note))
+        source = Source(bundle, _method(bundle, found.key))
+        recorded = _recorded(desk, on_note)
+        moment = _moment(source, bundle, found, _given(recorded))
         try:
             # What the desk gives is right where it is the target's fault.
             untraced = [] if fault == "target" else source.untraced(*found.place, moment)
-            facts = _facts(request, bundle, found, fault, seen, untraced)
+            facts = _facts(name, bundle, found, fault, seen, untraced)
             made = source.alone(*found.place, moment, found.tolerances, facts)
         except CutError as error:
             raise ReduceError(State.NOT_RUN, f"it cannot be cut out: {error}") from None
-        alone = Path(folder) / "reduced.bpte"
+        alone = folder / "reduced.bpte"
         made.save(alone, alignment=ALIGNMENT, durable=False)
         _check(request, alone, found.results, "on the target", on_note)
         _check(Request(alone), alone, on_desk, "on the desk", on_note)
@@ -140,16 +147,16 @@ class _Found:
         }
 
 
-def _method(bundle: Bundle, found: _Found) -> str:
-    return bundle.suites[found.key.suite].method_name
+def _method(bundle: Bundle, key: CaseKey) -> str:
+    return bundle.suites[key.suite].method_name
 
 
-def _desk(request: Request, bundle: Bundle, found: _Found) -> Request:
-    """The same case on this host."""
+def _desk(request: Request, bundle: Bundle, key: CaseKey) -> Request:
+    """The same case on this host, with the default tolerances where no other are given."""
     return Request(
         request.bundle,
-        method=_method(bundle, found),
-        case=found.key.case,
+        method=_method(bundle, key),
+        case=key.case,
         trace_rtol=request.trace_rtol,
         trace_atol=request.trace_atol,
     )
@@ -168,6 +175,17 @@ def _run(
     if not reached or run.transcript.begin is None or run.transcript.error is not None:
         raise ReduceError(run.state, f"{run.state.words}: {run.message}")
     return run
+
+
+def _seen(request: Request, on_note: Notes) -> tuple[Run, _Found | None]:
+    """Every instruction on the target, each with right inputs; and the first that was wrong."""
+    run = _run(request, on_note, trace="all", isolate=True)
+    return run, _first_wrong(run)
+
+
+def _recorded(desk: Request, on_note: Notes) -> Run:
+    """A run that keeps what every instruction gives. It compares nothing."""
+    return _run(replace(desk, trace_rtol=None, trace_atol=None), on_note, trace="record")
 
 
 def _where(run: Run) -> str:
@@ -222,12 +240,45 @@ def _failed(output: Output) -> bool:
     return output.verdict is Verdict.FAIL
 
 
+def _filled(
+    request: Request,
+    bundle: Bundle,
+    seen: Run,
+    found: _Found | None,
+    folder: Path,
+    on_note: Notes,
+) -> Path | None:
+    """The bundle with a whole trace of the case that went wrong, where its own has gaps and the
+    desk has everything right: the fault is then the target's, and the desk says what the
+    instructions in the gaps should give. None: there is nothing to fill, or nothing to fill it."""
+    wrong = [CaseKey.of(case) for case in seen.transcript.cases if case.verdict is Verdict.FAIL]
+    if found is None and not wrong:
+        return None
+    key = wrong[0] if found is None else found.key
+    desk = _desk(request, bundle, key)
+    recorded = _recorded(desk, on_note)
+    case = bundle.suites[key.suite].test_cases[key.case]
+    stated = sum(1 for run in (case, *case.steps) for _ in run.stored_trace)
+    if stated >= sum(map(len, _given(recorded).values())):
+        return None
+    # With the values that it gives itself: a run with other ones never passes.
+    again = _run(desk, on_note, trace="all")
+    if again.state is not State.PASSED or _first_wrong(again) is not None:
+        return None
+    if on_note is not None:
+        on_note("the trace has gaps: the desk, which has this case right, fills them")
+    content = unbundle(bundle)
+    stepped.give(content, recorded, TraceChoice())
+    path = folder / "filled.bpte"
+    content.save(path, fit="skip", durable=False)
+    return path
+
+
 # --- Its values -----------------------------------------------------------------------------------
 
 
-def _recorded(desk: Request, on_note: Notes) -> dict[CaseKey, list[TraceValue]]:
-    """What all instructions give on the desk, in each case or step."""
-    run = _run(replace(desk, trace_rtol=None, trace_atol=None), on_note, trace="record")
+def _given(run: Run) -> dict[CaseKey, list[TraceValue]]:
+    """What all instructions gave, in each case or step, in a run that recorded it."""
     given: dict[CaseKey, list[TraceValue]] = {}
     for number, trace in enumerate(run.transcript.traces):
         if trace.operation is not None:
@@ -270,7 +321,7 @@ def _moment(
 
 
 def _facts(
-    request: Request,
+    name: str,
     bundle: Bundle,
     found: _Found,
     fault: str,
@@ -284,9 +335,9 @@ def _facts(
     program = begin.program_crc32
     facts = {
         "bpte": __version__,
-        "from": request.bundle.name,
+        "from": name,
         "program_crc32": "" if program is None else f"{program:#010x}",
-        "method": _method(bundle, found),
+        "method": _method(bundle, key),
         "case": describe.place(key),
         "instruction": f"{trace.chain}:{trace.instruction}",
         "operator": trace.operator or trace.kind,

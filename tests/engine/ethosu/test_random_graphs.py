@@ -17,7 +17,7 @@ from mutants import MODEL, MUTANTS, Mutant, mutated
 from random_graphs import RandomGraph
 from vela import FEATURES, MEMORY_MODES, TARGETS, Options
 
-GRAPHS = 40  # of each target
+GRAPHS = 25  # of each target
 
 
 @pytest.mark.parametrize("target", TARGETS)
