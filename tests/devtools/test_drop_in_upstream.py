@@ -80,11 +80,12 @@ def test_example_runner(programs: Path, bundles: Path, tmp_path: Path, format: s
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_executor_runner(programs: Path, bundles: Path, format: str) -> None:
+def test_executor_runner(programs: Path, bundles: Path, tmp_path: Path, format: str) -> None:
     for name, passes in (("right", True), ("wrong", False)):
         done = run(
             *(programs / "executor_runner", "--bundleio_rtol=1e-3", "--bundleio_atol=1e-5"),
             f"--model_path={bundles / f'{name}-{format}.bpte'}",
+            f"--etdump_path={tmp_path / 'etdump'}",
         )
         text = done.stdout + done.stderr
         assert ("Test_result: PASS" in text) == passes == ("Test_result: FAIL" not in text), text
