@@ -162,6 +162,14 @@ def made_by() -> Callable[[Path, Path], Path]:
     return _made_by
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bpte_runner: Path) -> Path:
+    """A folder to work in; the host's program is the one that was built."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BPTE_RUNNER", str(bpte_runner))
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def reference_models() -> Callable[[str], tuple[Path, list[tuple[np.ndarray, np.ndarray]]]]:
     """The models that the reference engine is meant for (examples/reference_models.py), each with

@@ -200,14 +200,6 @@ Values = dict[tuple[int, int, int], np.ndarray[Any, Any]]
 BY_BOTH = {"conv_channels_last": 8, "encoder": 10, "recurrent": 4, "dynamic": 2}
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bpte_runner: Path) -> Path:
-    """A folder to work in; the host's program is the one that was built."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BPTE_RUNNER", str(bpte_runner))
-    return tmp_path
-
-
 def values(trace: Any) -> Values:
     found: Values = {}
     for instruction, output, value in trace:

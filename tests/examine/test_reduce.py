@@ -28,14 +28,6 @@ ROOT = Path(__file__).resolve().parents[2]
 MLP = ROOT / "examples" / "demo" / "mlp.pte"
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bpte_runner: Path) -> Path:
-    """A folder to work in; the host's program is the one that was built."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BPTE_RUNNER", str(bpte_runner))
-    return tmp_path
-
-
 def metadata(path: str | Path) -> Mapping[str, str]:
     with bpte.open(path) as bundle:
         return bundle.metadata

@@ -20,14 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 MLP = ROOT / "examples" / "demo" / "mlp.pte"
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bpte_runner: Path) -> Path:
-    """A folder to work in; the host's program is the one that was built."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BPTE_RUNNER", str(bpte_runner))
-    return tmp_path
-
-
 def strict(path: str, engine: str | None = None) -> State:
     return launcher.run(Request(Path(path), engine=engine, trace="strict")).state
 

@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+#include "aligned_file.h"
+
 #if BPTE_HAVE_EXECUTORCH
 #include <bpte/engine/executorch/executorch_engine.h>
 #include <bpte/engine/executorch/heap_arena.h>
@@ -154,20 +156,9 @@ bool run(const bpte::Bundle& bundle, const char* engine, const char* words) {
 
 int main(int argc, char** argv) {
   if (argc < 4) return 2;
-  std::FILE* const file = std::fopen(argv[1], "rb");
-  if (file == nullptr) return 2;
-  std::fseek(file, 0, SEEK_END);
-  const auto size = static_cast<size_t>(std::ftell(file));
-  std::rewind(file);
-  constexpr size_t kAlignment = 4096;
-  std::vector<uint8_t> memory(size + kAlignment);
-  uint8_t* const bytes =
-      memory.data() + (-reinterpret_cast<uintptr_t>(memory.data()) & (kAlignment - 1));
-  const bool read = std::fread(bytes, 1, size, file) == size;
-  std::fclose(file);
-  if (!read) return 2;
-  const bpte::Result<bpte::Bundle> bundle =
-      bpte::Bundle::open(bpte::Span<const uint8_t>(bytes, size));
+  const bpte_test::AlignedFile file(argv[1]);
+  if (!file.ok()) return 2;
+  const bpte::Result<bpte::Bundle> bundle = bpte::Bundle::open(file.bytes());
   if (!bundle.ok()) return 3;
   for (int i = 3; i < argc; ++i) {
     if (!run(*bundle, argv[2], argv[i])) return 2;

@@ -19,6 +19,8 @@
 #include <cstring>
 #include <vector>
 
+#include "aligned_file.h"
+
 namespace {
 
 // Its instructions, one for each input, give what they are given: those of the last three inputs
@@ -172,25 +174,14 @@ class Clock final : public bpte::Clock {
 
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
-  std::FILE* const file = std::fopen(argv[1], "rb");
-  if (file == nullptr) return 2;
-  std::fseek(file, 0, SEEK_END);
-  const size_t size = static_cast<size_t>(std::ftell(file));
-  std::rewind(file);
-  constexpr size_t kAlignment = 4096;
-  std::vector<uint8_t> memory(size + kAlignment);
-  uint8_t* const bytes =
-      memory.data() + (-reinterpret_cast<uintptr_t>(memory.data()) & (kAlignment - 1));
-  const bool read = std::fread(bytes, 1, size, file) == size;
-  std::fclose(file);
-  if (!read) return 2;
+  const bpte_test::AlignedFile file(argv[1]);
+  if (!file.ok()) return 2;
 
   Stdout output;
   Clock clock;
   bpte::RunOptions options;
   options.target = "nowhere";
-  const bpte::Result<bpte::Bundle> bundle =
-      bpte::Bundle::open(bpte::Span<const uint8_t>(bytes, size));
+  const bpte::Result<bpte::Bundle> bundle = bpte::Bundle::open(file.bytes());
   if (!bundle.ok()) return static_cast<int>(bpte::report_fault(bundle.fault(), output, options));
   std::vector<uint8_t> carried(bpte::largest_carry(*bundle));
   options.carry_buffer = {carried.data(), carried.size()};

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import bpte
+from awkward import AWKWARD
 from bpte.cli import main
 from bpte.run import launcher
 from bpte.run.footprint import footprint
@@ -17,17 +18,6 @@ from bpte.run.outcome import Outcome, State
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORTED = ("mlp", "two_methods", "dynamic_batch", "scalar_input", "int8_tensors")
-AWKWARD = (
-    "stateful",
-    "stateful_zero",
-    "sequence",
-    "recurrent",
-    "writes_input",
-    "unplanned",
-    "scalar_outputs",
-    "empty_tensor",
-    "control_flow",
-)
 #: Of operators that the reference engine has not.
 LEFT_OUT = {"control_flow"}
 

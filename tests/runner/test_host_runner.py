@@ -13,22 +13,12 @@ import numpy as np
 import pytest
 
 import bpte
+from awkward import AWKWARD
 from bpte.run.outcome import Outcome, Verdict
 from bpte.run.protocol import Parser, Transcript
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "demo" / "mlp.pte"
-AWKWARD = (
-    "stateful",
-    "stateful_zero",
-    "sequence",
-    "recurrent",
-    "writes_input",
-    "unplanned",
-    "scalar_outputs",
-    "empty_tensor",
-    "control_flow",
-)
 
 
 class Done:

@@ -90,12 +90,15 @@ def reduce(
                 "bpte record --trace makes one"
             )
         seen, found = _seen(request, on_note)
-        if (filled := _filled(request, bundle, seen, found, folder, on_note)) is not None:
+        key = _wrong_case(seen, found)
+        recorded = _recorded(_desk(request, bundle, key), on_note)
+        if (filled := _filled(request, bundle, key, recorded, folder, on_note)) is not None:
+            # Of this case alone: the desk's values are those that were recorded.
             request = replace(request, bundle=filled)
             bundle = stack.enter_context(Bundle(filled))
             seen, found = _seen(request, on_note)
         if found is None:
-            raise ReduceError(State.NOT_RUN, f"no instruction is wrong by itself: {seen.message}")
+            raise _nothing_wrong(seen)
         if on_note is not None:
             on_note(f"first wrong: {describe.wrong_instruction(found.trace)}")
         desk = _desk(request, bundle, found.key)
@@ -103,7 +106,6 @@ def reduce(
         on_desk = _results(again, found)
         fault = "program" if any(map(_failed, on_desk.values())) else "target"
         source = Source(bundle, _method(bundle, found.key))
-        recorded = _recorded(desk, on_note)
         moment = _moment(source, bundle, found, _given(recorded))
         try:
             # What the desk gives is right where it is the target's fault.
@@ -240,29 +242,39 @@ def _failed(output: Output) -> bool:
     return output.verdict is Verdict.FAIL
 
 
+def _nothing_wrong(seen: Run) -> ReduceError:
+    return ReduceError(State.NOT_RUN, f"no instruction is wrong by itself: {seen.message}")
+
+
+def _wrong_case(seen: Run, found: _Found | None) -> CaseKey:
+    """Where an instruction was wrong, or else an output. Raises ``ReduceError``."""
+    if found is not None:
+        return found.key
+    for case in seen.transcript.cases:
+        if case.verdict is Verdict.FAIL:
+            return CaseKey.of(case)
+    raise _nothing_wrong(seen)
+
+
 def _filled(
     request: Request,
     bundle: Bundle,
-    seen: Run,
-    found: _Found | None,
+    key: CaseKey,
+    recorded: Run,
     folder: Path,
     on_note: Notes,
 ) -> Path | None:
     """The bundle with a whole trace of the case that went wrong, where its own has gaps and the
     desk has everything right: the fault is then the target's, and the desk says what the
-    instructions in the gaps should give. None: there is nothing to fill, or nothing to fill it."""
-    wrong = [CaseKey.of(case) for case in seen.transcript.cases if case.verdict is Verdict.FAIL]
-    if found is None and not wrong:
-        return None
-    key = wrong[0] if found is None else found.key
-    desk = _desk(request, bundle, key)
-    recorded = _recorded(desk, on_note)
+    instructions in the gaps should give. None: there is nothing to fill, or nothing to fill it.
+
+    ``recorded``: what all instructions give on the desk."""
     case = bundle.suites[key.suite].test_cases[key.case]
     stated = sum(1 for run in (case, *case.steps) for _ in run.stored_trace)
     if stated >= sum(map(len, _given(recorded).values())):
         return None
     # With the values that it gives itself: a run with other ones never passes.
-    again = _run(desk, on_note, trace="all")
+    again = _run(_desk(request, bundle, key), on_note, trace="all")
     if again.state is not State.PASSED or _first_wrong(again) is not None:
         return None
     if on_note is not None:

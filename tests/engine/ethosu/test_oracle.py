@@ -34,14 +34,6 @@ PROGRAM, GRAPH = DIGITS / "digits_ethos_u55.pte", DIGITS / "digits_ethos_u55.tos
 EXACT = bpte.Tolerance(rtol=0, atol=0)
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bpte_runner: Path) -> Path:
-    """A folder to work in; the host's program is the one that was built."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BPTE_RUNNER", str(bpte_runner))
-    return tmp_path
-
-
 def outputs(path: str) -> list[list[np.ndarray]]:
     with bpte.open(path) as bundle:
         return [
